@@ -11,7 +11,7 @@ from chalice.app import Chalice
 
 from chalicelib import wiring
 from chalicelib.api import batches
-from chalicelib.domain.events import Event, Failures, Outgoing
+from chalicelib.domain.events import Event, Failures, OutgoingMessage
 from chalicelib.settings import serves_requests
 
 PREFIX = wiring.settings().table_prefix
@@ -34,7 +34,7 @@ def _records(event: Any) -> Sequence[batches.Record]:
 
 
 # Streams: "stream:rows" stands for the stream of that table; infra/cloud/app.yaml puts the real one in.
-def _relay(event: Any, relay: Callable[[batches.Record], Sequence[Outgoing]]) -> batches.BatchAnswer:
+def _relay(event: Any, relay: Callable[[batches.Record], Sequence[OutgoingMessage]]) -> batches.BatchAnswer:
     streams = wiring.streams
     return batches.relay_records(_records(event), wiring.traced_relay(relay), streams.send_messages, streams.parking())
 
@@ -149,7 +149,7 @@ def on_payment_due(event: Any) -> batches.BatchAnswer:
 # As for emails: five refunds by a gateway that hangs fit into the 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-refunds", batch_size=5)
 def on_refund_requested(event: Any) -> batches.BatchAnswer:
-    return _handle_events(event, wiring.payments.settle_refund())
+    return _handle_events(event, wiring.payments.execute_refund())
 
 
 # Schedules.

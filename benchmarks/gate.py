@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from benchmarks.frame.pairs import FEWEST_ROUNDS, ratio
 from benchmarks.frame.run import Run
 from benchmarks.frame.system import PREFIX, run_tables
-from chalicelib.application.hold import HoldSeats, PlaceHold
+from chalicelib.application.hold import HoldSeatsCommand, PlaceHold
 from chalicelib.application.live_holds import CountLiveHold
 from chalicelib.domain.ports import Rows
 from chalicelib.domain.refusals import SeatsUnavailable
@@ -152,7 +152,7 @@ def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
     client.meta.events.register("before-call.dynamodb", lambda model, **_: counted.update([model.name]))
     for number in range(SAMPLE):
         with contextlib.suppress(SeatsUnavailable):
-            place_hold(HoldSeats(session, f"late-{number}", (SEATS[number % len(SEATS)],), f"key-{number}"))
+            place_hold(HoldSeatsCommand(session, f"late-{number}", (SEATS[number % len(SEATS)],), f"key-{number}"))
     client.close()
     return counted
 

@@ -118,7 +118,7 @@ def new_events(how_many: int) -> Sequence[Event]:
 
 
 def new_event(session_id: str) -> Event:
-    reservation_id = ids.reservation("user-1", None)
+    reservation_id = ids.reservation_id("user-1", None)
     return Event(
         id=f"{EventType.RESERVATION_CREATED}:{reservation_id}",
         type=EventType.RESERVATION_CREATED,
@@ -138,7 +138,7 @@ def new_bills(how_many: int) -> Sequence[Bill]:
 
 def new_bill(paid_at: datetime) -> Bill:
     return Bill(
-        reservation_id=ids.reservation("user-1", None),
+        reservation_id=ids.reservation_id("user-1", None),
         sale_id="sale-9f2c8a31",
         user_id="user-1",
         movie_title="Oppenheimer",

@@ -16,10 +16,10 @@ from typing import Any
 from benchmarks.frame.pairs import interleave, median_with_bounds, ratio
 from benchmarks.frame.run import Run
 from chalicelib.api.batches import relay_records
-from chalicelib.application.refunds import RegisterSale
-from chalicelib.application.relay import RelayReservation
+from chalicelib.application.refunds import MarkPaymentSold
+from chalicelib.application.relay import RouteReservationChange
 from chalicelib.domain.consumers import CONSUMERS
-from chalicelib.domain.events import Outgoing, ReservationChange
+from chalicelib.domain.events import OutgoingMessage, ReservationChange
 from chalicelib.domain.payments import Payment
 from chalicelib.domain.reservations import Reservation, Sale, State
 from chalicelib.infrastructure.ids import SecretIds
@@ -39,7 +39,7 @@ Work = Callable[[], object]
 
 def measure(run: Run) -> None:
     queues = SlowQueues()
-    relay = RelayReservation(refuse_to_expire, RegisterSale(SlowPayments()))  # type: ignore[arg-type] # what it calls
+    relay = RouteReservationChange(refuse_to_expire, MarkPaymentSold(SlowPayments()))  # type: ignore[arg-type] # what it calls
     made = [ReservationChange(None, reservation, NOW) for reservation in new_reservations()]
     paid = [ReservationChange(change.after, as_paid(change.after), NOW) for change in made if change.after]
     count_messages(run, queues, relay, made)
@@ -57,7 +57,7 @@ def measure(run: Run) -> None:
 
 
 def count_messages(
-    run: Run, queues: "SlowQueues", relay: RelayReservation, changes: Sequence[ReservationChange]
+    run: Run, queues: "SlowQueues", relay: RouteReservationChange, changes: Sequence[ReservationChange]
 ) -> None:
     relay_batch(changes, relay, queues.outbox.send)
     run.record("calls of a record", queues.calls / RECORDS, note=f"{queues.messages / RECORDS:.0f} messages")
@@ -65,8 +65,8 @@ def count_messages(
 
 def relay_batch(
     changes: Sequence[ReservationChange],
-    relay: Callable[[ReservationChange], list[Outgoing]],
-    send: Callable[[Sequence[Outgoing], datetime], set[int]],
+    relay: Callable[[ReservationChange], list[OutgoingMessage]],
+    send: Callable[[Sequence[OutgoingMessage], datetime], set[int]],
 ) -> None:
     records = [{"dynamodb": {"SequenceNumber": str(number)}, "change": each} for number, each in enumerate(changes)]
     answer = relay_records(
@@ -75,7 +75,7 @@ def relay_batch(
     assert not answer["batchItemFailures"], answer  # noqa: S101 - a measurement of failures would be none
 
 
-def send_in_turn(outbox: SqsOutbox, messages: Sequence[Outgoing], now: datetime) -> set[int]:
+def send_in_turn(outbox: SqsOutbox, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
     """Sends one batch after the other, as the relay once did."""
     failed = set[int]()
     for queue in {message.queue for message in messages}:
@@ -102,9 +102,9 @@ class SlowQueues:
 
 @dataclass
 class SlowPayments:
-    """The port of payments as RegisterSale calls it."""
+    """The port of payments as MarkPaymentSold calls it."""
 
-    def register_sale(self, payment: Payment) -> Payment:
+    def mark_sold(self, payment: Payment) -> Payment:
         time.sleep(WRITE_SECONDS)
         return payment
 
@@ -126,7 +126,7 @@ def new_reservations() -> Iterable[Reservation]:
     for number in range(RECORDS):
         user = f"user-{number}"
         yield Reservation(
-            id=ids.reservation(user, None),
+            id=ids.reservation_id(user, None),
             session_id="550e8400-e29b-41d4-a716-446655440000",
             movie_title="Oppenheimer",
             user_id=user,

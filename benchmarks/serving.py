@@ -71,10 +71,10 @@ def count_items_of_a_page(run: Run) -> None:
     read: list[int] = []
     events = SessionItem._get_connection().connection.client.meta.events
     events.register("after-call.dynamodb.Query", lambda parsed, **_: read.append(parsed["ScannedCount"]))
-    sessions.page(None, SCREENINGS, None)
+    sessions.list_by_start(None, SCREENINGS, None)
     run.say(f"putting {MANY_SCREENINGS} screenings into the programme")
     put_screenings(MANY_SCREENINGS)
-    sessions.page(None, SCREENINGS, None)
+    sessions.list_by_start(None, SCREENINGS, None)
     short, long = read
     run.record("long programme", long / short, note=f"{long} items for {SCREENINGS} of {MANY_SCREENINGS:,}")
 

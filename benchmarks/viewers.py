@@ -16,7 +16,7 @@ from benchmarks.frame.plots import Lines
 from benchmarks.frame.run import Run
 from benchmarks.frame.system import run_api
 from benchmarks.serving import Visitor
-from chalicelib.application.live import ShowChanges, WatchSession
+from chalicelib.application.live import SendRowChanges, WatchSession
 from chalicelib.domain.live import RowState
 from chalicelib.domain.sessions import Session
 from chalicelib.settings import load
@@ -104,7 +104,7 @@ def count_posts(viewers: int) -> int:
     watch = WatchSession(OneSession(), audience, load({"STAGE": "test"}).max_live_viewers)  # type: ignore[arg-type]
     for number in range(viewers):
         watch(f"viewer-{number}", SESSION)
-    show = ShowChanges(audience, audience, lambda: NOW)
+    show = SendRowChanges(audience, audience, lambda: NOW)
     show([RowState(SESSION, "A", 1, {})], lambda rows: "a row")
     return audience.posts
 
@@ -135,6 +135,6 @@ class Audience:
     def viewers_of(self, session_id: str) -> Sequence[str]:
         return self.watching
 
-    def show(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
+    def send_message(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
         self.posts += len(viewer_ids)
         return set()

@@ -175,11 +175,11 @@ def _split(text: str, separator: str) -> tuple[str, ...]:
 
 
 def _read_rate_limits(setting: Setting, text: str, stage: str) -> RateLimits:
-    defaults = NO_LIMITS.with_changes(RATE_LIMITS)
+    defaults = NO_LIMITS.with_overrides(RATE_LIMITS)
     if stage in LOCAL_STAGES:
-        defaults = defaults.with_changes(LOCAL_RATE_LIMITS)
+        defaults = defaults.with_overrides(LOCAL_RATE_LIMITS)
     try:
-        return defaults.with_changes(text)
+        return defaults.with_overrides(text)
     except ValueError as error:
         example = "'hold_seats=10/10s per user' or 'show_seats=off per address'"
         raise setting.wrong_value_error(f"`off`, or entries such as {example}", str(error)) from error

@@ -8,14 +8,14 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from chalicelib.application.cancel_session import SessionCancellation
-from chalicelib.application.confirm import ConfirmReservation
-from chalicelib.application.hold import HoldSeats
+from chalicelib.application.confirm import ConfirmReservationCommand
+from chalicelib.application.hold import HoldSeatsCommand
 from chalicelib.application.payments import SettlePayment
 from chalicelib.application.queries import ShowReservation
-from chalicelib.application.refunds import RefundSales, SettleRefund
+from chalicelib.application.refunds import ExecuteRefund, RequestSaleRefunds
 from chalicelib.application.relay import SENDS_TO
-from chalicelib.application.release import CancelReservation, ExpireHold
-from chalicelib.domain.events import Event, EventType, Outgoing, ReservationChange, RowEvent
+from chalicelib.application.release import CancelReservationCommand, ExpireHold
+from chalicelib.domain.events import Event, EventType, OutgoingMessage, ReservationChange, RowEvent
 from chalicelib.domain.invoices import Bill, bill_for
 from chalicelib.domain.payments import PaymentChange
 from chalicelib.domain.ports import LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
@@ -89,7 +89,7 @@ def a_reservation(
     user_id = user_id or a_user()
     seats = seats or ("A1", "A2")
     return Reservation(
-        id=IDS.reservation(user_id, None),
+        id=IDS.reservation_id(user_id, None),
         session_id=session.id,
         movie_title=session.movie_title,
         user_id=user_id,
@@ -114,7 +114,7 @@ def later_hold_of(hold: Hold) -> Hold:
 
 def a_sale(hold: Hold | None = None, transaction_id: str = "tx-1", paid_at: datetime = PAID_AT) -> Sale:
     reservation_id = hold.reservation_id if hold else "res-1"
-    return Sale(IDS.sale(reservation_id, transaction_id), transaction_id, "credit_card", paid_at)
+    return Sale(IDS.sale_id(reservation_id, transaction_id), transaction_id, "credit_card", paid_at)
 
 
 def a_seat_cache(redis_url: str) -> SeatCache:
@@ -174,7 +174,7 @@ class Cinema:
     settings: Settings = SETTINGS
 
     def __post_init__(self) -> None:
-        self.sessions.add(self.session)
+        self.sessions.get_or_add(self.session)
 
     def change_settings(self, **changes: Any) -> None:
         """Changes these settings, by their fields, for the use cases that are made from now on."""
@@ -209,11 +209,11 @@ class Cinema:
         contact: Contact | None = None,
         source: str = "",
     ) -> Reservation:
-        command = HoldSeats(session_id or self.session.id, user, seats, key, contact, source)
+        command = HoldSeatsCommand(session_id or self.session.id, user, seats, key, contact, source)
         return self.selling.place_hold(command)
 
     def confirm(self, reservation_id: str, transaction_id: str = "tx-1") -> Reservation:
-        return self.selling.confirm(ConfirmReservation(reservation_id, "credit_card", transaction_id))
+        return self.selling.confirm(ConfirmReservationCommand(reservation_id, "credit_card", transaction_id))
 
     @property
     def settle_payment(self) -> SettlePayment:
@@ -221,7 +221,7 @@ class Cinema:
 
     def cancel(self, reservation_id: str) -> Reservation:
         """Cancels the reservation, and moves the clock a millisecond, so that a seat's next hold is younger."""
-        cancelled = self.selling.cancel(CancelReservation(reservation_id))
+        cancelled = self.selling.cancel(CancelReservationCommand(reservation_id))
         self.clock.forward(milliseconds=1)
         return cancelled
 
@@ -230,24 +230,24 @@ class Cinema:
         return self.selling.expire_hold
 
     @property
-    def relay_row(self) -> Callable[[RowEvent], list[Outgoing]]:
+    def relay_row(self) -> Callable[[RowEvent], list[OutgoingMessage]]:
         return _as_far_as_it_may("rows", self.relaying.relay_row)
 
     @property
-    def relay_reservation(self) -> Callable[[ReservationChange], list[Outgoing]]:
+    def relay_reservation(self) -> Callable[[ReservationChange], list[OutgoingMessage]]:
         return _as_far_as_it_may("reservations", self.relaying.relay_reservation)
 
     @property
-    def relay_payment(self) -> Callable[[PaymentChange], list[Outgoing]]:
+    def relay_payment(self) -> Callable[[PaymentChange], list[OutgoingMessage]]:
         return _as_far_as_it_may("payments", self.relaying.relay_payment)
 
     @property
-    def refund_sales(self) -> RefundSales:
-        return self.relaying.refund_sales
+    def request_sale_refunds(self) -> RequestSaleRefunds:
+        return self.relaying.request_sale_refunds
 
     @property
-    def settle_refund(self) -> SettleRefund:
-        return self.settling.settle_refund
+    def execute_refund(self) -> ExecuteRefund:
+        return self.settling.execute_refund
 
     def cancel_session(self) -> SessionCancellation:
         return self.relaying.cancel_session(self.session.id)
@@ -268,10 +268,10 @@ class Cinema:
 T = TypeVar("T")
 
 
-def _as_far_as_it_may(table: str, relay: Callable[[T], list[Outgoing]]) -> Callable[[T], list[Outgoing]]:
+def _as_far_as_it_may(table: str, relay: Callable[[T], list[OutgoingMessage]]) -> Callable[[T], list[OutgoingMessage]]:
     """The function that runs it may send to no other queue."""
 
-    def relayed(change: T) -> list[Outgoing]:
+    def relayed(change: T) -> list[OutgoingMessage]:
         sent = relay(change)
         assert {message.queue for message in sent} <= SENDS_TO[table]
         return sent

@@ -17,7 +17,7 @@ class Facts:
 
     session_id: str
     seats: tuple[str, ...] = ("A1", "A2")
-    reservation_id: str = field(default_factory=lambda: IDS.reservation("user-1", None))
+    reservation_id: str = field(default_factory=lambda: IDS.reservation_id("user-1", None))
 
     def created(self, at: datetime = NOW) -> Event:
         return self.event(EventType.RESERVATION_CREATED, at, {"amountCents": self.cents, "expiresAtMs": 0})

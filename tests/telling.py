@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.consumers import AUDIT, REFUNDS
-from chalicelib.domain.events import Event, Outgoing, ReservationChange
+from chalicelib.domain.events import Event, OutgoingMessage, ReservationChange
 from chalicelib.domain.payments import Payment, PaymentChange
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Hold, Reservation, Sale, State
@@ -27,16 +27,16 @@ class TellingReservations(FakeReservations):
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
     changes: list[ReservationChange] = field(default_factory=list)
 
-    def add(self, reservation: Reservation) -> Reservation:
-        change = super().add
+    def get_or_add(self, reservation: Reservation) -> Reservation:
+        change = super().get_or_add
         return self._stream(reservation.id, lambda: change(reservation)) or reservation
 
-    def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
-        change = super().confirm
+    def mark_confirmed(self, reservation_id: str, sale: Sale) -> Reservation | None:
+        change = super().mark_confirmed
         return self._stream(reservation_id, lambda: change(reservation_id, sale))
 
-    def end(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
-        change = super().end
+    def mark_ended(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+        change = super().mark_ended
         return self._stream(hold.reservation_id, lambda: change(hold, state, now))
 
     def restore(self, reservation: Reservation) -> Reservation:
@@ -106,7 +106,7 @@ class Stage:
         for change in self.payments.changes:  # it grows while payments are settled
             told = self.cinema.relay_payment(change)
             for event in _events_for(REFUNDS, told):
-                self.cinema.settle_refund(event)
+                self.cinema.execute_refund(event)
             relayed += told
         return list(_events_for(AUDIT, relayed))
 
@@ -119,7 +119,7 @@ class Stage:
         return find_differences(story, tables or self.tables(), self.clock(), REMEMBERED)
 
 
-def _events_for(queue: str, messages: Iterable[Outgoing]) -> Iterable[Event]:
+def _events_for(queue: str, messages: Iterable[OutgoingMessage]) -> Iterable[Event]:
     for message in messages:
         if message.queue == queue and isinstance(message.content, Event):
             yield message.content

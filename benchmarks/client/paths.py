@@ -11,7 +11,7 @@ import boto3
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
-from chalicelib.application.hold import HoldSeats, PlaceHold
+from chalicelib.application.hold import HoldSeatsCommand, PlaceHold
 from chalicelib.application.live_holds import CountLiveHold
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
@@ -113,5 +113,5 @@ def hold() -> Callable[[], object]:
     ids = SecretIds(LOCAL_SECRET.encode())
     rows = DynamoRows(client, "bench-rows")
     place = PlaceHold(sessions, rows, count_live_hold, reservations, utc_now, ids, load({"STAGE": "test"}))
-    users, wish = count(), HoldSeats(session.id, "", ("A1",))
+    users, wish = count(), HoldSeatsCommand(session.id, "", ("A1",))
     return lambda: place(replace(wish, user_id=f"buyer-{next(users)}"))

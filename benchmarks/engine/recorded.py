@@ -6,8 +6,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from chalicelib import wiring
-from chalicelib.application.confirm import ConfirmReservation
-from chalicelib.application.hold import HoldSeats
+from chalicelib.application.confirm import ConfirmReservationCommand
+from chalicelib.application.hold import HoldSeatsCommand
 from chalicelib.domain.refusals import SeatsUnavailable
 from chalicelib.infrastructure.ids import buyer_of_user
 from chalicelib.wiring.shared.process import database
@@ -34,8 +34,8 @@ def record_purchase(session_id: str, seat: str) -> Recording:
     selling = wiring.requests.selling()
     selling.ports.sessions.get(session_id)  # an instance has read it long ago
     with recorded() as calls:
-        held = selling.place_hold(HoldSeats(session_id, BUYER, (seat,)))
-        sold = selling.confirm(ConfirmReservation(held.id, "credit_card", TRANSACTION))
+        held = selling.place_hold(HoldSeatsCommand(session_id, BUYER, (seat,)))
+        sold = selling.confirm(ConfirmReservationCommand(held.id, "credit_card", TRANSACTION))
     if not sold.sale:
         raise LookupError(f"{held.id} was confirmed and has no sale")
     row = re.sub(r"\d+$", "", seat)
@@ -46,7 +46,7 @@ def record_purchase(session_id: str, seat: str) -> Recording:
 def record_refusal(session_id: str, sold_seat: str) -> list[Recorded]:
     """Asks for a seat that is sold, and records the call."""
     with recorded() as calls, suppress(SeatsUnavailable):
-        wiring.requests.selling().place_hold(HoldSeats(session_id, BUYER, (sold_seat,)))
+        wiring.requests.selling().place_hold(HoldSeatsCommand(session_id, BUYER, (sold_seat,)))
     return calls
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from chalicelib.domain.events import Failures, GivenUp, NotYet, Outgoing, act_on_each
+from chalicelib.domain.events import Failures, OutgoingMessage, PermanentFailure, RetryLater, act_on_each
 
 from .http.logs import log
 
@@ -88,8 +88,8 @@ def handle_messages_together(
 
 def relay_records(
     records: Sequence[Record],
-    relay: Callable[[Record], Iterable[Outgoing]],
-    send: Callable[[Sequence[Outgoing]], set[int]],
+    relay: Callable[[Record], Iterable[OutgoingMessage]],
+    send: Callable[[Sequence[OutgoingMessage]], set[int]],
     parking: Parking,
 ) -> BatchAnswer:
     """Sends the messages that `relay` makes of stream records. Gives the id of the first record that failed.
@@ -121,13 +121,13 @@ def _raiser_of(error: Exception | None) -> Callable[[Record], None]:
 
 
 def _relay_until_one_fails(
-    records: Sequence[Record], relay: Callable[[Record], Iterable[Outgoing]], parking: Parking
-) -> tuple[list[tuple[int, Outgoing]], set[int]]:
+    records: Sequence[Record], relay: Callable[[Record], Iterable[OutgoingMessage]], parking: Parking
+) -> tuple[list[tuple[int, OutgoingMessage]], set[int]]:
     """Relays records until one fails and is not parked. Parks a failed record if `parking` says so.
 
     Gives the messages, each with its record's position, and the position of the record that failed.
     """
-    relayed: list[tuple[int, Outgoing]] = []
+    relayed: list[tuple[int, OutgoingMessage]] = []
     for position, record in enumerate(records):
         try:
             relayed += [(position, message) for message in relay(record)]
@@ -144,7 +144,7 @@ def _try_to_park_record(record: Record, error: Exception, parking: Parking) -> b
         if not parking.should_park(record, error):
             log.error("record failed, to be delivered again", record_id=record_id, exc_info=error)
             return False
-        parking.park(record, str(error) if isinstance(error, GivenUp) else repr(error))
+        parking.park(record, str(error) if isinstance(error, PermanentFailure) else repr(error))
     except Exception:  # noqa: BLE001 - then it is not passed over
         log.exception("record could not be parked, to be delivered again", record_id=record_id)
         return False
@@ -156,9 +156,9 @@ def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: Re
     """Handles a message. If that fails, retries it later, defers or parks it. True if its queue may delete it."""
     try:
         handle(record)
-    except GivenUp as error:
+    except PermanentFailure as error:
         return _try_to_park_message(record, redelivery, str(error))
-    except NotYet as error:
+    except RetryLater as error:
         return _try_to_defer(record, redelivery, error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other records go on
         log.exception("message failed", record_id=record["messageId"])
@@ -179,7 +179,7 @@ def _try_to_park_message(record: Record, redelivery: Redelivery, reason: str) ->
     return True
 
 
-def _try_to_defer(record: Record, redelivery: Redelivery, error: NotYet) -> bool:
+def _try_to_defer(record: Record, redelivery: Redelivery, error: RetryLater) -> bool:
     """Defers a message. Parks it if it was deferred too often. True if its queue may delete it."""
     log.info("message deferred", record_id=record["messageId"], reason=str(error))
     try:

@@ -3,7 +3,7 @@
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
-from chalicelib.application.release import CancelReservation
+from chalicelib.application.release import CancelReservationCommand
 from chalicelib.domain.identity import Principal
 
 from .http.answers import answered, created, ok
@@ -46,7 +46,7 @@ def confirm_reservation(request: Request, reservation_id: str, asked_by: Princip
 @routes.route("/api/reservations/{reservation_id}", methods=["DELETE"])
 @answered(routes)
 def cancel_reservation(request: Request, reservation_id: str, asked_by: Principal) -> Response:
-    reservation = wiring.requests.selling().cancel(CancelReservation(reservation_id, asked_by))
+    reservation = wiring.requests.selling().cancel(CancelReservationCommand(reservation_id, asked_by))
     return ok(schemas.reservation(reservation, reservation.state))
 
 

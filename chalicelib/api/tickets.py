@@ -71,4 +71,4 @@ def show_gate_page(request: Request) -> Response:
 def show_ticket_keys(request: Request) -> Response:
     from .wire import tickets as schemas
 
-    return ok(schemas.keys(wiring.tickets.ticket_keys().published(wiring.clock())))
+    return ok(schemas.keys(wiring.tickets.ticket_keys().read_published(wiring.clock())))

@@ -9,17 +9,17 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from chalicelib.domain.analytics import Tally, total
+from chalicelib.domain.analytics import Tally, sum_tallies
 from chalicelib.domain.board import (
     WINDOW,
     DeadLetter,
     DependencyState,
     QueueState,
-    Redriven,
+    RedriveResult,
     RefusalCounts,
-    ScreeningNumbers,
-    over_time,
+    ScreeningTallies,
     shown_buckets,
+    sum_by_bucket,
 )
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.domain.pages import Page
@@ -52,18 +52,18 @@ class Board:
     """The board at one moment. A part that could not be read is None: a board is wanted most when something is down."""
 
     as_of: datetime
-    screenings: Page[ScreeningNumbers] | None
+    screenings: Page[ScreeningTallies] | None
     queues: Sequence[QueueState] | None
     refusals: RefusalCounts | None
     dependencies: Sequence[DependencyState]
 
     @property
     def over_time(self) -> list[tuple[datetime, Tally]]:
-        return over_time(self.screenings.items, self.as_of) if self.screenings else []
+        return sum_by_bucket(self.screenings.items, self.as_of) if self.screenings else []
 
     @property
     def total(self) -> Tally:
-        return total(screening.total for screening in self.screenings.items) if self.screenings else Tally()
+        return sum_tallies(screening.total for screening in self.screenings.items) if self.screenings else Tally()
 
 
 @dataclass(frozen=True)
@@ -85,15 +85,15 @@ class ShowBoard:
             screenings = _none_if_down(lambda: self._count_screenings(now, cursor))
         return Board(now, screenings, queues.result(), refusals.result(), dependencies.result())
 
-    def _count_screenings(self, now: datetime, cursor: str | None) -> Page[ScreeningNumbers]:
-        page = self.sessions.page(None if cursor else now - WINDOW, SCREENINGS, cursor)
+    def _count_screenings(self, now: datetime, cursor: str | None) -> Page[ScreeningTallies]:
+        page = self.sessions.list_by_start(None if cursor else now - WINDOW, SCREENINGS, cursor)
         with ThreadPoolExecutor(COUNTED_AT_ONCE) as threads:
-            counted = threads.map(self.analytics.by_bucket, [session.id for session in page.items])
+            counted = threads.map(self.analytics.read_tallies_by_bucket, [session.id for session in page.items])
             return Page(list(map(_screening_numbers, page.items, counted)), page.cursor)
 
 
 @dataclass(frozen=True)
-class ShowRecentBoard:
+class ShowCachedBoard:
     """Shows the same board again while it is fresh. Only one thread reads it at a time."""
 
     show: ShowBoard
@@ -111,7 +111,7 @@ class ShowRecentBoard:
                 self.kept.pop(next(iter(self.kept)))
             return known
 
-    def forget_boards(self) -> None:
+    def clear_cache(self) -> None:
         """Drops the kept boards, so that the next one shows a change just made."""
         with self.lock:
             self.kept.clear()
@@ -134,18 +134,18 @@ class RedriveDeadLetters:
     """
 
     queues: QueueBoard
-    board: ShowRecentBoard
+    board: ShowCachedBoard
 
-    def __call__(self, queue: str, most: int) -> Redriven:
+    def __call__(self, queue: str, most: int) -> RedriveResult:
         """Redrives `most` dead letters at most, and forgets the kept boards. Raises QueueNotFound, QueueOutOfReach."""
         try:
             return self.queues.redrive(queue, most)
         finally:
-            self.board.forget_boards()
+            self.board.clear_cache()
 
 
-def _screening_numbers(session: Session, buckets: Mapping[datetime, Tally]) -> ScreeningNumbers:
-    return ScreeningNumbers(session, buckets, total(buckets.values()))
+def _screening_numbers(session: Session, buckets: Mapping[datetime, Tally]) -> ScreeningTallies:
+    return ScreeningTallies(session, buckets, sum_tallies(buckets.values()))
 
 
 def _none_if_down(ask: Callable[[], T]) -> T | None:

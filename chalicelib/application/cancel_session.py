@@ -16,7 +16,7 @@ from chalicelib.domain.payments import Payment
 from chalicelib.domain.reservations import Sold
 from chalicelib.domain.sessions import Session, row_letters
 
-from .refunds import RefundSales
+from .refunds import RequestSaleRefunds
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Rows, Sessions
@@ -45,7 +45,7 @@ class CancelSession:
 
     sessions: Sessions
     rows: Rows
-    refund_sales: RefundSales
+    request_sale_refunds: RequestSaleRefunds
     clock: Clock
 
     def __call__(self, session_id: str) -> SessionCancellation:
@@ -53,9 +53,9 @@ class CancelSession:
         session, now = self.sessions.get(session_id), self.clock()
         sold: dict[str, None] = {}
         for row in reversed(session.rows):
-            entries = self.rows.close(session.id, row, now).values()
+            entries = self.rows.close_row(session.id, row, now).values()
             sold |= dict.fromkeys(entry.reservation_id for entry in entries if isinstance(entry, Sold))
-        cancelled = self.sessions.cancel(session.id, now)
-        finished = self.refund_sales(sold)
+        cancelled = self.sessions.mark_cancelled(session.id, now)
+        finished = self.request_sale_refunds(sold)
         payments = tuple(payment for payment in finished.values() if payment)
         return SessionCancellation(cancelled, len(sold), payments, tuple(sorted(sold.keys() - finished.keys())))

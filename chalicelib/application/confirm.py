@@ -39,7 +39,7 @@ from chalicelib.domain.refusals import (
 )
 from chalicelib.domain.reservations import Reservation, RowsClosed, Sale, SeatsTaken, State
 
-from .owned import find_owned
+from .owned import get_owned_reservation
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Ids, Payments, Reservations, Rows
@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ConfirmReservation:
+class ConfirmReservationCommand:
     """A command to confirm a reservation. Method and transaction are empty if the reservation is free of charge."""
 
     reservation_id: str
@@ -58,7 +58,7 @@ class ConfirmReservation:
 
 
 @dataclass(frozen=True)
-class Confirm:
+class ConfirmReservation:
     """Confirms a reservation that is paid for, or free of charge.
 
     With `charged_only` a payment counts only once the gateway has reported its charge. Without it, a client's statement
@@ -72,15 +72,15 @@ class Confirm:
     ids: Ids
     charged_only: bool
 
-    def __call__(self, command: ConfirmReservation) -> Reservation:
+    def __call__(self, command: ConfirmReservationCommand) -> Reservation:
         """Confirms the reservation and gives it. The same transaction again gives the same sale.
 
         Raises ReservationNotFound, TransactionMissing, PaymentNotReceived, PaymentAlreadyUsed, PaymentReturned. Raises
         LatePayment, PaymentForCancelled, PaymentForCancelledSession, AlreadyPaid, after requesting a refund.
         """
-        reservation = find_owned(self.reservations, command.reservation_id, command.asked_by)
+        reservation = get_owned_reservation(self.reservations, command.reservation_id, command.asked_by)
         if reservation.is_free:
-            return self._sell(reservation, self._draft_sale(ConfirmReservation(reservation.id), reservation))
+            return self._sell(reservation, self._draft_sale(ConfirmReservationCommand(reservation.id), reservation))
         if not command.transaction_id:
             raise TransactionMissing(command.reservation_id)
         sale = self._draft_sale(command, reservation)
@@ -91,12 +91,12 @@ class Confirm:
                 self._request_refund(reservation, sale, refusal.refund_reason)
             raise
 
-    def _draft_sale(self, command: ConfirmReservation, reservation: Reservation) -> Sale:
+    def _draft_sale(self, command: ConfirmReservationCommand, reservation: Reservation) -> Sale:
         return Sale(
-            id=self.ids.sale(command.reservation_id, command.transaction_id),
+            id=self.ids.sale_id(command.reservation_id, command.transaction_id),
             transaction_id=command.transaction_id,
             payment_method=command.payment_method,
-            paid_at=reservation.not_before(self.clock()),
+            paid_at=reservation.after_creation(self.clock()),
         )
 
     def _claim_payment(self, reservation: Reservation, sale: Sale) -> Reservation:
@@ -145,7 +145,7 @@ class Confirm:
             self.rows.sell(reservation.hold, sale, sale.paid_at)
         except SeatsTaken as taken:
             # Sold by this very payment: an earlier try got as far as the commit point. Finish what it began.
-            sold_by = taken.sale_of(reservation.id) or self._release_hold(reservation, sale, taken)
+            sold_by = taken.sale_id_of(reservation.id) or self._release_hold(reservation, sale, taken)
             if sold_by != sale.id:
                 raise AlreadyPaid(reservation.id, sold_by, sale.transaction_id) from taken
             return isinstance(taken, RowsClosed)
@@ -163,8 +163,8 @@ class Confirm:
             raise PaymentForCancelledSession(reservation.session_id, reservation.id, sale.transaction_id) from taken
         if sold_by := self.rows.release(reservation.hold, sale.paid_at).sale_id:
             return sold_by
-        now = reservation.not_before(self.clock())
-        ended = self.reservations.end(reservation.hold, _cancelled_or_expired(reservation, taken, now), now)
+        now = reservation.after_creation(self.clock())
+        ended = self.reservations.mark_ended(reservation.hold, _cancelled_or_expired(reservation, taken, now), now)
         raise _refusal_of_ended(ended or reservation, sale) from taken
 
     def _store_sale(self, reservation: Reservation, sale: Sale) -> Reservation:
@@ -174,7 +174,7 @@ class Confirm:
         """
         sale = replace(sale, paid_at=min(sale.paid_at, reservation.hold.expires_at))
         confirmed = reservation.confirmed(sale)
-        stored = self.reservations.confirm(reservation.id, sale) or self.reservations.restore(confirmed)
+        stored = self.reservations.mark_confirmed(reservation.id, sale) or self.reservations.restore(confirmed)
         if stored.sale != confirmed.sale:
             log.info("sold before: %s by %s", reservation.id, sale.id)
         return stored
@@ -196,7 +196,7 @@ class Confirm:
             return
         stands = self.payments.request_refund(request)
         if stands.status is not PaymentStatus.REFUND_REQUESTED:
-            log.warning("not returned: %s; its transaction stands for %s", request.facts, stands.facts)
+            log.warning("not returned: %s; its transaction stands for %s", request.log_fields, stands.log_fields)
 
 
 def _is_claimed_for(payment: Payment | None, reservation: Reservation) -> bool:
@@ -221,7 +221,7 @@ def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sa
         return PaymentReturned(reservation.id, sale.transaction_id)
     if stands.reservation_id != reservation.id:
         return PaymentAlreadyUsed(reservation.id, sale.transaction_id)
-    if stands.is_charged and not stands.pays(reservation):
+    if stands.is_charged and not stands.matches_price_of(reservation):
         return PaymentReturned(reservation.id, sale.transaction_id)
     return PaymentNotReceived(reservation.id, sale.transaction_id)
 

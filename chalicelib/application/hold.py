@@ -24,14 +24,14 @@ from chalicelib.domain.reservations import Contact, Reservation, RowsClosed, Sea
 from chalicelib.domain.sessions import Session
 
 from .live_holds import CountLiveHold
-from .resend import Resends
+from .resend import RepeatedHoldRequests
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Ids, Reservations, Rows, Sessions
 
 
 @dataclass(frozen=True, slots=True)
-class HoldSeats:
+class HoldSeatsCommand:
     session_id: str
     user_id: str
     seat_numbers: tuple[str, ...]
@@ -66,7 +66,7 @@ class PlaceHold:
     ids: Ids
     rules: HoldRules
 
-    def __call__(self, command: HoldSeats) -> Reservation:
+    def __call__(self, command: HoldSeatsCommand) -> Reservation:
         """Holds the seats and gives the pending reservation.
 
         Raises SessionNotFound, SessionCancelled, SalesClosed, SeatsNotFound, TooManySeats, SeatsUnavailable,
@@ -80,7 +80,7 @@ class PlaceHold:
         except RowsClosed as closed:
             raise SessionCancelled(reservation.session_id) from closed
         except SeatsTaken as taken:
-            return self._resends.answer_taken(reservation, taken)
+            return self._resends.answer_seats_taken(reservation, taken)
         return self._keep(reservation)
 
     def _keep(self, held: Reservation) -> Reservation:
@@ -90,16 +90,16 @@ class PlaceHold:
             self.count_live_hold(held)
         except (TooManyHolds, IdempotencyKeyReused) as refusal:
             return self._resends.release_refused(held, refusal)
-        return self._resends.store(held)
+        return self._resends.store_or_answer_earlier(held)
 
-    def _draft(self, command: HoldSeats) -> Reservation:
+    def _draft(self, command: HoldSeatsCommand) -> Reservation:
         """Makes the reservation for the command. Raises the refusals for which the rows need not be read."""
         session, now = self._session_on_sale(command.session_id)
         seats = session.seats_named(command.seat_numbers)
         if len(seats) > self.rules.max_seats_per_hold:
             raise TooManySeats(asked=len(seats), limit=self.rules.max_seats_per_hold)
         return Reservation(
-            id=self.ids.reservation(command.user_id, command.idempotency_key),
+            id=self.ids.reservation_id(command.user_id, command.idempotency_key),
             session_id=session.id,
             movie_title=session.movie_title,
             user_id=command.user_id,
@@ -123,7 +123,7 @@ class PlaceHold:
             raise SalesClosed(session.id, sales_end_at)
         return session, now
 
-    def _fingerprint(self, command: HoldSeats, seats: tuple[str, ...]) -> str:
+    def _fingerprint(self, command: HoldSeatsCommand, seats: tuple[str, ...]) -> str:
         """Makes the text by which a repeated request is told from another under the same key; empty without a key."""
         if command.idempotency_key is None:
             return ""
@@ -131,5 +131,5 @@ class PlaceHold:
         return self.ids.fingerprint(command.session_id, command.user_id, *seats, *address)
 
     @property
-    def _resends(self) -> Resends:
-        return Resends(self.rows, self.count_live_hold, self.reservations, self.clock)
+    def _resends(self) -> RepeatedHoldRequests:
+        return RepeatedHoldRequests(self.rows, self.count_live_hold, self.reservations, self.clock)

@@ -1,6 +1,6 @@
 """Live seat maps: viewers watch a session, and are sent the rows that change in it.
 
-    viewer ──subscribe──► viewers ◄──who watches it?── ShowChanges ◄── the rows' stream
+    viewer ──subscribe──► viewers ◄──who watches it?── SendRowChanges ◄── the rows' stream
                                                             └──► each viewer's screen: whole rows, with their versions
 
 A message holds the whole row, not the change. So a late, lost or doubled message does no harm: a viewer keeps the row
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.live import RowState, newest
+from chalicelib.domain.live import RowState, newest_by_session
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, LiveConnections, Sessions, Viewers
@@ -58,7 +58,7 @@ class StopWatchingSession:
 
 
 @dataclass(frozen=True)
-class ShowChanges:
+class SendRowChanges:
     """Sends changed rows to the viewers of their session."""
 
     viewers: Viewers
@@ -71,10 +71,10 @@ class ShowChanges:
         Ends within SHOWING_TIME, and drops what is left then.
         """
         now = self.clock()
-        for session_id, rows in newest(states).items():
+        for session_id, rows in newest_by_session(states).items():
             watching = self.viewers.viewers_of(session_id)
             if watching:
-                self._show(watching, [row.at(now) for row in rows], render, now + SHOWING_TIME)
+                self._show(watching, [row.without_lapsed_holds(now) for row in rows], render, now + SHOWING_TIME)
 
     def _show(
         self,
@@ -89,7 +89,7 @@ class ShowChanges:
                 log.warning("no time left to show %d rows of %s", len(rows) - start, rows[0].session_id)
                 return
             message = render(rows[start : start + ROWS_PER_MESSAGE])
-            gone = self.live_connections.show(watching, message, seconds)
+            gone = self.live_connections.send_message(watching, message, seconds)
             for viewer_id in gone:
                 self.viewers.remove(viewer_id)
             watching = [viewer_id for viewer_id in watching if viewer_id not in gone]

@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.refusals import IdempotencyKeyReused, StoreUnavailable, TooManyHolds
-from chalicelib.domain.reservations import CountedHold, Hold, LimitReached, Reservation, State
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReached, Reservation, State
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import LiveHolds, Reservations
@@ -47,8 +47,8 @@ class CountLiveHold:
         ended: CountedHold | None = None
         for _ in range(ATTEMPTS):
             try:
-                return self.live_holds.add(_holder(reservation), hold, self.limit, now, ended)
-            except LimitReached as reached:
+                return self.live_holds.count_hold(_holder(reservation), hold, self.limit, now, ended)
+            except HoldLimitReached as reached:
                 ended = self._replaceable_or_refuse(reached.counted, hold, now)
         raise StoreUnavailable("count a hold")
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import Reservations
 
 
-def find_owned(reservations: Reservations, reservation_id: str, asked_by: Principal) -> Reservation:
+def get_owned_reservation(reservations: Reservations, reservation_id: str, asked_by: Principal) -> Reservation:
     """Gives the reservation. Raises ReservationNotFound, also for another user's."""
     reservation = reservations.find(reservation_id)
     if reservation is None or not asked_by.may_act_for(reservation.user_id):

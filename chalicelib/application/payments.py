@@ -1,7 +1,7 @@
 """Payments from the gateway's side: starting one, receiving the gateway's messages, settling each payment.
 
 buyer ──► gateway: a payment for this hold ──► paid ──signed message──► queue ──► charge recorded ──┐
-claim ──stream──► PaymentDue, which waits in the queue until the hold is over ──────────────────────┴─► settled:
+claim ──stream──► SettlementDue, which waits in the queue until the hold is over ──────────────────────┴─► settled:
                                                  sold, if the hold is live and this was charged for it; else refunded
 """
 
@@ -13,16 +13,16 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import PAYMENTS
-from chalicelib.domain.events import Outgoing
+from chalicelib.domain.events import OutgoingMessage
 from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.payments import (
     Charge,
     GatewayUnavailable,
     Payment,
-    PaymentDue,
     PaymentIntent,
     PaymentStatus,
     RefundReason,
+    SettlementDue,
 )
 from chalicelib.domain.refusals import (
     NothingToPay,
@@ -39,9 +39,9 @@ from chalicelib.domain.refusals import (
 from chalicelib.domain.reservations import Reservation, Sale, State
 from chalicelib.domain.times import to_ms
 
-from .confirm import Confirm, ConfirmReservation
-from .owned import find_owned
-from .refunds import RegisterSale
+from .confirm import ConfirmReservation, ConfirmReservationCommand
+from .owned import get_owned_reservation
+from .refunds import MarkPaymentSold
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import (
@@ -71,7 +71,7 @@ class StartPayment:
         Raises ReservationNotFound, ReservationConfirmed, ReservationCancelled, ReservationExpired, NothingToPay,
         PaymentsUnavailable.
         """
-        reservation = find_owned(self.reservations, reservation_id, asked_by)
+        reservation = get_owned_reservation(self.reservations, reservation_id, asked_by)
         match reservation.state_at(self.clock()):
             case State.CONFIRMED:
                 raise ReservationConfirmed(reservation.id)
@@ -82,7 +82,7 @@ class StartPayment:
         if reservation.is_free:
             raise NothingToPay(reservation.id)
         try:
-            return reservation, self.gateway.start(reservation, _idempotency_key(reservation))
+            return reservation, self.gateway.start_payment(reservation, _idempotency_key(reservation))
         except GatewayUnavailable as error:
             raise PaymentsUnavailable(reservation.id) from error
 
@@ -104,8 +104,8 @@ class ReceiveGatewayMessage:
         Raises SignatureInvalid, UnreadableMessage, StoreUnavailable: the gateway then sends the message again.
         """
         now = self.clock()
-        charge = self.messages.read(headers, body, now)
-        if charge and self.outbox.send([Outgoing(PAYMENTS, charge)], now):
+        charge = self.messages.read_charge(headers, body, now)
+        if charge and self.outbox.send([OutgoingMessage(PAYMENTS, charge)], now):
             raise StoreUnavailable("SendMessage")
 
 
@@ -125,12 +125,12 @@ class SettlePayment:
     reservations: Reservations
     rows: Rows
     sessions: Sessions
-    confirm: Confirm
+    confirm: ConfirmReservation
     """The same use case as in requests, but with `charged_only` off: the charge is known here."""
-    register_sale: RegisterSale
+    mark_payment_sold: MarkPaymentSold
     clock: Clock
 
-    def __call__(self, due: PaymentDue | Charge) -> None:
+    def __call__(self, due: SettlementDue | Charge) -> None:
         """Settles the payment that is due, or was charged. Raises NotDueYet, StoreUnavailable, and LookupError when the
         payment is unknown."""
         if isinstance(due, Charge):
@@ -149,8 +149,8 @@ class SettlePayment:
             self._settle_without_reservation(payment)
         elif not payment.is_charged and reservation.state_at(self.clock()) is State.PENDING:
             raise NotDueYet(payment.transaction_id)
-        elif payment.status is PaymentStatus.ASSERTED and not payment.pays(reservation):
-            self._request_refund(payment, RefundReason.WRONG_AMOUNT, reservation.not_before(self.clock()))
+        elif payment.status is PaymentStatus.ASSERTED and not payment.matches_price_of(reservation):
+            self._request_refund(payment, RefundReason.WRONG_AMOUNT, reservation.after_creation(self.clock()))
         else:
             self._confirm_reservation(payment)
 
@@ -159,21 +159,21 @@ class SettlePayment:
         of a payment that can't buy it."""
         method = payment.method or BY_GATEWAY
         try:
-            sold = self.confirm(ConfirmReservation(payment.reservation_id, method, payment.transaction_id))
+            sold = self.confirm(ConfirmReservationCommand(payment.reservation_id, method, payment.transaction_id))
         except (PaymentReturned, PaymentAlreadyUsed):
             return
         except Refusal as refusal:
             if refusal.refund_reason is None:
                 raise
         else:
-            self.register_sale(sold)
+            self.mark_payment_sold(sold)
 
     def _settle_without_reservation(self, payment: Payment) -> None:
         """Settles a payment whose reservation is unknown or deleted. Restores the reservation if the row was sold for
         this payment; else requests the refund."""
         sold = self._find_sold_in_rows(payment) if payment.session_id and payment.due_at else None
         if sold:
-            self.register_sale(self.reservations.restore(sold))
+            self.mark_payment_sold(self.reservations.restore(sold))
         else:
             self._request_refund(payment, RefundReason.RESERVATION_UNKNOWN, self.clock())
 
@@ -182,7 +182,7 @@ class SettlePayment:
         this payment; else None."""
         claimed = self._reservation_of_claim(payment)
         release = self.rows.release(claimed.hold, self.clock())
-        sale_id = self.confirm.ids.sale(payment.reservation_id, payment.transaction_id)
+        sale_id = self.confirm.ids.sale_id(payment.reservation_id, payment.transaction_id)
         if release.sale_id != sale_id:
             return None
         paid_at = payment.claimed_at or payment.charged_at or self.clock()

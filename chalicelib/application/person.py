@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.domain.people.person import Person
-from chalicelib.domain.people.stores import STORES, AtErasure, Store
+from chalicelib.domain.people.stores import STORES, ErasureEffect, Store
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,7 +31,7 @@ class MattersAreOpen(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
+class PersonalDataExport:
     """All that was found, by store; and the stores that can't be searched."""
 
     exported_at: datetime
@@ -40,7 +40,7 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
-class Erasure:
+class ErasureResult:
     """The result of an erasure: the items erased, those that still name the person, and those kept, by store."""
 
     record: str
@@ -59,12 +59,12 @@ class ExportPerson:
     open_matters: OpenMatters
     clock: Clock
 
-    def __call__(self, person: Person) -> Export:
+    def __call__(self, person: Person) -> PersonalDataExport:
         """Finds all that is stored of the person. Changes nothing."""
-        person = person.with_emails(self.open_matters.emails(person))
+        person = person.with_emails(self.open_matters.known_emails(person))
         found = {each.store: list(each.find(person)) for each in self.stores}
-        others = [store for store in STORES if store.at_erasure.names_people and store not in found]
-        return Export(self.clock(), {store: items for store, items in found.items() if items}, others)
+        others = [store for store in STORES if store.at_erasure.has_personal_data and store not in found]
+        return PersonalDataExport(self.clock(), {store: items for store, items in found.items() if items}, others)
 
 
 class Remainder(NamedTuple):
@@ -84,26 +84,26 @@ class ErasePerson:
     records: ErasureRecords
     clock: Clock
 
-    def __call__(self, person: Person) -> Erasure:
+    def __call__(self, person: Person) -> ErasureResult:
         """Erases the person from all stores. Safe to run twice. Raises MattersAreOpen before anything is erased.
 
         A purchase made meanwhile is left, and counted in the result: another run erases it.
         """
-        if matters := self.open_matters.list(person, self.clock()):
+        if matters := self.open_matters.list_open_matters(person, self.clock()):
             raise MattersAreOpen(matters)
         record = self.records.begin(person, self.clock())
-        person = person.with_emails(self.open_matters.emails(person))
-        erased = {each.store: each.erase(person) for each in self.stores if each.store.at_erasure.is_ours_to_do}
+        person = person.with_emails(self.open_matters.known_emails(person))
+        erased = {each.store: each.erase(person) for each in self.stores if each.store.at_erasure.changes_store}
         left, kept = self._count_what_is_left(person)
         self.records.end(record, _by_name(erased), _by_name(left), self.clock())
-        return Erasure(record, erased, left, kept)
+        return ErasureResult(record, erased, left, kept)
 
     def _count_what_is_left(self, person: Person) -> Remainder:
         """Counts the items that are still about the person, by store."""
         left: dict[Store, int] = {}
         kept: dict[Store, int] = {}
         for each in self.stores:
-            keeps = each.store.at_erasure is AtErasure.KEEPS
+            keeps = each.store.at_erasure is ErasureEffect.KEEPS
             if count := sum(keeps or person.is_named_in(item) for item in each.find(person)):
                 (kept if keeps else left)[each.store] = count
         return Remainder(left, kept)

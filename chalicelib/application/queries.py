@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.refusals import SessionCancelled, UserNotFound
-from chalicelib.domain.reservations import Held, Occupancy, Reservation, RowsClosed, Sold, State, in_force
+from chalicelib.domain.reservations import Held, Occupancy, Reservation, RowsClosed, Sold, State, without_lapsed_holds
 from chalicelib.domain.sessions import Session
 
-from .owned import find_owned
+from .owned import get_owned_reservation
 
 if TYPE_CHECKING:
     from chalicelib.domain.board import DependencyState
@@ -35,12 +35,12 @@ class SeatMap:
     seats: tuple[SeatView, ...]
 
     @property
-    def available(self) -> int:
+    def available_seats(self) -> int:
         return sum(seat.status == "available" for seat in self.seats)
 
 
 @dataclass(frozen=True)
-class ShowSeats:
+class ShowSeatMap:
     sessions: Sessions
     rows: Rows
     clock: Clock
@@ -49,11 +49,11 @@ class ShowSeats:
         """Shows all seats of the session. Raises SessionNotFound, SessionCancelled."""
         session = self.sessions.get(session_id)
         try:
-            occupancy = self.rows.occupancy(session)
+            occupancy = self.rows.read_seat_entries(session)
         except RowsClosed as closed:
             raise SessionCancelled(session.id) from closed
         now = self.clock()
-        taken = in_force(occupancy, now)
+        taken = without_lapsed_holds(occupancy, now)
         return SeatMap(session.id, tuple(to_seat_view(seat, taken.get(seat)) for seat in session.seats))
 
 
@@ -74,7 +74,7 @@ class ShowReservation:
 
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> tuple[Reservation, State]:
         """Gives the reservation and its state at this moment. Raises ReservationNotFound."""
-        reservation = find_owned(self.reservations, reservation_id, asked_by)
+        reservation = get_owned_reservation(self.reservations, reservation_id, asked_by)
         return reservation, reservation.state_at(self.clock())
 
 
@@ -93,7 +93,7 @@ class ListSessions:
 
     def __call__(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
         """Lists sessions by start time. Raises CursorInvalid."""
-        return self.sessions.page(starting_from, limit, cursor)
+        return self.sessions.list_by_start(starting_from, limit, cursor)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class ListPurchases:
         """Lists the user's purchases, newest first. Raises CursorInvalid, and UserNotFound for another user's."""
         if not asked_by.may_act_for(user_id):
             raise UserNotFound(user_id)
-        return self.reservations.purchases(user_id, limit, cursor)
+        return self.reservations.list_purchases(user_id, limit, cursor)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Readiness:
 
 
 @dataclass(frozen=True)
-class ShareReadiness:
+class CachedReadinessCheck:
     """Gives the same answer again while it is fresh. One thread at a time asks; the others wait for its answer."""
 
     check: CheckReadiness

@@ -17,12 +17,12 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.payments import Charge, GatewayUnavailable, Payment, PaymentStatus, RefundRefused
+from chalicelib.domain.payments import Charge, GatewayUnavailable, Payment, PaymentStatus, RefundFailed
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Sale, State
 
 from .payments import NotDueYet, SettlePayment
-from .refunds import SettleRefund
+from .refunds import ExecuteRefund
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations, Rows, Sessions
@@ -58,7 +58,7 @@ class Finding:
     since: datetime | None = None
 
 
-class Outcome(Enum):
+class ComparisonOutcome(Enum):
     """The outcome of a comparison that needs no operator."""
 
     MENDED = auto()
@@ -66,7 +66,7 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciliation:
+class ReconciliationResult:
     """The result of a sweep. `looked_at` counts the charges, refunds and sales compared, `mended` those put right."""
 
     looked_at: int
@@ -87,10 +87,10 @@ class ReconcilePayments:
     sessions: Sessions
     gateway: PaymentGateway
     settle_payment: SettlePayment
-    settle_refund: SettleRefund
+    execute_refund: ExecuteRefund
     clock: Clock
 
-    def __call__(self, looked_back: timedelta = LOOKED_BACK, *, mend: bool = True) -> Reconciliation:
+    def __call__(self, looked_back: timedelta = LOOKED_BACK, *, mend: bool = True) -> ReconciliationResult:
         """Compares and mends. With `mend` off it only reports its findings. Raises StoreUnavailable."""
         now = self.clock()
         sweep = _Sweep()
@@ -110,7 +110,7 @@ class ReconcilePayments:
             sweep.findings.append(Finding(f"the gateway's charges could not be read: {error}"))
             return []
 
-    def _compare_charge(self, charge: Charge, listed_at: datetime, *, mend: bool) -> Outcome | Finding:
+    def _compare_charge(self, charge: Charge, listed_at: datetime, *, mend: bool) -> ComparisonOutcome | Finding:
         """Compares a charge with its payment, and settles it if it is not settled. Gives a Finding if the two differ.
 
         With `mend` off, gives a Finding instead of settling. A refund that may be younger than the gateway's list, of
@@ -133,11 +133,11 @@ class ReconcilePayments:
                 return _payment_finding("said to be returned, but the gateway has not returned all of it", payment)
         if payment.reservation_id != charge.reservation_id and charge.reservation_id:
             return _payment_finding(f"it was charged for {charge.reservation_id}", payment)
-        return Outcome.NOTHING_TO_DO
+        return ComparisonOutcome.NOTHING_TO_DO
 
-    def _settle(self, charge: Charge) -> Outcome:
+    def _settle(self, charge: Charge) -> ComparisonOutcome:
         self.settle_payment(charge)
-        return Outcome.MENDED
+        return ComparisonOutcome.MENDED
 
     def _find_sale(self, payment: Payment) -> Sale | None:
         """Finds the sale that the payment has bought, on its reservation."""
@@ -145,31 +145,35 @@ class ReconcilePayments:
         sale = reservation.sale if reservation else None
         return sale if sale and sale.id == payment.sale_id else None
 
-    def _retry_refund(self, payment: Payment) -> Outcome | Finding:
+    def _retry_refund(self, payment: Payment) -> ComparisonOutcome | Finding:
         """Asks the gateway again for a refund that is late, unless it is too early to ask. Gives a Finding if it is
         still late."""
         now = self.clock()
         requested_at = payment.requested_at or now
         if now - requested_at < RETURNED_BY_THEN and not payment.asked:
-            return Outcome.NOTHING_TO_DO
+            return ComparisonOutcome.NOTHING_TO_DO
         pause = min(FIRST_PAUSE * 2 ** min(payment.asked, 12), LONGEST_PAUSE)
         if payment.asked_at and now < payment.asked_at + pause:
             return _open_refund_finding(payment)
-        self.settle_refund.settle(payment)
+        self.execute_refund.settle(payment)
         stands = self.payments.find(payment.transaction_id) or payment
-        return _open_refund_finding(stands) if stands.status is PaymentStatus.REFUND_REQUESTED else Outcome.MENDED
+        return (
+            _open_refund_finding(stands)
+            if stands.status is PaymentStatus.REFUND_REQUESTED
+            else ComparisonOutcome.MENDED
+        )
 
     def _recent_sales(self, now: datetime) -> Iterator[tuple[str, str]]:
         """Reads the sales of the last RECENTLY_SOLD from the rows: pairs of reservation id and sale id."""
-        page = self.sessions.page(now - BEGUN, SCREENINGS, None)
+        page = self.sessions.list_by_start(now - BEGUN, SCREENINGS, None)
         for session in page.items:
             yield from self.rows.sales_between(session, now - RECENTLY_SOLD, now - AT_WORK).items()
 
-    def _compare_sale(self, reservation_id: str, sale_id: str) -> Outcome | Finding:
+    def _compare_sale(self, reservation_id: str, sale_id: str) -> ComparisonOutcome | Finding:
         """Compares a sale in the rows with its reservation. Gives a Finding if the reservation lacks the sale."""
         reservation = self.reservations.find(reservation_id)
         if reservation and reservation.state is State.CONFIRMED and reservation.sale and reservation.sale.id == sale_id:
-            return Outcome.NOTHING_TO_DO
+            return ComparisonOutcome.NOTHING_TO_DO
         return Finding(f"its seats are sold by {sale_id}, but it has no such sale", "", reservation_id)
 
 
@@ -181,20 +185,20 @@ class _Sweep:
     mended: int = 0
     findings: list[Finding] = field(default_factory=list)
 
-    def compare(self, subject: str, look: Callable[[], Outcome | Finding]) -> None:
+    def compare(self, subject: str, look: Callable[[], ComparisonOutcome | Finding]) -> None:
         """Runs one comparison, and counts it by its outcome."""
         self.looked_at += 1
         try:
             outcome = look()
-        except (NotDueYet, RefundRefused, GatewayUnavailable, Refusal, LookupError) as error:
+        except (NotDueYet, RefundFailed, GatewayUnavailable, Refusal, LookupError) as error:
             outcome = Finding(f"could not be settled: {error!r}", subject)
         if isinstance(outcome, Finding):
             self.findings.append(outcome)
-        elif outcome is Outcome.MENDED:
+        elif outcome is ComparisonOutcome.MENDED:
             self.mended += 1
 
-    def result(self) -> Reconciliation:
-        return Reconciliation(self.looked_at, self.mended, tuple(self.findings))
+    def result(self) -> ReconciliationResult:
+        return ReconciliationResult(self.looked_at, self.mended, tuple(self.findings))
 
 
 def _unsettled_charge_finding(charge: Charge) -> Finding:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.events import Event, UnreadableMessage
-from chalicelib.domain.payments import Payment, PaymentStatus, PaymentUnknown, RefundReason, payment_of_sale
+from chalicelib.domain.payments import Payment, PaymentStatus, PaymentUnknownAtGateway, RefundReason, payment_of_sale
 from chalicelib.domain.reservations import Reservation
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class RegisterSale:
+class MarkPaymentSold:
     """Marks a sale's payment as sold. Harmless twice: the second time finds the sale registered."""
 
     payments: Payments
@@ -38,13 +38,15 @@ class RegisterSale:
         payment = payment_of_sale(reservation)
         if payment is None:
             return
-        stands = self.payments.register_sale(payment)
+        stands = self.payments.mark_sold(payment)
         if stands.sale_id != payment.sale_id:
-            log.error("sale without its money: %s; its transaction stands for %s", payment.facts, stands.facts)
+            log.error(
+                "sale without its money: %s; its transaction stands for %s", payment.log_fields, stands.log_fields
+            )
 
 
 @dataclass(frozen=True)
-class RefundSales:
+class RequestSaleRefunds:
     """Requests the refunds of reservations whose session was cancelled.
 
     Harmless twice, and at the same time: the second request finds the first.
@@ -70,13 +72,13 @@ class RefundSales:
         request = payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, self.clock())
         stands = self.payments.request_refund(request)
         if stands.sale_id != payment.sale_id:
-            log.error("sale without its money, nothing to return: %s; but %s", payment.facts, stands.facts)
+            log.error("sale without its money, nothing to return: %s; but %s", payment.log_fields, stands.log_fields)
             return None
         return stands
 
 
 @dataclass(frozen=True)
-class SettleRefund:
+class ExecuteRefund:
     """Has the gateway refund a payment, and marks it as refunded.
 
     Harmless twice: a settled payment is left alone, and the gateway refunds once for each key, which is made from the
@@ -89,7 +91,7 @@ class SettleRefund:
     clock: Clock
 
     def __call__(self, event: Event) -> None:
-        """Settles the refund that the event requests. Raises RefundRefused, GatewayUnavailable, StoreUnavailable,
+        """Settles the refund that the event requests. Raises RefundFailed, GatewayUnavailable, StoreUnavailable,
         LookupError, and UnreadableMessage for an event that names no payment."""
         payment = self.payments.find(_transaction_in(event))
         if payment is None:
@@ -99,7 +101,7 @@ class SettleRefund:
     def settle(self, payment: Payment) -> None:
         """Refunds a payment if that was requested. Counts a payment that the gateway does not know.
 
-        Raises RefundRefused, GatewayUnavailable, StoreUnavailable.
+        Raises RefundFailed, GatewayUnavailable, StoreUnavailable.
         """
         if payment.status is PaymentStatus.ASSERTED:
             # An earlier delivery has found that it belongs to another reservation, and died.
@@ -129,12 +131,12 @@ class SettleRefund:
         key = f"refund-{payment.transaction_id}"
         try:
             refund_id = self.gateway.refund(payment.transaction_id, payment.refund_cents, key)
-        except PaymentUnknown:
+        except PaymentUnknownAtGateway:
             self.payments.count_unknown_at_gateway(payment, self.clock())
             return
-        stands = self.payments.mark_refunded(payment.as_refunded(refund_id, self.clock()))
+        stands = self.payments.mark_refunded(payment.with_refund_completed(refund_id, self.clock()))
         if stands.status is not PaymentStatus.REFUNDED:
-            log.error("sale without its money: returned as %s, but it stands for %s", refund_id, stands.facts)
+            log.error("sale without its money: returned as %s, but it stands for %s", refund_id, stands.log_fields)
 
 
 def _transaction_in(event: Event) -> str:

@@ -19,12 +19,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.consumers import EXPIRY, PAYMENTS, REFUNDS, queues_that_hear
+from chalicelib.domain.consumers import EXPIRY, PAYMENTS, REFUNDS, queues_for_event_type
 from chalicelib.domain.events import (
     ENDS,
     Event,
     EventType,
-    Outgoing,
+    OutgoingMessage,
     ReservationChange,
     RowClosed,
     RowEvent,
@@ -38,11 +38,11 @@ from chalicelib.domain.events import (
     seat_released,
     session_cancelled,
 )
-from chalicelib.domain.payments import PaymentChange, PaymentDue, PaymentStatus
+from chalicelib.domain.payments import PaymentChange, PaymentStatus, SettlementDue
 from chalicelib.domain.reservations import Reservation, State
 
 from .cancel_session import LAST_CLOSED
-from .refunds import RefundSales, RegisterSale
+from .refunds import MarkPaymentSold, RequestSaleRefunds
 from .release import ExpireHold
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ROUTES: Mapping[EventType, tuple[str, ...]] = {kind: queues_that_hear(kind) for kind in EventType}
+ROUTES: Mapping[EventType, tuple[str, ...]] = {kind: queues_for_event_type(kind) for kind in EventType}
 """The queues that each event goes to: those of its consumers."""
 
 TELLS: Mapping[str, tuple[EventType, ...]] = {
@@ -71,13 +71,13 @@ SENDS_TO: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True)
-class RelayRow:
+class RouteRowEvent:
     """Relays an event of a row of seats: held, sold, released or closed."""
 
     reservations: Reservations
-    refund_sales: RefundSales
+    request_sale_refunds: RequestSaleRefunds
 
-    def __call__(self, event: RowEvent) -> list[Outgoing]:
+    def __call__(self, event: RowEvent) -> list[OutgoingMessage]:
         """Gives the messages to send. Finishes a sale that its request could not finish; requests the refunds in a
         closed row.
 
@@ -85,31 +85,31 @@ class RelayRow:
         """
         match event:
             case SeatsHeld():
-                return [Outgoing(EXPIRY, event.hold)]
+                return [OutgoingMessage(EXPIRY, event.hold)]
             case SeatsSold():
                 self._finish_sale(event)
                 return []
             case SeatsReleased():
                 return _route(seat_released(event))
             case RowClosed():
-                self.refund_sales(event.sold)
+                self.request_sale_refunds(event.sold)
                 return _route(session_cancelled(event)) if event.row == LAST_CLOSED else []
 
     def _finish_sale(self, event: SeatsSold) -> None:
         """Confirms the reservation of sold seats, if the request died before it could do so."""
         reservation = self.reservations.find(event.reservation_id)
         if reservation and reservation.sale is None:
-            self.reservations.confirm(event.reservation_id, event.sale)
+            self.reservations.mark_confirmed(event.reservation_id, event.sale)
 
 
 @dataclass(frozen=True)
-class RelayReservation:
+class RouteReservationChange:
     """Relays the creation and the end of a reservation."""
 
     expire: ExpireHold
-    register_sale: RegisterSale
+    mark_payment_sold: MarkPaymentSold
 
-    def __call__(self, change: ReservationChange) -> list[Outgoing]:
+    def __call__(self, change: ReservationChange) -> list[OutgoingMessage]:
         """Gives the messages to send. Marks the payment of a sale as sold.
 
         A pending reservation that TTL has deleted is expired here: its expiry message was lost.
@@ -122,10 +122,10 @@ class RelayReservation:
         created = [] if before else _route(reservation_created(after))
         if after.state is State.PENDING:
             return created
-        self.register_sale(after)
+        self.mark_payment_sold(after)
         return created + _route(reservation_ended(after, after.state, change.occurred_at))
 
-    def _expire_deleted(self, reservation: Reservation) -> list[Outgoing]:
+    def _expire_deleted(self, reservation: Reservation) -> list[OutgoingMessage]:
         """Expires the hold of a deleted reservation. Gives no message when it was sold meanwhile."""
         if self.expire(reservation.hold):
             return _route(reservation_ended(reservation, State.EXPIRED, reservation.expires_at))
@@ -134,18 +134,18 @@ class RelayReservation:
 
 
 @dataclass(frozen=True)
-class RelayPayment:
+class RoutePaymentChange:
     """Relays a payment that was claimed, is to be refunded, or was refunded."""
 
     reservations: Reservations
 
-    def __call__(self, change: PaymentChange) -> list[Outgoing]:
+    def __call__(self, change: PaymentChange) -> list[OutgoingMessage]:
         """Gives the messages to send. Marks the refund of a sale on its reservation too, so that the buyer sees it."""
         payment = change.after
         if payment is None or (change.before and change.before.status is payment.status):
             return []
         if payment.status is PaymentStatus.CLAIMED and payment.due_at:
-            return [Outgoing(PAYMENTS, PaymentDue(payment.transaction_id, payment.due_at))]
+            return [OutgoingMessage(PAYMENTS, SettlementDue(payment.transaction_id, payment.due_at))]
         if payment.status is PaymentStatus.REFUND_REQUESTED:
             return _route(refund_requested(payment))
         if payment.status is PaymentStatus.REFUNDED and payment.refunded_at:
@@ -155,7 +155,7 @@ class RelayPayment:
         return []
 
 
-def _route(event: Event) -> list[Outgoing]:
+def _route(event: Event) -> list[OutgoingMessage]:
     """Addresses the event to each of its consumers.
 
     A payment for an unknown reservation belongs to no session, so its events have no place in a session's log or
@@ -164,4 +164,4 @@ def _route(event: Event) -> list[Outgoing]:
     consumers = ROUTES[event.type]
     if not event.session_id:
         consumers = tuple(consumer for consumer in consumers if consumer == REFUNDS)
-    return [Outgoing(consumer, event) for consumer in consumers]
+    return [OutgoingMessage(consumer, event) for consumer in consumers]

@@ -15,42 +15,42 @@ from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.refusals import ReservationConfirmed, ReservationExpired, ReservationNotFound
 from chalicelib.domain.reservations import Hold, Reservation, State
 
-from .owned import find_owned
+from .owned import get_owned_reservation
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Reservations, Rows
 
 
 @dataclass(frozen=True, slots=True)
-class CancelReservation:
+class CancelReservationCommand:
     reservation_id: str
     asked_by: Principal = UNCHECKED
 
 
 @dataclass(frozen=True)
-class Cancel:
+class CancelReservation:
     """Cancels a pending reservation for its buyer."""
 
     rows: Rows
     reservations: Reservations
     clock: Clock
 
-    def __call__(self, command: CancelReservation) -> Reservation:
+    def __call__(self, command: CancelReservationCommand) -> Reservation:
         """Cancels the reservation and gives it, also the second time.
 
         Raises ReservationNotFound, ReservationConfirmed, ReservationExpired.
         """
-        reservation = find_owned(self.reservations, command.reservation_id, command.asked_by)
+        reservation = get_owned_reservation(self.reservations, command.reservation_id, command.asked_by)
         if reservation.state is State.PENDING:
             reservation = self._release_and_end(reservation)
         return _check_cancelled(reservation)
 
     def _release_and_end(self, reservation: Reservation) -> Reservation:
-        now = reservation.not_before(self.clock())
+        now = reservation.after_creation(self.clock())
         if self.rows.release(reservation.hold, now).sale_id:
             raise ReservationConfirmed(reservation.id)
         state = State.EXPIRED if reservation.state_at(now) is State.EXPIRED else State.CANCELLED
-        ended = self.reservations.end(reservation.hold, state, now)
+        ended = self.reservations.mark_ended(reservation.hold, state, now)
         if ended is None:
             raise ReservationNotFound(reservation.id)
         return ended
@@ -84,6 +84,6 @@ class ExpireHold:
             raise NotLapsedYet(hold.reservation_id)
         if self.rows.release(hold, now).sale_id:
             return False
-        if self.reservations.end(hold, State.EXPIRED, now) is None and self.reservations.bar(hold):
-            self.reservations.end(hold, State.EXPIRED, now)  # its slow request has stored it in between
+        if self.reservations.mark_ended(hold, State.EXPIRED, now) is None and self.reservations.bar(hold):
+            self.reservations.mark_ended(hold, State.EXPIRED, now)  # its slow request has stored it in between
         return True

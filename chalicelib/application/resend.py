@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Resends:
+class RepeatedHoldRequests:
     """Answers requests for a hold that may have come before."""
 
     rows: Rows
@@ -39,7 +39,7 @@ class Resends:
     reservations: Reservations
     clock: Clock
 
-    def answer_taken(self, asked: Reservation, taken: SeatsTaken) -> Reservation:
+    def answer_seats_taken(self, asked: Reservation, taken: SeatsTaken) -> Reservation:
         """Answers a request whose seats are taken, perhaps by its own hold: then finishes that hold and gives its
         reservation.
 
@@ -54,13 +54,13 @@ class Resends:
             return self._finish(earlier)
         raise _refusal_of_taken(asked, taken)
 
-    def store(self, held: Reservation) -> Reservation:
+    def store_or_answer_earlier(self, held: Reservation) -> Reservation:
         """Stores the reservation of a counted hold. If one is stored under its id, answers with that one.
 
         Raises ReservationExpired or ReservationCancelled when the hold was barred meanwhile.
         """
         try:
-            return self._settle_with(self.reservations.add(held), held)
+            return self._settle_with(self.reservations.get_or_add(held), held)
         except HoldHasEnded as ended:
             self.rows.release(held.hold, self.clock())
             raise self._refusal_of_barred(held) from ended
@@ -91,7 +91,7 @@ class Resends:
             if not earlier.fingerprint:
                 self.rows.release(earlier.hold, self.clock())
             raise
-        return self.store(earlier)
+        return self.store_or_answer_earlier(earlier)
 
     def _settle_with(self, stored: Reservation, held: Reservation) -> Reservation:
         """Releases the held seats, unless the stored reservation is pending and has this hold. Answers with the stored
@@ -130,8 +130,8 @@ def _earlier_attempt(asked: Reservation, taken: SeatsTaken) -> Reservation | Non
     entry = taken.occupancy.get(asked.seats[0])
     if not isinstance(entry, Held):
         return None
-    earlier = asked.until(entry.expires_at)
-    own = [found for found in taken.occupancy.values() if isinstance(found, Held) and found.is_of(earlier.hold)]
+    earlier = asked.with_expiry(entry.expires_at)
+    own = [found for found in taken.occupancy.values() if isinstance(found, Held) and found.belongs_to(earlier.hold)]
     return earlier if len(own) == len(asked.seats) else None
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduleSession:
+class ScheduleSessionCommand:
     movie_title: str
     starts_at: datetime
     room: str
@@ -31,22 +31,22 @@ class ScheduleSession:
 
 
 @dataclass(frozen=True)
-class Schedule:
+class ScheduleSession:
     sessions: Sessions
     clock: Clock
     ids: Ids
 
-    def __call__(self, command: ScheduleSession) -> Session:
+    def __call__(self, command: ScheduleSessionCommand) -> Session:
         """Stores the session. Gives the earlier one for the same key. Raises IdempotencyKeyReused if the two differ."""
         session = self._draft(command)
         if command.idempotency_key is not None:
             with suppress(SessionNotFound):
                 return _check_same_request(self.sessions.get(session.id), session)
-        return _check_same_request(self.sessions.add(session), session)
+        return _check_same_request(self.sessions.get_or_add(session), session)
 
-    def _draft(self, command: ScheduleSession) -> Session:
+    def _draft(self, command: ScheduleSessionCommand) -> Session:
         return Session(
-            id=self.ids.session(command.idempotency_key),
+            id=self.ids.session_id(command.idempotency_key),
             movie_title=command.movie_title,
             starts_at=command.starts_at,
             room=command.room,

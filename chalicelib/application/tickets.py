@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import TICKETS
-from chalicelib.domain.events import Outgoing, reservation_ended
+from chalicelib.domain.events import OutgoingMessage, reservation_ended
 from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.refusals import (
     AlreadyAdmitted,
@@ -23,11 +23,11 @@ from chalicelib.domain.refusals import (
     WrongRoom,
 )
 from chalicelib.domain.reservations import Reservation, State
-from chalicelib.domain.tickets.calendar_entry import CalendarEntry, entry_of
-from chalicelib.domain.tickets.checking import IsSigned, check_signature
-from chalicelib.domain.tickets.ticket import Admission, Ticket, VoidReason, admission_times, check_time
+from chalicelib.domain.tickets.calendar_entry import CalendarEntry, calendar_entry_for
+from chalicelib.domain.tickets.checking import IsSigned, verify_token
+from chalicelib.domain.tickets.ticket import Admission, Ticket, VoidReason, admission_times, check_admission_time
 
-from .owned import find_owned
+from .owned import get_owned_reservation
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,8 +42,8 @@ ISSUED_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class AskForTokens:
-    """Has a sale's unsigned tickets signed, by sending its event again. Safe to run twice: see IssueTickets."""
+class RequestTicketTokens:
+    """Has a sale's unsigned tickets signed, by sending its event again. Safe to run twice: see IssueOrVoidTickets."""
 
     outbox: Outbox
     clock: Clock
@@ -51,7 +51,7 @@ class AskForTokens:
     def __call__(self, sold: Reservation) -> None:
         """Sends the sale's event to the function that signs. Raises StoreUnavailable."""
         sale = reservation_ended(sold, State.CONFIRMED, self.clock())
-        if self.outbox.send([Outgoing(TICKETS, sale)], self.clock()):
+        if self.outbox.send([OutgoingMessage(TICKETS, sale)], self.clock()):
             raise StoreUnavailable("SendMessageBatch")
 
 
@@ -66,7 +66,7 @@ class ShowTickets:
     tickets: Tickets
     reservations: Reservations
     sessions: Sessions
-    ask_for_tokens: AskForTokens
+    ask_for_tokens: RequestTicketTokens
     clock: Clock
 
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> ShownTickets:
@@ -74,14 +74,14 @@ class ShowTickets:
 
         Raises ReservationNotFound, ReservationNotPaid, TicketsNotReady, TicketVoid, SessionCancelled, StoreUnavailable.
         """
-        reservation = find_owned(self.reservations, reservation_id, asked_by)
+        reservation = get_owned_reservation(self.reservations, reservation_id, asked_by)
         if reservation.sale is None:
             raise ReservationNotPaid(reservation_id)
         session = _session_taking_place(self.sessions, reservation.session_id)
         return ShownTickets(session, self._signed(reservation, reservation.sale.paid_at))
 
     def _signed(self, reservation: Reservation, paid_at: datetime) -> tuple[Ticket, ...]:
-        sold = self.tickets.of_sale(reservation.id)
+        sold = self.tickets.find_by_sale(reservation.id)
         if sold and sold.void:
             raise TicketVoid(sold.void)
         if sold and all(ticket.token and not ticket.void for ticket in sold.tickets):
@@ -98,8 +98,8 @@ class ShowCalendarEntry:
 
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> CalendarEntry:
         """Gives a sale's entry, also once it is cancelled. Raises ReservationNotFound, ReservationNotPaid."""
-        reservation = find_owned(self.reservations, reservation_id, asked_by)
-        return entry_of(reservation, self.sessions.get(reservation.session_id))
+        reservation = get_owned_reservation(self.reservations, reservation_id, asked_by)
+        return calendar_entry_for(reservation, self.sessions.get(reservation.session_id))
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class TransferTicket:
     tickets: Tickets
     reservations: Reservations
     sessions: Sessions
-    ask_for_tokens: AskForTokens
+    ask_for_tokens: RequestTicketTokens
     clock: Clock
     new_code: Callable[[], str]
 
@@ -126,7 +126,7 @@ class TransferTicket:
         reservation = self._owned(ticket, asked_by)
         _session_taking_place(self.sessions, ticket.session_id)
         if not (ticket.renewed_as or ticket.void or ticket.admission):
-            ticket = self.tickets.transfer(ticket, ticket.renewed(self.new_code(), self.clock()))
+            ticket = self.tickets.transfer(ticket, ticket.replacement(self.new_code(), self.clock()))
         if not ticket.renewed_as:
             raise _refusal(ticket)
         renewed = self._find(ticket.renewed_as)
@@ -144,13 +144,13 @@ class TransferTicket:
 
     def _owned(self, ticket: Ticket, asked_by: Principal) -> Reservation:
         try:
-            return find_owned(self.reservations, ticket.reservation_id, asked_by)
+            return get_owned_reservation(self.reservations, ticket.reservation_id, asked_by)
         except ReservationNotFound as error:
             raise TicketNotFound(ticket.code) from error
 
 
 @dataclass(frozen=True, slots=True)
-class AdmitTicket:
+class AdmitTicketCommand:
     """A gate's request to admit a ticket, by its scanned token or its typed code.
 
     `key` names the request: sent again with it, it is the same admission. Without one, every request is another.
@@ -164,20 +164,20 @@ class AdmitTicket:
     key: str = ""
     admitted_at: datetime | None = None
 
-    def moment(self, now: datetime) -> datetime:
+    def admission_time(self, now: datetime) -> datetime:
         """Gives the moment of the admission. A gate whose clock is ahead admits no later than now."""
         return min(self.admitted_at or now, now)
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class AdmittedTicket:
     ticket: Ticket
     session: Session
     admission: Admission
 
 
 @dataclass(frozen=True)
-class Admit:
+class AdmitTicket:
     """Admits a ticket once: by one conditional write, from however many gates at once."""
 
     tickets: Tickets
@@ -188,31 +188,31 @@ class Admit:
     clock: Clock
     new_key: Callable[[], str]
 
-    def __call__(self, command: AdmitTicket) -> Admitted:
+    def __call__(self, command: AdmitTicketCommand) -> AdmittedTicket:
         """Admits the ticket. The same request again gives the same admission.
 
         Raises TicketInvalid, TicketNotFound, TicketVoid, SessionCancelled, WrongRoom, TooEarly, AdmissionOver,
         AlreadyAdmitted, StoreUnavailable.
         """
-        at = command.moment(self.clock())
+        at = command.admission_time(self.clock())
         ticket = self._find(command, at)
         session = _session_taking_place(self.sessions, ticket.session_id)
         if ticket.void:
             raise TicketVoid(ticket.void)
         if session.room != command.room:
             raise WrongRoom(session.room)
-        check_time(session.starts_at, self.opens_before, at)
+        check_admission_time(session.starts_at, self.opens_before, at)
         asked = Admission(at, command.gate, command.key or self.new_key())
         stored = self.tickets.admit(ticket, asked)
-        if stored.void or stored.admission is None or not stored.admission.is_of(asked):
+        if stored.void or stored.admission is None or not stored.admission.is_same_request_as(asked):
             raise _refusal(stored)
-        return Admitted(stored, session, stored.admission)
+        return AdmittedTicket(stored, session, stored.admission)
 
-    def _find(self, command: AdmitTicket, admitted_at: datetime) -> Ticket:
+    def _find(self, command: AdmitTicketCommand, admitted_at: datetime) -> Ticket:
         """Finds the ticket of a token signed with a key that was published at that moment, or of a code."""
         code, version = command.code, None
         if command.token:
-            facts = check_signature(command.token, self.keys.published(admitted_at), self.is_signed)
+            facts = verify_token(command.token, self.keys.read_published(admitted_at), self.is_signed)
             code, version = facts.code, facts.version
         ticket = self.tickets.find(code)
         if ticket is None:
@@ -234,7 +234,7 @@ class GateListPage:
 
 
 @dataclass(frozen=True)
-class ListTickets:
+class ListTicketsForGate:
     """Lists a screening's tickets for its gates, with those in force and those already admitted."""
 
     tickets: Tickets
@@ -247,7 +247,7 @@ class ListTickets:
         session = _session_taking_place(self.sessions, session_id)
         opens_at, closes_at = admission_times(session.starts_at, self.opens_before)
         now = self.clock()
-        return GateListPage(session, opens_at, closes_at, now, self.tickets.of_session(session_id, limit, cursor))
+        return GateListPage(session, opens_at, closes_at, now, self.tickets.list_by_session(session_id, limit, cursor))
 
 
 def _session_taking_place(sessions: Sessions, session_id: str) -> Session:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 LONGEST_URL = 2000
-PORTS = {"https": 443, "http": 80}
+DEFAULT_PORTS = {"https": 443, "http": 80}
 
-IPV6_INTERNET = ipaddress.ip_network("2000::/3")
+GLOBAL_UNICAST_IPV6 = ipaddress.ip_network("2000::/3")
 """The range of global unicast addresses. All others are private, unassigned, or an IPv4 address in disguise:
 ::/96, ::ffff:0:0/96, ::ffff:0:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48; fc00::/7, fe80::/10, fec0::/10, ff00::/8."""
 
-NOT_FOR_US = tuple(
+RESERVED_NETWORKS = tuple(
     map(
         ipaddress.ip_network,
         (
@@ -24,20 +24,20 @@ NOT_FOR_US = tuple(
         ),
     )
 )
-"""Reserved networks that no webhook's host may be in. They are listed here because versions of Python differ in which
-of them they call global."""
+"""Networks with a special purpose, in which no webhook's host may be. They are listed here because Python's versions
+disagree about which of them are global."""
 
 ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 """Values of an IPv6 address's third 32 bits. With one of them, in any network, the last 32 bits are an IPv4 address."""
 
 
 class UrlRefused(Exception):
-    """A webhook can't have this URL, or the address of its host. The message says why."""
+    """A URL that is not allowed for a webhook, or that leads to a forbidden address. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """The parts of a URL that a request needs. `path` includes the query."""
+class ParsedUrl:
+    """The parts of a URL that an HTTP request needs. `path` includes the query."""
 
     scheme: str
     host: str
@@ -46,12 +46,13 @@ class Target:
 
     @property
     def host_header(self) -> str:
+        """Gives the value of the Host header. The port is left out if it is the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def target_of(url: str, *, local: bool) -> Target:
-    """Parses a webhook's URL. `local` is true on a laptop, where http to this machine is allowed. Raises UrlRefused."""
+def parse_webhook_url(url: str, *, local: bool) -> ParsedUrl:
+    """Parses a webhook's URL. `local` is true on a laptop: it allows http to this machine. Raises UrlRefused."""
     if not (url.isascii() and url.isprintable() and " " not in url and len(url) <= LONGEST_URL):
         raise UrlRefused(f"it must be of printable ASCII characters, {LONGEST_URL} at most")
     try:
@@ -65,11 +66,12 @@ def target_of(url: str, *, local: bool) -> Target:
     if "@" in parts.netloc:
         raise UrlRefused("it must not hold credentials: deliveries are signed")
     query = f"?{parts.query}" if parts.query else ""
-    return Target(parts.scheme, parts.hostname, port or PORTS[parts.scheme], f"{parts.path or '/'}{query}")
+    return ParsedUrl(parts.scheme, parts.hostname, port or DEFAULT_PORTS[parts.scheme], f"{parts.path or '/'}{query}")
 
 
-def check_address(target: Target, address: str, *, local: bool) -> None:
-    """Checks an address of the target's host. Raises UrlRefused unless it is public, or `local` is true."""
+def check_address(target: ParsedUrl, address: str, *, local: bool) -> None:
+    """Checks an IP address that the URL's host resolved to. Raises UrlRefused if the address is not public; `local`
+    allows private ones. Raises UrlRefused for http to another machine."""
     found = ipaddress.ip_address(address.partition("%")[0])
     inside = getattr(found, "ipv4_mapped", None) or found
     if target.scheme == "http" and not inside.is_loopback:
@@ -81,9 +83,9 @@ def check_address(target: Target, address: str, *, local: bool) -> None:
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and not _is_of_the_internet(address):
         return False
-    kept_apart = any(address in network for network in NOT_FOR_US if network.version == address.version)
+    kept_apart = any(address in network for network in RESERVED_NETWORKS if network.version == address.version)
     return address.is_global and not address.is_multicast and not address.is_reserved and not kept_apart
 
 
 def _is_of_the_internet(address: ipaddress.IPv6Address) -> bool:
-    return address in IPV6_INTERNET and (int(address) >> 32) & 0xFFFF_FFFF not in ISATAP
+    return address in GLOBAL_UNICAST_IPV6 and (int(address) >> 32) & 0xFFFF_FFFF not in ISATAP

@@ -9,8 +9,8 @@ from .events import Event, EventType, UnreadableMessage
 from .money import Money
 from .times import from_ms, to_ms
 
-BUCKET = timedelta(minutes=5)
-"""The time that one bucket of counts covers: their finest step. Days are UTC days, so that each has whole buckets."""
+BUCKET_LENGTH = timedelta(minutes=5)
+"""The time that one bucket of counts covers. Days are UTC days, so each day has whole buckets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,39 +37,41 @@ class Tally:
 
     @property
     def held_seats(self) -> int:
-        """Gives how many seats are held, and neither sold nor released. At least 0: a sale may be counted before its
-        hold."""
+        """Gives the number of seats that are held now, neither sold nor released. Never negative, although a sale may
+        be counted before its hold."""
         return max(0, self.seats_in_holds - self.seats_in_sales - self.seats_given_back)
 
     @property
     def revenue(self) -> Decimal:
+        """Gives the price of all sales in the currency's unit, refunded sales included."""
         return Money(self.revenue_cents).amount
 
-    def occupancy_of(self, total_seats: int) -> Decimal:
-        """Divides the sold seats by all seats."""
+    def occupancy_rate(self, total_seats: int) -> Decimal:
+        """Divides the sold seats by all seats of the session."""
         return Decimal(self.seats_in_sales) / total_seats
 
     @property
-    def refunded(self) -> Decimal:
+    def refunded_amount(self) -> Decimal:
+        """Gives all refunded money in the currency's unit, including payments that bought nothing."""
         return Money(self.refunded_cents).amount
 
     @property
     def net_revenue(self) -> Decimal:
-        """Gives the revenue without refunded sales. The revenue itself counts every sale, also refunded ones."""
+        """Gives the revenue without refunded sales, in the currency's unit."""
         return (Money(self.revenue_cents) - Money(self.refunded_revenue_cents)).amount
 
     @property
-    def conversion(self) -> Decimal | None:
-        """Divides the sales by the holds; None as long as there is no hold."""
+    def conversion_rate(self) -> Decimal | None:
+        """Divides the sales by the holds. None if there are no holds."""
         return Decimal(self.sales) / self.holds if self.holds else None
 
 
 COUNTERS = tuple(counter.name for counter in fields(Tally))
-NOTHING = Tally()
+EMPTY_TALLY = Tally()
 
 
 def tally_of(event: Event) -> Tally:
-    """Makes the tally of one event. Raises UnreadableMessage for a sale or refund without its amount."""
+    """Makes the tally of one event. Raises UnreadableMessage if a sale or refund lacks its amount."""
     seats = len(event.seats)
     match event.type:
         case EventType.RESERVATION_CREATED:
@@ -84,9 +86,9 @@ def tally_of(event: Event) -> Tally:
             cents = _read_amount_cents(event)
             return Tally(refunds=1, refunded_cents=cents, refunded_revenue_cents=cents if "saleId" in event.data else 0)
         case EventType.REFUND_REQUESTED | EventType.SESSION_CANCELLED:
-            return NOTHING
+            return EMPTY_TALLY
         case EventType.SEAT_RELEASED:
-            return NOTHING  # its expiry or cancellation has counted the seats
+            return EMPTY_TALLY  # its expiry or cancellation has counted the seats
 
 
 def _read_amount_cents(event: Event) -> int:
@@ -96,11 +98,11 @@ def _read_amount_cents(event: Event) -> int:
     return amount
 
 
-def bucket_of(moment: datetime) -> datetime:
-    """Gives the beginning of the five minutes that the moment is in."""
-    length = BUCKET // timedelta(milliseconds=1)
+def bucket_start(moment: datetime) -> datetime:
+    """Gives the beginning of the five minutes that contain the moment."""
+    length = BUCKET_LENGTH // timedelta(milliseconds=1)
     return from_ms(to_ms(moment) // length * length)
 
 
-def total(tallies: Iterable[Tally]) -> Tally:
-    return sum(tallies, start=NOTHING)
+def sum_tallies(tallies: Iterable[Tally]) -> Tally:
+    return sum(tallies, start=EMPTY_TALLY)

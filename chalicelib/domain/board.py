@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .analytics import BUCKET, NOTHING, Tally, bucket_of
+from .analytics import BUCKET_LENGTH, EMPTY_TALLY, Tally, bucket_start
 from .sessions import Session
 
 WINDOW = timedelta(hours=3)
-"""How far back the board shows counts over time. Also how long a session is assumed to run after its start."""
+"""The period for which the board shows counts over time. A session is also assumed to end this long after its start."""
 
 
 MOST_REDRIVEN = 100
@@ -18,9 +18,10 @@ waits."""
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """The messages of a queue, as SQS counts them: exact on an emulator, up to a minute old on AWS.
+    """The number of messages in a queue, as SQS counts them. The numbers are exact on an emulator, and up to a minute
+    old on AWS.
 
-    Some queues only collect failures from elsewhere. These have nothing but dead letters, and are not `redrivable`.
+    A queue that only collects failures of streams or schedules has dead letters only, and is not `redrivable`.
     """
 
     name: str
@@ -33,57 +34,64 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
+    """A dead letter of a queue, with its message and the reason of the failure."""
+
     id: str
     sent_at: datetime
-    """When the consumer's handler gave the message up. If SQS moved it here: when it was sent to its first queue."""
+    """When the consumer's handler parked the message. For a message that SQS itself moved, when it was first sent."""
     reason: str | None
-    """Why the handler gave the message up. None if SQS's redrive policy moved it."""
+    """Why the handler parked the message. None if SQS's redrive policy moved it."""
     receives: int | None
-    """How often the handler tried the message; None if that is not known."""
+    """How often the handler received the message. None if unknown."""
     received_here: int
-    """How often the message was received from the dead-letter queue. Showing it counts too."""
+    """How often the message was received from the dead-letter queue. Each display of the board counts too."""
     attributes: Mapping[str, str]
     body: str
 
 
 @dataclass(frozen=True, slots=True)
-class Redriven:
+class RedriveResult:
+    """The result of a redrive: how many messages were moved, and how many dead letters are left."""
+
     moved: int
     left: int
 
 
 RefusalCounts = Mapping[datetime, Mapping[str, int]]
-"""Counts of refusals: for the beginning of each five minutes, the number of each error code."""
+"""Counts of refusals. The first key is the beginning of a bucket of five minutes, the second an error code."""
 
 
 @dataclass(frozen=True, slots=True)
-class ScreeningNumbers:
+class ScreeningTallies:
+    """The counts of one session: one tally for each bucket, by its beginning, and their sum."""
+
     session: Session
     buckets: Mapping[datetime, Tally]
     total: Tally
 
 
 def shown_buckets(now: datetime) -> list[datetime]:
-    """Gives the beginning of each five minutes in the window, oldest first. The last five minutes are not over yet."""
-    last = bucket_of(now)
-    return [last - BUCKET * back for back in reversed(range(WINDOW // BUCKET))]
+    """Gives the beginnings of the buckets that the board shows, oldest first. The last bucket is the current one."""
+    last = bucket_start(now)
+    return [last - BUCKET_LENGTH * back for back in reversed(range(WINDOW // BUCKET_LENGTH))]
 
 
-def over_time(screenings: Sequence[ScreeningNumbers], now: datetime) -> list[tuple[datetime, Tally]]:
-    """Adds up the counts of all sessions for each five minutes of the window; zeros if nothing was counted in them."""
+def sum_by_bucket(screenings: Sequence[ScreeningTallies], now: datetime) -> list[tuple[datetime, Tally]]:
+    """Adds up the tallies of all sessions for each bucket of the window, oldest first. A bucket without counts has
+    zeros."""
     return [
-        (at, sum((screening.buckets.get(at, NOTHING) for screening in screenings), start=NOTHING))
+        (at, sum((screening.buckets.get(at, EMPTY_TALLY) for screening in screenings), start=EMPTY_TALLY))
         for at in shown_buckets(now)
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class DependencyState:
-    """The health of one dependency. `breaker` is the state of its circuit breaker, `trips` how often the breaker
-    opened.
+    """The health of one dependency. `breaker` is the state of its circuit breaker; empty if there is no breaker, or its
+    state is unknown. `trips` counts how often the breaker has opened.
 
-    `breaker` is empty if there is none, or its state is unknown. Redis's breaker is that of the process that answers.
-    Those of SES and the payment gateway are as their functions reported last; the trips of all functions are added up.
+    For Redis both are of the process that answers. For SES and the payment gateway `breaker` is the state that a
+    function reported last, and `trips` is the sum over all functions.
     """
 
     name: str

@@ -13,16 +13,17 @@ CODES = len(ALPHABET) ** LENGTH
 
 
 def booking_code(sale_id: str) -> str:
-    """Makes a code such as K7QX-2MNP: always the same for the same sale. Nobody can tell the sale's id from it.
+    """Makes a code such as K7QX-2MNP, always the same for the same sale. The sale's id can't be derived from the code.
 
-    There are 28 ** 8 codes: two sales of a full hall with 2,000 seats share a code once in 190,000 halls. A code is no
-    key: it names a sale to staff who have the session's list, and opens nothing by itself.
+    Codes may collide, because there are only 28 ** 8. In a full hall of 2,000 single-seat sales, the chance that two
+    sales share a code is 1 in 190,000. A code is not a secret: staff who have the session's list use it to find a sale.
+    It opens nothing by itself.
     """
-    return to_code(int.from_bytes(sha256(f"booking code of {sale_id}".encode()).digest()[:16]))
+    return code_from_number(int.from_bytes(sha256(f"booking code of {sale_id}".encode()).digest()[:16]))
 
 
-def to_code(number: int) -> str:
-    """Writes the number as a code. There are CODES codes: greater numbers have the code of their remainder."""
+def code_from_number(number: int) -> str:
+    """Encodes a number as a code. Numbers that differ by a multiple of CODES have the same code."""
     letters = []
     for _ in range(LENGTH):
         number, place = divmod(number, len(ALPHABET))
@@ -30,16 +31,16 @@ def to_code(number: int) -> str:
     return f"{''.join(letters[:GROUP])}-{''.join(letters[GROUP:])}"
 
 
-def number_of(code: str) -> int:
-    """Gives the number below CODES that `to_code` makes this code of. Raises ValueError for other texts."""
+def number_from_code(code: str) -> int:
+    """Decodes a code to its number, which is below CODES. Raises ValueError if the text is not a code."""
     number = 0
     for letter in reversed(code.replace("-", "")):
         number = number * len(ALPHABET) + ALPHABET.index(letter)
     return number
 
 
-def read_code(typed: str) -> str | None:
-    """Reads a typed code. Small letters, blanks and hyphens make no difference. None if it is not a code."""
+def normalize_code(typed: str) -> str | None:
+    """Gives the standard form of a typed code. Ignores case, blanks and hyphens. None if the text is not a code."""
     letters = re.sub(r"[\s-]", "", typed).upper()
     if not typed.isascii() or len(letters) != LENGTH or not set(letters) <= set(ALPHABET):
         return None

@@ -30,7 +30,8 @@ EVERY_EVENT = tuple(EventType)
 
 
 class Consumer(NamedTuple):
-    """A consumer: its queue, handler, settings and texts. A tuple: cheaper at a cold start than a dataclass."""
+    """The consumer of one queue: its handler, settings and texts. A NamedTuple, because a dataclass is slower at a cold
+    start."""
 
     queue: str
     """The queue's name without the stage's prefix: audit is cinema-dev-audit in AWS, with cinema-dev-audit-dlq for its
@@ -47,20 +48,22 @@ class Consumer(NamedTuple):
     late_after_seconds: int = 300
     """The age of the oldest message at which an alarm goes off."""
     look_at: str = ""
-    """One more section of docs/operations.md that the alarms name, after those on dead letters and late events."""
+    """A further section of docs/operations.md that the alarms name. The sections on dead letters and late events come
+    first."""
     hears: tuple[EventType, ...] = ()
     takes: str = "events"
     """The kind of messages in the queue."""
     batch_size: int = 10
     """The most messages that one invocation handles."""
     batch_window_seconds: int = 0
-    """How long a batch of more than ten messages is waited for: AWS asks for a second at least."""
+    """The longest time for which SQS collects a batch. AWS requires at least one second for batches of more than ten.
+    """
     max_concurrency: int = 10
-    """The most invocations at the same time, so that a backlog leaves room for buyers. AWS takes no number below 2."""
+    """The most invocations at the same time, so that a backlog leaves capacity for buyers. AWS requires at least 2."""
     touches: Mapping[str, str] = {}
-    """The actions allowed on each table or other resource, in the words of infra/cloud/permissions.py."""
+    """The actions allowed on each table or other resource, by their names in infra/cloud/permissions.py."""
     sends_to: tuple[str, ...] = ()
-    """The queues that it sends to, beside its own dead letters."""
+    """The queues to which the consumer sends messages, in addition to its own dead-letter queue."""
 
 
 CONSUMERS = (
@@ -251,6 +254,6 @@ CONSUMERS = (
 )
 
 
-def queues_that_hear(kind: EventType) -> tuple[str, ...]:
-    """Gives the names of the queues that an event of this kind goes to."""
+def queues_for_event_type(kind: EventType) -> tuple[str, ...]:
+    """Gives the queues whose consumers receive events of this type."""
     return tuple(consumer.queue for consumer in CONSUMERS if kind in consumer.hears)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .events import Event, GivenUp, NotYet
+from .events import Event, PermanentFailure, RetryLater
 from .reservations import Contact, Reservation
 from .sessions import Session
 from .tickets.ticket import Ticket
@@ -13,8 +13,9 @@ _LOCAL_PART = re.compile(r"[^\s@<>\"(),:;]+(?=@[^\s@])")
 
 
 @dataclass(frozen=True, slots=True)
-class Email:
-    """The facts of an email, before it is put into words. `kind` names its templates; `tickets` are signed."""
+class EmailContext:
+    """The facts from which an email's templates are rendered. `kind` is the name of the templates. `tickets` are
+    signed."""
 
     kind: str
     contact: Contact
@@ -26,7 +27,7 @@ class Email:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that a buyer gets. Its content is left out where it is logged: a ticket's lets its holder in."""
+    """A file for a buyer. Logs omit its content, because a ticket's content admits its holder."""
 
     name: str
     content_type: str
@@ -42,8 +43,8 @@ class Enclosures:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """An email as plain text and as HTML. `reference` is the id of its event."""
+class RenderedEmail:
+    """An email as plain text and as HTML. `reference` is the id of the event that it is about."""
 
     to: str = field(repr=False)
     language: str
@@ -55,11 +56,9 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class ReturnedEmail:
-    """The news that an email did not reach these addresses, or that its readers complained about it.
-
-    `is_final` when they must not be written to again.
-    """
+class BounceOrComplaint:
+    """SES's report that an email bounced, or that its reader complained. `is_final` is true if the addresses must not
+    be written to again."""
 
     addresses: tuple[str, ...] = field(repr=False)
     reason: str
@@ -67,22 +66,23 @@ class ReturnedEmail:
     is_final: bool
 
 
-class EmailThrottled(NotYet):
-    """A message that waits because we send more than the account may at this moment. The mail service is well."""
+class EmailThrottled(RetryLater):
+    """The account's sending rate is used up. The email waits; the mail service is healthy."""
 
 
-class TicketsUnsigned(NotYet):
-    """A message that waits for the tickets that are to go with it: they are being signed."""
+class TicketsUnsigned(RetryLater):
+    """The tickets for an email are not signed yet. The email waits for them."""
 
 
-class EmailRefused(GivenUp):
-    """A message that would be refused however often it is sent: a bad address, or a sender that is not ours."""
+class EmailRefused(PermanentFailure):
+    """An email that every attempt would fail to send: for example, its address is malformed or its sender is not
+    verified."""
 
 
 class EmailUnavailable(Exception):
-    """A message that could not be sent now, or may have been sent: send it again."""
+    """The mail service failed, or its answer was lost. The email may have been sent; send it again."""
 
 
-def masked(text: str) -> str:
-    """Masks the name in each email address of the text: …@example.com."""
+def mask_email_addresses(text: str) -> str:
+    """Replaces the local part of each email address in the text: …@example.com."""
     return _LOCAL_PART.sub("…", text)

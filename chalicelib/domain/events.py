@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from .reservations import Hold, Reservation, Sale, State, buyer_of_reservation
+from .reservations import Hold, Reservation, Sale, State, buyer_from_reservation_id
 from .times import to_ms
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .payments import Charge, Payment, PaymentDue
+    from .payments import Charge, Payment, SettlementDue
     from .webhooks import Delivery
 
 K = TypeVar("K")
@@ -26,17 +26,22 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 Failures = Mapping[int, Exception]
-"""The reasons why some messages of a batch could not be handled, by their positions in it. All others were."""
+"""The messages of a batch that failed: the exception of each, by the message's position. All other messages succeeded.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class SeatsHeld:
+    """A hold was written to the row."""
+
     hold: Hold
     occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class SeatsSold:
+    """A hold in the row became a sale."""
+
     session_id: str
     reservation_id: str
     seats: tuple[str, ...]
@@ -46,6 +51,8 @@ class SeatsSold:
 
 @dataclass(frozen=True, slots=True)
 class SeatsReleased:
+    """Held seats of the row were freed."""
+
     session_id: str
     reservation_id: str
     seats: tuple[str, ...]
@@ -54,8 +61,8 @@ class SeatsReleased:
 
 @dataclass(frozen=True, slots=True)
 class RowClosed:
-    """A row was closed: no seat in it can be held or sold from now on. `sold` has the id of every reservation that owns
-    seats in it."""
+    """A row was closed: none of its seats can be held or sold any more. `sold` lists the reservations that own seats in
+    the row."""
 
     session_id: str
     row: str
@@ -76,8 +83,8 @@ class ReservationChange:
 
 
 PRIVATE = frozenset({"fingerprint"})
-"""Names in an event's data that only our own consumers and tools may see. A fingerprint is made from the request and
-the buyer's address: with it, anybody could check a guess at the address."""
+"""The names in an event's data that are never shown to buyers or subscribers. A fingerprint contains a hash of the
+buyer's address, so it would let anybody test guesses of the address."""
 
 
 class EventType(StrEnum):
@@ -90,7 +97,7 @@ class EventType(StrEnum):
     SEAT_RELEASED = "SeatReleased"
     """Seats of one row are free again."""
     SESSION_CANCELLED = "SessionCancelled"
-    """About the session alone: no reservation, user or seats."""
+    """Concerns the whole session: has no reservation, user or seats."""
     REFUND_REQUESTED = "RefundRequested"
     """A payment is to be refunded. data: transactionId, reason; amountCents if known; saleId if it bought a sale."""
     REFUND_COMPLETED = "RefundCompleted"
@@ -99,8 +106,8 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A fact about a session, as consumers get it. The id is made from the fact: the same fact reported again has the
-    same id. It names no person: who must know the user reads the reservation."""
+    """A fact about a session, as consumers receive it. The id is derived from the fact, so a repeated report has the
+    same id. An event names no person: a consumer that needs the user reads the reservation."""
 
     id: str
     type: EventType
@@ -112,23 +119,25 @@ class Event:
 
     @property
     def buyer(self) -> str:
-        """Gives a pseudonym for the user, the same in all of the user's events. Empty without a reservation."""
-        return buyer_of_reservation(self.reservation_id)
+        """Gives the pseudonym of the user, which is the same in all of the user's events. Empty if the event has no
+        reservation."""
+        return buyer_from_reservation_id(self.reservation_id)
 
     @property
     def public_data(self) -> dict[str, str | int]:
-        """Gives the data without PRIVATE names, for answers and webhooks."""
+        """Gives the data without PRIVATE names, as answers and webhooks show it."""
         return {name: value for name, value in self.data.items() if name not in PRIVATE}
 
 
-class GivenUp(Exception):
-    """A message that no further try can handle: it becomes a dead letter at once, with this reason."""
+class PermanentFailure(Exception):
+    """A message that no retry can handle. It becomes a dead letter at once, with this reason."""
 
 
-class NotYet(Exception):
-    """A message that can't be handled for a while, through no fault of its own: it waits, and uses none of its tries.
+class RetryLater(Exception):
+    """A message that can't be handled yet, and is not at fault. It is sent again later, and its delay does not count as
+    a failed try.
 
-    It waits for `least_seconds` at least, and for `most_seconds` at most before it comes again.
+    The delay is between `least_seconds` and `most_seconds`.
     """
 
     def __init__(self, why: str, least_seconds: float, most_seconds: float) -> None:
@@ -147,8 +156,8 @@ def act_on_each(items: Mapping[K, T], act: Callable[[T], R]) -> tuple[dict[K, R]
     return results, failures
 
 
-class UnreadableMessage(GivenUp):
-    """A message that is not ours, or of a version that we don't know."""
+class UnreadableMessage(PermanentFailure):
+    """A message that has an unknown format or version."""
 
 
 ENDS: Mapping[State, EventType] = {
@@ -168,25 +177,25 @@ def reservation_created(reservation: Reservation) -> Event:
 
 
 def reservation_ended(reservation: Reservation, state: State, occurred_at: datetime) -> Event:
-    """Makes the event of the reservation's end in this state: confirmed, expired or cancelled.
+    """Makes the event of a reservation that was confirmed, expired or cancelled.
 
-    The event's time is the reservation's own, to the millisecond. Only if it has none, the time is `occurred_at`: a
-    stream's time is a whole second.
+    The event's time is the reservation's own, to the millisecond. `occurred_at` is used only if the reservation has
+    none, because a stream's time is a whole second.
     """
     sale = reservation.sale
     if sale is None:
-        ended_at = reservation.not_before(reservation.ended_at or occurred_at)
+        ended_at = reservation.after_creation(reservation.ended_at or occurred_at)
         return _reservation_event(reservation, ENDS[state], ended_at, {})
     payment = {"saleId": sale.id, "transactionId": sale.transaction_id, "paymentMethod": sale.payment_method}
-    paid_at = reservation.not_before(sale.paid_at)
+    paid_at = reservation.after_creation(sale.paid_at)
     return _reservation_event(reservation, ENDS[state], paid_at, {"amountCents": reservation.amount_cents, **payment})
 
 
 def seat_released(released: SeatsReleased) -> Event:
-    """Makes the event of seats in one row that are free again.
+    """Makes the event of seats in one row that were freed.
 
-    Its id contains the moment, because seats can be released twice under one reservation id: a request that reuses an
-    idempotency key takes seats, is refused, and gives them back.
+    Its id contains the moment, because seats can be released twice under one reservation id. For example, a request
+    that reuses an idempotency key may hold seats, be refused and release them.
     """
     return Event(
         id=f"{EventType.SEAT_RELEASED}:{released.reservation_id}:{released.seats[0]}:{to_ms(released.occurred_at)}",
@@ -241,8 +250,8 @@ def _reservation_event(
 
 
 def _payment_event(payment: Payment, kind: EventType, occurred_at: datetime) -> Event:
-    """Makes the event of a requested or made refund. Its id contains the moment, because a refund can be requested
-    again: a sale registered after the first request cancels that."""
+    """Makes the event of a refund that was requested or made. Its id contains the moment, because a refund may be
+    requested twice: a sale that is registered in between cancels the first request."""
     facts = {
         "transactionId": payment.transaction_id,
         "reason": payment.reason,
@@ -262,14 +271,15 @@ def _payment_event(payment: Payment, kind: EventType, occurred_at: datetime) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutgoingMessage:
     """A message for a queue.
 
-    A hold waits in its queue until it lapses, a claimed payment until its hold is over. A charge, an event for a
-    consumer and a webhook's delivery are due at once.
+    A hold is delayed until it lapses, and a claimed payment until its hold is over. All other contents are delivered at
+    once.
     """
 
     queue: str
-    content: Hold | PaymentDue | Charge | Event | Delivery
+    content: Hold | SettlementDue | Charge | Event | Delivery
     trace: str = ""
-    """The traceparent that the message carries. Empty where TRACES is off, or its sender's own trace goes on."""
+    """The traceparent that the message carries. If empty, the message carries the sender's own trace, or none while
+    TRACES is off."""

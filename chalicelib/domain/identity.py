@@ -17,7 +17,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The caller of a request. `subject` is the verified id of the user; empty without sign-in."""
+    """The caller of a request. `subject` is the user's verified id; empty without sign-in."""
 
     subject: str
     roles: frozenset[Role]
@@ -25,48 +25,51 @@ class Principal:
     """The user's verified address; empty if the token has none."""
 
     @property
-    def is_known(self) -> bool:
+    def is_signed_in(self) -> bool:
+        """Tells whether the caller presented a valid token."""
         return bool(self.subject)
 
     @property
     def may_act_for_all(self) -> bool:
+        """Tells whether the caller is an operator, who may see and change every user's bookings."""
         return Role.OPERATOR in self.roles
 
     def may_act_for(self, user_id: str) -> bool:
         """Tells whether the principal may see and change that user's bookings."""
-        return self.may_act_for_all or (self.is_known and self.subject == user_id)
+        return self.may_act_for_all or (self.is_signed_in and self.subject == user_id)
 
 
 UNCHECKED = Principal("", frozenset(Role))
-"""Whoever asks where access control is off, and our own event handlers: in every role, and nobody in particular."""
+"""The caller when access control is off, and in our own event handlers. Has every role and no identity."""
 
-NOBODY = Principal("", frozenset())
-"""Somebody without a token, or with one that is not valid."""
+ANONYMOUS = Principal("", frozenset())
+"""A caller without a valid token."""
 
 
-class Rule(Enum):
-    """A route's rule: the principals that it admits."""
+class AccessRule(Enum):
+    """The rule of a route: which principals the route admits."""
 
     ANYONE = frozenset[Role]()
-    """Everybody: no token is looked at."""
+    """Admits everybody, without reading a token."""
     SIGNED = "signed"
-    """Whoever signs the request with a secret of theirs: the view checks it, and no token is looked at."""
+    """Admits requests that are signed with a webhook's secret. The view verifies the signature; no token is read."""
     BUYER = frozenset({Role.BUYER, Role.OPERATOR})
-    """Whoever buys, and operators. The view is told who asks: only the owner and operators reach a reservation."""
+    """Admits buyers and operators. The view checks that a reservation belongs to the caller, unless the caller is an
+    operator."""
     OPERATOR = frozenset({Role.OPERATOR})
     GATE = frozenset({Role.GATE, Role.OPERATOR})
-    """A device at an entrance, and operators, who help where one fails."""
+    """Admits gates, and operators as their substitutes."""
 
     @property
     def needs_token(self) -> bool:
-        return self not in (Rule.ANYONE, Rule.SIGNED)
+        return self not in (AccessRule.ANYONE, AccessRule.SIGNED)
 
     def admits(self, principal: Principal) -> bool:
-        """Tells whether the principal has one of the roles. For rules that need a token."""
+        """Tells whether the principal has one of the rule's roles. False for rules that need no token."""
         return isinstance(self.value, frozenset) and not self.value.isdisjoint(principal.roles)
 
 
-def roles_of(groups: Iterable[object]) -> frozenset[Role]:
-    """Gives the roles of a user in these groups. Unknown groups count for nothing."""
+def roles_from_groups(groups: Iterable[object]) -> frozenset[Role]:
+    """Gives the roles for the groups of a token. Ignores unknown groups. A user without a known group is a buyer."""
     known = frozenset(Role(group) for group in groups if isinstance(group, str) and group in set(Role))
     return known or frozenset({Role.BUYER})

@@ -11,14 +11,14 @@ from .sessions import Session
 ENGLISH, PORTUGUESE = "en", "pt-BR"
 
 NUMBER_DIGITS = 6
-"""How many digits an invoice's place has at least: 2026-1000000 follows 2026-999999."""
+"""The least number of digits of an invoice's place: 2026-1000000 follows 2026-999999."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """The contents of an invoice without its number. They never change: neither the sale nor the session does.
+    """The contents of an invoice without its number. They never change, because neither the sale nor the session does.
 
-    `seller` is the name, then the lines of the address; `time_zone` is the cinema's, an IANA name.
+    `seller` is the name, followed by the lines of the address. `time_zone` is the cinema's, as an IANA name.
     """
 
     reservation_id: str
@@ -39,14 +39,14 @@ class Bill:
 
     @property
     def series(self) -> str:
-        """Gives the series in which the invoice is numbered: the sale's year in UTC. Credit notes would have their own
-        series, C2026."""
+        """Gives the series that numbers the invoice: the year of the sale in UTC. Credit notes would have their own
+        series, such as C2026."""
         return f"{self.paid_at.year:04}"
 
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """A bill with its number. `place` is its place in the series, from 1; `filed` says that its PDF can be fetched."""
+    """A bill with its number. `place` is its position in the series, from 1. `filed` is true once its PDF is stored."""
 
     bill: Bill
     place: int
@@ -54,9 +54,11 @@ class Invoice:
 
     @property
     def number(self) -> str:
+        """Gives the printed number, such as 2026-000123."""
         return f"{self.bill.series}-{self.place:0{NUMBER_DIGITS}}"
 
-    def as_filed(self) -> "Invoice":
+    def marked_filed(self) -> "Invoice":
+        """Gives the invoice with `filed` set."""
         return replace(self, filed=True)
 
 
@@ -65,7 +67,8 @@ def bill_for(
 ) -> Bill:
     """Makes the bill of a sale. `user` is the user's id.
 
-    Raises UnreadableMessage when the event is no sale, or lacks a fact that the bill needs."""
+    Raises UnreadableMessage if the event is not a sale, or lacks a required fact.
+    """
     if sale.type is not EventType.PAYMENT_CONFIRMED:
         raise UnreadableMessage(f"an invoice is for a PaymentConfirmed, not for a {sale.type}")
     return Bill(
@@ -103,7 +106,7 @@ def _amount(sale: Event) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLink:
-    """A URL from which anybody may fetch the invoice's PDF until `expires_at`."""
+    """A link to an invoice's PDF. It works without sign-in until `expires_at`."""
 
     number: str
     url: str

@@ -4,25 +4,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .reservations import Occupancy, in_force
+from .reservations import Occupancy, without_lapsed_holds
 
 
 @dataclass(frozen=True, slots=True)
 class RowState:
-    """The seats of a row that are not free. `version` counts the row's writes: the higher of two is newer."""
+    """The held and sold seats of a row. `version` counts the writes of the row, so a higher version is newer."""
 
     session_id: str
     row: str
     version: int
     occupancy: Mapping[str, Occupancy]
 
-    def at(self, now: datetime) -> "RowState":
-        """Gives the state without the holds that have lapsed by now."""
-        return replace(self, occupancy=in_force(self.occupancy, now))
+    def without_lapsed_holds(self, now: datetime) -> "RowState":
+        """Gives the state without the holds that have lapsed by `now`."""
+        return replace(self, occupancy=without_lapsed_holds(self.occupancy, now))
 
 
-def newest(states: Iterable[RowState]) -> dict[str, list[RowState]]:
-    """Gives the newest state of each row, by session id, and drops the older ones."""
+def newest_by_session(states: Iterable[RowState]) -> dict[str, list[RowState]]:
+    """Groups the states by session id. Keeps only the newest state of each row."""
     rows: dict[tuple[str, str], RowState] = {}
     for state in states:
         known = rows.get((state.session_id, state.row))

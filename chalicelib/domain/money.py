@@ -18,7 +18,7 @@ _CURRENCIES_OF_DIGITS = {
     4: "CLF UYW",
 }
 MINOR_DIGITS = {code: digits for digits, codes in _CURRENCIES_OF_DIGITS.items() for code in codes.split()}
-"""How many digits each of these currencies has after the decimal point, by ISO 4217. All other currencies have two."""
+"""The number of decimals of currencies that don't have two, by ISO 4217 code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,9 @@ class Money:
             raise ValueError(f"a currency has three capital letters, not {self.currency!r}")
 
     @classmethod
-    def of(cls, amount: Decimal, currency: str = CURRENCY) -> "Money":
-        """Makes money of an amount in the currency's unit. Raises ValueError if it has too many decimals."""
+    def from_exact_amount(cls, amount: Decimal, currency: str = CURRENCY) -> "Money":
+        """Converts an amount in the currency's unit. Never rounds: raises ValueError if the amount has too many
+        decimals."""
         if not amount.is_finite():
             raise ValueError(f"{amount} is no amount")
         numerator, denominator = amount.as_integer_ratio()
@@ -49,24 +50,25 @@ class Money:
 
     @classmethod
     def parse(cls, text: str, currency: str = CURRENCY) -> "Money":
-        """Reads an amount in the currency's unit: 25.00 or 25. Raises ValueError."""
+        """Reads an amount in the currency's unit, such as 25.00 or 25. Raises ValueError if the text is not such an
+        amount."""
         try:
-            return cls.of(Decimal(text), currency)
+            return cls.from_exact_amount(Decimal(text), currency)
         except InvalidOperation as error:
             raise ValueError(f"{text!r} is no amount") from error
 
     @property
     def amount(self) -> Decimal:
-        """Gives the amount in the currency's unit, with all its decimals: 25.00."""
+        """Gives the amount in the currency's unit with all its decimals, such as 25.00."""
         return Decimal(f"{self.minor}E-{minor_digits(self.currency)}")
 
     @property
     def symbol(self) -> str:
-        """Gives the currency's sign: R$. Gives its code if we know no sign."""
+        """Gives the currency's symbol, such as R$. Gives the ISO code if no symbol is known."""
         return SYMBOLS.get(self.currency, self.currency)
 
     def format(self, thousands: str = "", point: str = ".") -> str:
-        """Writes the amount without its currency: 1234.50, or with a comma between thousands 1,234.50."""
+        """Formats the amount without its currency: 1234.50, or 1,234.50 with `thousands=","`."""
         digits = minor_digits(self.currency)
         whole, rest = divmod(abs(self.minor), 10**digits)
         sign = "-" if self.minor < 0 else ""
@@ -92,5 +94,5 @@ class Money:
 
 
 def minor_digits(currency: str) -> int:
-    """Gives how many digits the currency has after its decimal point."""
+    """Gives the number of decimals of the currency."""
     return MINOR_DIGITS.get(currency, 2)

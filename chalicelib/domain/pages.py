@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a listing. `cursor` asks for the next page; None on the last."""
+    """One page of a listing. `cursor` requests the next page; None on the last page."""
 
     items: Sequence[T]
     cursor: str | None

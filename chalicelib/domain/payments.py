@@ -21,9 +21,9 @@ from .reservations import SHORTEST, Reservation
 
 class PaymentStatus(StrEnum):
     ASSERTED = "asserted"
-    """Charged, as the gateway has reported, and not claimed yet."""
+    """The gateway has reported the charge. No reservation has claimed the payment yet."""
     CLAIMED = "claimed"
-    """Claimed for one reservation: it can buy nothing else."""
+    """The payment is claimed for one reservation and can buy no other."""
     SOLD = "sold"
     REFUND_REQUESTED = "refund_requested"
     REFUNDED = "refunded"
@@ -32,20 +32,20 @@ class PaymentStatus(StrEnum):
 class RefundReason(StrEnum):
     LATE = "late"
     TWICE = "twice"
-    """Another transaction had paid for the reservation already."""
+    """Another transaction had already paid for the reservation."""
     RESERVATION_CANCELLED = "reservation_cancelled"
     RESERVATION_UNKNOWN = "reservation_unknown"
     SCREENING_CANCELLED = "screening_cancelled"
     WRONG_AMOUNT = "wrong_amount"
-    """The charge is not the price of the reservation."""
+    """The charged amount differs from the price of the reservation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A charge as the payment gateway reports it. Only the gateway's report proves that money was paid.
+    """A charge that the payment gateway reports. Only its report proves that money was paid.
 
-    `reservation_id` is the reservation that the payment was started for; empty if the gateway knows none.
-    `amount_cents` was charged, `refunded_cents` of it were refunded, in `currency` (ISO 4217, upper case).
+    `reservation_id` is the reservation for which the payment was started; empty if unknown to the gateway.
+    `amount_cents` was charged and `refunded_cents` of it were refunded. `currency` is an ISO 4217 code in upper case.
     """
 
     transaction_id: str
@@ -58,9 +58,10 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment. `amount_cents` is the price of its reservation; None while that is not known.
+    """A payment as it is stored. `amount_cents` is the price of its reservation; None if unknown.
 
-    `charged_cents`, `charged_currency` and `charged_at` are from the gateway's report; None or empty until it comes.
+    `charged_cents`, `charged_currency` and `charged_at` come from the gateway's report. Before the report they are None
+    or empty.
     """
 
     transaction_id: str
@@ -74,35 +75,36 @@ class Payment:
     method: str = ""
     claimed_at: datetime | None = None
     due_at: datetime | None = None
-    """When the claimed hold lapses. Soon afterwards the payment has bought its sale, or its refund is requested."""
+    """When the claimed hold lapses. The payment is settled soon afterwards: its status becomes sold or
+    refund_requested."""
     charged_cents: int | None = None
     charged_currency: str = ""
     charged_at: datetime | None = None
     sale_id: str = ""
-    """The id of the sale that the payment has bought. Kept after a refund."""
+    """The sale that the payment has bought. Kept after a refund."""
     sold_at: datetime | None = None
     reason: RefundReason | None = None
     requested_at: datetime | None = None
     refund_id: str = ""
     refunded_at: datetime | None = None
     asked: int = 0
-    """How often the gateway was asked for the refund and did not know the payment."""
+    """How often the gateway answered a refund request with the error that the payment is unknown."""
     asked_at: datetime | None = None
 
     def with_refund_requested(self, reason: RefundReason, now: datetime) -> "Payment":
-        """Gives the payment with its refund requested."""
+        """Gives the payment with status refund_requested."""
         requested_at = _after(self.sold_at, now)
         return replace(self, status=PaymentStatus.REFUND_REQUESTED, reason=reason, requested_at=requested_at)
 
-    def as_refunded(self, refund_id: str, now: datetime) -> "Payment":
-        """Gives the payment as refunded."""
+    def with_refund_completed(self, refund_id: str, now: datetime) -> "Payment":
+        """Gives the payment with status refunded."""
         return replace(
             self, status=PaymentStatus.REFUNDED, refund_id=refund_id, refunded_at=_after(self.requested_at, now)
         )
 
     @property
     def amount(self) -> Decimal:
-        """Gives the price of its reservation, in the currency's unit; 0 if that is not known."""
+        """Gives the price of the reservation in the currency's unit; 0 if unknown."""
         return Money(self.amount_cents or 0).amount
 
     @property
@@ -112,49 +114,51 @@ class Payment:
 
     @property
     def is_refund_requested_or_made(self) -> bool:
-        """Tells whether its refund was requested or made."""
+        """Tells whether the payment's refund was requested or completed."""
         return self.status in (PaymentStatus.REFUND_REQUESTED, PaymentStatus.REFUNDED)
 
     @property
     def refund_cents(self) -> int | None:
-        """Gives the amount to refund: the charge if the gateway has reported it, else the price, which may be None."""
+        """Gives the amount to refund in cents: the charged amount, or the price before the gateway's report. None if
+        both are unknown."""
         return self.amount_cents if self.charged_cents is None else self.charged_cents
 
-    def pays(self, reservation: Reservation) -> bool:
-        """Tells whether the charge is the price of the reservation."""
+    def matches_price_of(self, reservation: Reservation) -> bool:
+        """Tells whether the charged amount and currency equal the price of the reservation."""
         return (self.charged_cents, self.charged_currency) == (reservation.amount_cents, CURRENCY)
 
     @property
-    def facts(self) -> dict[str, str]:
-        """Gives the payment's ids, status and reason for a log: nothing about a person."""
+    def log_fields(self) -> dict[str, str]:
+        """Gives the ids, status and reason for a log line. Contains no personal data."""
         names = ("transaction_id", "reservation_id", "session_id", "status", "reason", "sale_id", "refund_id")
         return {name: value for name in names if (value := getattr(self, name))}
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentChange:
-    """A record of the payments' stream. `before` is None for a new payment, `after` for a deleted one."""
+    """A record of the payments' stream. `before` is None for a new payment, `after` is None for a deleted one."""
 
     before: Payment | None
     after: Payment | None
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentDue:
-    """A message to settle a claimed payment when its hold is over."""
+class SettlementDue:
+    """A delayed message: settle the claimed payment at `due_at`, when its hold is over."""
 
     transaction_id: str
     due_at: datetime
 
 
 def claimed_payment_for(reservation: Reservation, transaction_id: str, method: str, now: datetime) -> Payment:
-    """Makes a payment that is claimed for the reservation."""
+    """Makes a payment with status claimed for the reservation."""
     payment = _payment_for(transaction_id, reservation)
     return replace(payment, status=PaymentStatus.CLAIMED, method=method, claimed_at=now, due_at=reservation.expires_at)
 
 
 def payment_of_sale(reservation: Reservation) -> Payment | None:
-    """Makes the payment that bought a confirmed reservation. None if it is not confirmed, or was free of charge."""
+    """Makes the sold payment of a confirmed reservation. None if the reservation is not confirmed, or was free of
+    charge."""
     sale = reservation.sale
     if sale is None or reservation.is_free:
         return None
@@ -162,12 +166,12 @@ def payment_of_sale(reservation: Reservation) -> Payment | None:
 
 
 def refund_request_for(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
-    """Makes a payment that could not buy the reservation, with its refund requested."""
+    """Makes a payment with status refund_requested that could not buy the reservation."""
     return _payment_for(transaction_id, reservation).with_refund_requested(reason, now)
 
 
 def _after(earlier: datetime | None, now: datetime) -> datetime:
-    """Gives `now`, or the moment just after `earlier` if `now` is not later: the clocks of instances differ."""
+    """Gives `now`, or the millisecond after `earlier` if that is later: the clocks of instances may differ."""
     return max(now, earlier + SHORTEST) if earlier else now
 
 
@@ -188,19 +192,19 @@ class PaymentIntent:
 
     provider: str
     id: str
-    """The id of the transaction once it is paid."""
+    """The id of the transaction after it is paid."""
     client_secret: str = field(default="", repr=False)
     public_key: str = ""
-    """The provider's key for browsers; empty if it has none."""
+    """The provider's key for browsers; empty if the provider has none."""
 
 
 class GatewayUnavailable(Exception):
-    """The payment gateway did not answer, refused, or is not set up. Asking again is safe."""
+    """The payment gateway did not answer, answered with an error, or is not configured. A retry is safe."""
 
 
-class RefundRefused(Exception):
-    """The gateway declined the refund, or its outcome is not known. Asking again with the same key is safe."""
+class RefundFailed(Exception):
+    """The gateway declined the refund, or its outcome is unknown. A retry with the same idempotency key is safe."""
 
 
-class PaymentUnknown(RefundRefused):
-    """The gateway does not know the payment. It may know it later."""
+class PaymentUnknownAtGateway(RefundFailed):
+    """The gateway does not know the payment, but may know it later."""

@@ -29,7 +29,7 @@ _ENTRY = re.compile(
 )
 
 
-class Requester(StrEnum):
+class RequesterKind(StrEnum):
     """The kinds of requesters whose requests are counted."""
 
     USER = "user"
@@ -58,7 +58,7 @@ class Quota:
         return -(-self.seconds * MICROSECONDS // self.requests)
 
     @property
-    def taken_us(self) -> int:
+    def cost_us(self) -> int:
         """Gives the microseconds that this request takes."""
         return self.interval_us * self.weight
 
@@ -66,7 +66,7 @@ class Quota:
     def window_us(self) -> int:
         return self.interval_us * self.requests
 
-    def due(self, known_us: int, now_us: int) -> int:
+    def due_us(self, known_us: int, now_us: int) -> int:
         """Gives the moment when all admitted requests will have leaked out. `known_us` is the stored one, 0 if none is
         stored.
 
@@ -77,7 +77,7 @@ class Quota:
         return max(known_us, now_us)
 
     def admits(self, due_us: int, now_us: int) -> bool:
-        return due_us + self.taken_us <= now_us + self.window_us
+        return due_us + self.cost_us <= now_us + self.window_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class QuotaUsage:
     @property
     def retry_after_seconds(self) -> int:
         """Gives the seconds until one more request of this weight would be admitted; rounded up, 0 for at once."""
-        return max(0, -(-(self.used_us + self.quota.taken_us - self.quota.window_us) // MICROSECONDS))
+        return max(0, -(-(self.used_us + self.quota.cost_us - self.quota.window_us) // MICROSECONDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,9 @@ class Verdict:
 class RateLimits:
     """The quota of each kind of requester on each route; None where there is no limit."""
 
-    quotas: Mapping[tuple[Requester, str], Quota | None]
+    quotas: Mapping[tuple[RequesterKind, str], Quota | None]
 
-    def of(self, requester: Requester, route: str) -> Quota | None:
+    def quota_for(self, requester: RequesterKind, route: str) -> Quota | None:
         key = requester, route
         return self.quotas[key] if key in self.quotas else self.quotas.get((requester, EVERY_ROUTE))
 
@@ -133,7 +133,7 @@ class RateLimits:
         """Gives the names of the routes that have limits of their own."""
         return {route for _, route in self.quotas} - {EVERY_ROUTE}
 
-    def with_changes(self, text: str) -> "RateLimits":
+    def with_overrides(self, text: str) -> "RateLimits":
         """Gives the limits after a setting, entry by entry: `hold_seats=10/10s per user, show_seats=off per address`.
 
         `*=…` is for every route, and replaces earlier entries for single ones; `off` alone turns all limits off. Raises
@@ -150,15 +150,15 @@ class RateLimits:
 NO_LIMITS = RateLimits({})
 
 
-def _parse_entries(text: str) -> Iterator[tuple[Requester, str, Quota | None]]:
+def _parse_entries(text: str) -> Iterator[tuple[RequesterKind, str, Quota | None]]:
     if text.strip() == OFF:
-        yield from ((requester, EVERY_ROUTE, None) for requester in Requester)
+        yield from ((requester, EVERY_ROUTE, None) for requester in RequesterKind)
         return
     for entry in filter(None, map(str.strip, text.split(","))):
         match = _ENTRY.fullmatch(entry)
-        if not match or match["who"] not in set(Requester):
+        if not match or match["who"] not in set(RequesterKind):
             raise ValueError(entry)
-        yield Requester(match["who"]), match["route"], _quota(match["requests"], match["seconds"], entry)
+        yield RequesterKind(match["who"]), match["route"], _quota(match["requests"], match["seconds"], entry)
 
 
 def _quota(requests: str | None, seconds: str | None, entry: str) -> Quota | None:

@@ -22,7 +22,7 @@ _ID = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{{BUYER_CHARACTERS + 22}}}", re.ASCII)
 """The form of a reservation's id: res-<11 characters: its buyer><22 characters: the reservation>."""
 
 
-def buyer_of_reservation(reservation_id: str) -> str:
+def buyer_from_reservation_id(reservation_id: str) -> str:
     """Gives a reservation's buyer, by its id. Empty for a text that can't be an id of ours.
 
     The buyer is the partition of the reservation, and what events call its user: a hash, which names nobody.
@@ -100,9 +100,9 @@ class Reservation:
 
     @property
     def amount_cents(self) -> int:
-        return Money.of(self.amount).minor
+        return Money.from_exact_amount(self.amount).minor
 
-    def not_before(self, moment: datetime) -> datetime:
+    def after_creation(self, moment: datetime) -> datetime:
         """Gives the later of two: this moment, or the first one after the reservation was made. Instances' clocks
         differ."""
         return max(moment, self.created_at + SHORTEST)
@@ -123,7 +123,7 @@ class Reservation:
         """Gives the reservation as confirmed by this sale."""
         return replace(self, state=State.CONFIRMED, sale=sale)
 
-    def until(self, expires_at: datetime) -> "Reservation":
+    def with_expiry(self, expires_at: datetime) -> "Reservation":
         """Gives the reservation with another expiry."""
         return replace(self, expires_at=expires_at)
 
@@ -136,7 +136,7 @@ class Held:
     expires_at: datetime
     fingerprint: str = ""
 
-    def is_of(self, hold: Hold) -> bool:
+    def belongs_to(self, hold: Hold) -> bool:
         """Tells whether this entry is of this very hold, not of an earlier or later one under the same id."""
         return self == Held(hold.reservation_id, hold.expires_at, hold.fingerprint)
 
@@ -153,7 +153,7 @@ Occupancy = Held | Sold
 """The entry of a seat that is not free."""
 
 
-def in_force(occupancy: Mapping[str, Occupancy], now: datetime) -> dict[str, Occupancy]:
+def without_lapsed_holds(occupancy: Mapping[str, Occupancy], now: datetime) -> dict[str, Occupancy]:
     """Gives the entries without the holds that have lapsed by now."""
     return {seat: entry for seat, entry in occupancy.items() if isinstance(entry, Sold) or entry.expires_at > now}
 
@@ -176,7 +176,7 @@ class SeatsTaken(Exception):
         """Gives the entries of this reservation, by seat."""
         return {seat: entry for seat, entry in self.occupancy.items() if entry.reservation_id == reservation_id}
 
-    def sale_of(self, reservation_id: str) -> str | None:
+    def sale_id_of(self, reservation_id: str) -> str | None:
         """Gives the id of the sale by which the reservation owns some of these seats; None if it owns none."""
         sales = (entry.sale_id for entry in self.entries_of(reservation_id).values() if isinstance(entry, Sold))
         return next(sales, None)
@@ -201,11 +201,11 @@ class CountedHold:
     expires_at: datetime
     age: int
 
-    def is_of(self, hold: Hold) -> bool:
+    def belongs_to(self, hold: Hold) -> bool:
         return (self.reservation_id, self.expires_at) == (hold.reservation_id, hold.expires_at)
 
 
-class LimitReached(Exception):
+class HoldLimitReached(Exception):
     """A hold could not be counted: there is no room, or the hold to replace has changed. `counted` is newest first."""
 
     def __init__(self, counted: Sequence[CountedHold]) -> None:
@@ -214,7 +214,7 @@ class LimitReached(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleaseResult:
     """The result of releasing a hold: the seats that were freed, and the sale's id if the hold had been sold."""
 
     seats: tuple[str, ...]

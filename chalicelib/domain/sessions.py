@@ -52,28 +52,28 @@ class Session:
 
     def price_of(self, seats: Iterable[str]) -> Decimal:
         """Gives the price of all these seats, in the currency's unit."""
-        return (Money.of(self.ticket_price) * len(tuple(seats))).amount
+        return (Money.from_exact_amount(self.ticket_price) * len(tuple(seats))).amount
 
     def _place(self, seat: str) -> int | None:
         """Counts the seats before this one in the hall. None when there is no such seat."""
         if not _SEAT.fullmatch(seat):
             return None
-        letters = row_of(seat)
+        letters = row_of_seat(seat)
         column = int(seat[len(letters) :])
         place = row_index(letters) * self.seats_per_row + column - 1
         return place if column <= self.seats_per_row and place < self.total_seats else None
 
 
-def row_of(seat: str) -> str:
+def row_of_seat(seat: str) -> str:
     """Gives the letters of the seat's row: AA of AA12."""
     return seat.rstrip("0123456789")
 
 
-def by_row(seats: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def seats_by_row(seats: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Groups the seats by row. Rows come in the order in which they are first named."""
     rows: dict[str, list[str]] = {}
     for seat in seats:
-        rows.setdefault(row_of(seat), []).append(seat)
+        rows.setdefault(row_of_seat(seat), []).append(seat)
     return {row: tuple(members) for row, members in rows.items()}
 
 

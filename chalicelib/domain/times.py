@@ -13,7 +13,7 @@ def from_ms(milliseconds: int) -> datetime:
     return EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def whole_ms(moment: datetime) -> datetime:
+def truncate_to_ms(moment: datetime) -> datetime:
     """Cuts the moment to whole milliseconds, in UTC."""
     return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
 
@@ -28,4 +28,4 @@ def from_iso(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("the time zone is missing")
-    return whole_ms(moment)
+    return truncate_to_ms(moment)

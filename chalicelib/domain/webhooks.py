@@ -23,7 +23,7 @@ class Secret:
     created_at: datetime
     expires_at: datetime | None = None
 
-    def is_live(self, now: datetime) -> bool:
+    def is_valid_at(self, now: datetime) -> bool:
         return self.expires_at is None or self.expires_at > now
 
 
@@ -60,15 +60,15 @@ class Webhook:
     def wants(self, event_type: str) -> bool:
         return self.subscriber.wants(event_type)
 
-    def keys(self, now: datetime) -> tuple[str, ...]:
+    def signing_keys(self, now: datetime) -> tuple[str, ...]:
         """Gives the keys that sign now, newest first."""
-        return tuple(secret.key for secret in self.secrets if secret.is_live(now))
+        return tuple(secret.key for secret in self.secrets if secret.is_valid_at(now))
 
-    def rotated(self, key: str, now: datetime, overlap: timedelta) -> "Webhook":
+    def with_rotated_secret(self, key: str, now: datetime, overlap: timedelta) -> "Webhook":
         """Gives the webhook with a new secret. The secrets before it still sign for the time of `overlap`."""
         end = now + overlap
-        still = [replace(s, expires_at=min(s.expires_at or end, end)) for s in self.secrets if s.is_live(now)]
-        kept = [secret for secret in still if secret.is_live(now)]
+        still = [replace(s, expires_at=min(s.expires_at or end, end)) for s in self.secrets if s.is_valid_at(now)]
+        kept = [secret for secret in still if secret.is_valid_at(now)]
         return replace(self, secrets=(Secret(key, now), *kept)[:MOST_SECRETS])
 
 
@@ -83,7 +83,7 @@ class Notification:
     sequence: int
     latest_before: Mapping[str, int]
 
-    def previous_for(self, webhook: Webhook) -> int:
+    def previous_sequence_for(self, webhook: Webhook) -> int:
         """Gives the number of the last event before this one that the webhook wants; 0 when this is the first."""
         return max((number for kind, number in self.latest_before.items() if webhook.wants(kind)), default=0)
 
@@ -105,5 +105,5 @@ class DeliveryFailed(Exception):
     """A receiver did not accept a delivery: try again. The reason shows no more of the URL than its host."""
 
 
-class NoAnswerInTime(DeliveryFailed):
+class DeliveryTimedOut(DeliveryFailed):
     """The receiver did not answer within the time that a delivery may take."""

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from chalicelib.domain.times import whole_ms
+from chalicelib.domain.times import truncate_to_ms
 
 
 def utc_now() -> datetime:
     """Gives the present moment, in UTC and whole milliseconds."""
-    return whole_ms(datetime.now(UTC))
+    return truncate_to_ms(datetime.now(UTC))

@@ -19,24 +19,24 @@ class SecretIds:
     """The maker of ids of 128 bits. They are random, or derived from an idempotency key by HMAC-SHA-256.
 
     A reservation's id begins with its buyer's partition, so that the id alone finds the reservation there: see
-    `buyer_of_reservation`.
+    `buyer_from_reservation_id`.
     """
 
     secret: bytes
 
-    def session(self, key: str | None) -> str:
+    def session_id(self, key: str | None) -> str:
         """Makes a session's id, a UUID. It is derived from the idempotency key, or random if `key` is None."""
         own = secrets.token_bytes(16) if key is None else self._derive("session", key)
         return str(uuid.UUID(bytes=own, version=4))
 
-    def reservation(self, user_id: str, key: str | None) -> str:
+    def reservation_id(self, user_id: str, key: str | None) -> str:
         own = secrets.token_bytes(16) if key is None else self._derive("reservation", user_id, key)
         return f"{PREFIX}{buyer_of_user(user_id)}{_to_base64(own)}"
 
     def fingerprint(self, *parts: str) -> str:
         return self._derive("fingerprint", *parts).hex()[:FINGERPRINT_CHARACTERS]
 
-    def sale(self, reservation_id: str, transaction_id: str) -> str:
+    def sale_id(self, reservation_id: str, transaction_id: str) -> str:
         return f"sale-{_to_base64(self._derive('sale', reservation_id, transaction_id))}"
 
     def address_hash(self, email: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.application.board import QUEUES, RedriveDeadLetters, ShowBoard, ShowDeadLetters, ShowRecentBoard
+from chalicelib.application.board import QUEUES, RedriveDeadLetters, ShowBoard, ShowCachedBoard, ShowDeadLetters
 from chalicelib.infrastructure.sqs.queue_board import SqsQueueBoard
 
 from .analytics import analytics
@@ -25,7 +25,7 @@ def queue_board() -> QueueBoard:
 
 
 @once
-def show_board() -> ShowRecentBoard:
+def show_board() -> ShowCachedBoard:
     show = ShowBoard(
         sessions=sessions(),
         analytics=analytics(),
@@ -34,7 +34,7 @@ def show_board() -> ShowRecentBoard:
         check_readiness=check_readiness(),
         clock=clock,
     )
-    return ShowRecentBoard(show, clock)
+    return ShowCachedBoard(show, clock)
 
 
 @once

@@ -2,7 +2,7 @@
 
 from threading import Lock
 
-from chalicelib.application.queries import CheckReadiness, ShareReadiness
+from chalicelib.application.queries import CachedReadinessCheck, CheckReadiness
 from chalicelib.infrastructure import probes
 from chalicelib.infrastructure.email import ses
 
@@ -15,14 +15,14 @@ from .shared.redis import redis, redis_keys
 _one_at_a_time = Lock()
 
 
-def readiness() -> ShareReadiness:
+def readiness() -> CachedReadinessCheck:
     with _one_at_a_time:  # a crowd may be the first to ask
         return _readiness()
 
 
 @once
-def _readiness() -> ShareReadiness:
-    return ShareReadiness(check_readiness(), clock)
+def _readiness() -> CachedReadinessCheck:
+    return CachedReadinessCheck(check_readiness(), clock)
 
 
 @once

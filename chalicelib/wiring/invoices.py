@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chalicelib.application.consumers.invoices import IssueInvoices, LinkInvoice
+from chalicelib.application.consumers.invoices import CreateInvoiceLink, IssueInvoices
 from chalicelib.domain.invoices import Invoice
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.invoices import files
@@ -48,5 +48,5 @@ def invoice_printer() -> Callable[[Invoice], bytes]:
 
 
 @once
-def link_invoice() -> LinkInvoice:
-    return LinkInvoice(invoices(), invoice_files(), reservations(), clock)
+def link_invoice() -> CreateInvoiceLink:
+    return CreateInvoiceLink(invoices(), invoice_files(), reservations(), clock)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.application.live import ShowChanges, StopWatchingSession
+from chalicelib.application.live import SendRowChanges, StopWatchingSession
 from chalicelib.infrastructure.dynamodb.rows import row_state
 from chalicelib.infrastructure.dynamodb.viewers import DynamoViewers
 from chalicelib.infrastructure.streams.failures import created_at
@@ -45,8 +45,8 @@ def live_connections() -> LiveConnections:
 
 
 @once
-def show_changes() -> ShowChanges:
-    return ShowChanges(viewers(), live_connections(), clock)
+def show_changes() -> SendRowChanges:
+    return SendRowChanges(viewers(), live_connections(), clock)
 
 
 @once

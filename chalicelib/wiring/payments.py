@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.payments import ReceiveGatewayMessage, StartPayment
 from chalicelib.application.reconcile import ReconcilePayments
-from chalicelib.application.refunds import SettleRefund
+from chalicelib.application.refunds import ExecuteRefund
 from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGatewayMessages
 from chalicelib.infrastructure.payments.stripe_gateway import StripeMessages
 from chalicelib.infrastructure.sqs import envelopes
@@ -41,8 +41,8 @@ def settle_payment(record: Mapping[str, Any]) -> None:
     settling().settle_payment(envelopes.payment_in(record))
 
 
-def settle_refund() -> SettleRefund:
-    return settling().settle_refund
+def execute_refund() -> ExecuteRefund:
+    return settling().execute_refund
 
 
 def reconcile_payments() -> ReconcilePayments:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chalicelib.domain.events import Outgoing
+from chalicelib.domain.events import OutgoingMessage
 from chalicelib.infrastructure.streams import records
 from chalicelib.infrastructure.streams.failures import Parking
 
@@ -21,20 +21,20 @@ def relaying() -> Relaying:
     return Relaying(adapters())
 
 
-def relay_row(record: Record) -> list[Outgoing]:
+def relay_row(record: Record) -> list[OutgoingMessage]:
     event = records.row_event(record)
     return relaying().relay_row(event) if event else []
 
 
-def relay_reservation(record: Record) -> list[Outgoing]:
+def relay_reservation(record: Record) -> list[OutgoingMessage]:
     return relaying().relay_reservation(records.reservation_change(record))
 
 
-def relay_payment(record: Record) -> list[Outgoing]:
+def relay_payment(record: Record) -> list[OutgoingMessage]:
     return relaying().relay_payment(records.payment_change(record))
 
 
-def send_messages(messages: Sequence[Outgoing]) -> set[int]:
+def send_messages(messages: Sequence[OutgoingMessage]) -> set[int]:
     """Sends messages to their queues. Gives the positions of the messages that were not sent."""
     return outbox().send(messages, clock())
 

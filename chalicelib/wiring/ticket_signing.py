@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.config import Config
 
-from chalicelib.application.consumers.tickets import IssueTickets
+from chalicelib.application.consumers.tickets import IssueOrVoidTickets
 from chalicelib.infrastructure import aws
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
 from chalicelib.infrastructure.tickets.names import random_code
@@ -24,7 +24,7 @@ CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", 
 
 
 @once
-def signer() -> ports.TicketSigner:
+def signer() -> ports.TicketSigningKey:
     key = settings().ticket_key
     if key.startswith(IN_FILE):
         return SigningKeyInFile(Path(key.removeprefix(IN_FILE)))
@@ -32,7 +32,7 @@ def signer() -> ports.TicketSigner:
 
 
 @once
-def issue_tickets() -> IssueTickets:
+def issue_tickets() -> IssueOrVoidTickets:
     table = resource_name("tickets")
     stored, keys = DynamoTickets(database(), table), DynamoTicketKeys(database(), table)
-    return IssueTickets(stored, sessions(), keys, signer(), random_code)
+    return IssueOrVoidTickets(stored, sessions(), keys, signer(), random_code)

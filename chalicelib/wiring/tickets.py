@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.application.tickets import (
-    Admit,
-    AskForTokens,
-    ListTickets,
+    AdmitTicket,
+    ListTicketsForGate,
+    RequestTicketTokens,
     ShowCalendarEntry,
     ShowTickets,
     TransferTicket,
@@ -45,15 +45,17 @@ def transfer_ticket() -> TransferTicket:
 
 
 @once
-def admit() -> Admit:
+def admit() -> AdmitTicket:
     from chalicelib.infrastructure.tickets.signatures import is_signed  # with cryptography: 30 ms
 
-    return Admit(adapters().tickets, ticket_keys(), is_signed, sessions(), _opens_before(), clock, random_admission_key)
+    return AdmitTicket(
+        adapters().tickets, ticket_keys(), is_signed, sessions(), _opens_before(), clock, random_admission_key
+    )
 
 
 @once
-def list_tickets() -> ListTickets:
-    return ListTickets(adapters().tickets, sessions(), _opens_before(), clock)
+def list_tickets() -> ListTicketsForGate:
+    return ListTicketsForGate(adapters().tickets, sessions(), _opens_before(), clock)
 
 
 @once
@@ -79,5 +81,5 @@ def _opens_before() -> timedelta:
     return timedelta(minutes=settings().admission_minutes)
 
 
-def _ask_for_tokens() -> AskForTokens:
-    return AskForTokens(outbox(), clock)
+def _ask_for_tokens() -> RequestTicketTokens:
+    return RequestTicketTokens(outbox(), clock)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.application.consumers.webhooks import AnnounceEvents, DeliverNotification, Replay
+from chalicelib.application.consumers.webhooks import DeliverNotification, QueueWebhookDeliveries, ReplayNotifications
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.webhooks import CachedSubscribers, DynamoWebhooks
 from chalicelib.infrastructure.sqs import envelopes
@@ -39,8 +39,8 @@ def webhook_sender() -> ports.WebhookSender:
 
 
 @once
-def announce_events() -> AnnounceEvents:
-    return AnnounceEvents(notifications(), CachedSubscribers(webhooks()), outbox(), clock)
+def announce_events() -> QueueWebhookDeliveries:
+    return QueueWebhookDeliveries(notifications(), CachedSubscribers(webhooks()), outbox(), clock)
 
 
 @once
@@ -54,5 +54,5 @@ def deliver_to_webhook(record: Mapping[str, Any]) -> None:
 
 
 @once
-def replay_notifications() -> Replay:
-    return Replay(notifications(), webhooks(), outbox(), clock)
+def replay_notifications() -> ReplayNotifications:
+    return ReplayNotifications(notifications(), webhooks(), outbox(), clock)

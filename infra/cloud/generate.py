@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from chalicelib.domain.consumers import CONSUMERS, EVERY_EVENT, Consumer
-from chalicelib.domain.people.stores import STORES, Kind, Store
+from chalicelib.domain.people.stores import STORES, Store, StoreKind
 from chalicelib.settings import DEPLOYMENT, EVERY_FUNCTION, PARAMETER, SETTINGS, STACK, STAGE, Setting
 from infra.processes import ROOT
 
@@ -88,15 +88,15 @@ def _table_of_consumers() -> str:
 
 def _table_of_stores() -> str:
     """Makes the table of stores. Those of which the same is to be said share a row."""
-    names: dict[tuple[Kind, tuple[str, ...]], list[str]] = {}
+    names: dict[tuple[StoreKind, tuple[str, ...]], list[str]] = {}
     for one in STORES:
         names.setdefault((one.kind, (one.holds, one.lasts, _erasure_text(one))), []).append(one.name)
     rows = ((_places_text(kind, shared), *cells) for (kind, cells), shared in names.items())
     return table(("where", "what it has of people", "for how long", "an erasure"), rows)
 
 
-def _places_text(kind: Kind, names: Sequence[str]) -> str:
-    if kind is Kind.OTHER:
+def _places_text(kind: StoreKind, names: Sequence[str]) -> str:
+    if kind is StoreKind.OTHER:
         return ", ".join(names)
     return f"{kind}{'s' if len(names) > 1 else ''} {', '.join(f'`{name}`' for name in names)}"
 

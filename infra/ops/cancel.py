@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.application.cancel_session import CancelSession, SessionCancellation
-from chalicelib.application.refunds import RefundSales
+from chalicelib.application.refunds import RequestSaleRefunds
 from chalicelib.domain.payments import PaymentStatus
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
 from chalicelib.domain.reservations import RowsClosed, Sold
@@ -63,13 +63,13 @@ class Cancellation:
         sessions = DynamoSessions(client, f"{prefix}sessions", rows_table=f"{prefix}rows")
         rows = DynamoRows(client, f"{prefix}rows")
         reservations = DynamoReservations(client, f"{prefix}reservations")
-        refund_sales = RefundSales(reservations, DynamoPayments(client, f"{prefix}payments"), utc_now)
-        return cls(sessions, rows, CancelSession(sessions, rows, refund_sales, utc_now))
+        request_sale_refunds = RequestSaleRefunds(reservations, DynamoPayments(client, f"{prefix}payments"), utc_now)
+        return cls(sessions, rows, CancelSession(sessions, rows, request_sale_refunds, utc_now))
 
     def count_sales(self, session_id: str) -> int:
         """Counts the reservations that own seats of the screening. Raises SessionNotFound."""
         try:
-            occupancy = self.rows.occupancy(self.sessions.get(session_id))
+            occupancy = self.rows.read_seat_entries(self.sessions.get(session_id))
         except RowsClosed as closed:
             occupancy = closed.occupancy
         return len({entry.reservation_id for entry in occupancy.values() if isinstance(entry, Sold)})

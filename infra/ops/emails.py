@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from chalicelib.domain.email import masked
+from chalicelib.domain.email import mask_email_addresses
 from infra.local import mailbox
 from infra.local.mailbox import NoMailboxError, ReceivedEmail
 from infra.ops.application import load_wiring
@@ -27,7 +27,9 @@ def allow_address(connection: Connection, address: str) -> Answer:
     """Lets the address be written to again. Needs the stage's ID_SECRET, by which its addresses are hashed."""
     was_suppressed = load_wiring(connection).bounces.suppressed_addresses().remove(address)
     said = "is written to again" if was_suppressed else "was not suppressed"
-    return Answer({"wasSuppressed": was_suppressed}, f"{masked(address)} {said}.", status=0 if was_suppressed else 1)
+    return Answer(
+        {"wasSuppressed": was_suppressed}, f"{mask_email_addresses(address)} {said}.", status=0 if was_suppressed else 1
+    )
 
 
 def _read_emails(connection: Connection) -> list[ReceivedEmail]:

@@ -66,8 +66,8 @@ def listen_for_webhooks(connection: Connection, port: int) -> Answer:
     subscriptions = Subscriptions.of(connection)
 
     def keys() -> list[str]:
-        ours = [webhook for webhook in subscriptions.store.all() if _leads_here(webhook.url, port)]
-        return [key for webhook in ours for key in webhook.keys(utc_now())]
+        ours = [webhook for webhook in subscriptions.store.list_all() if _leads_here(webhook.url, port)]
+        return [key for webhook in ours for key in webhook.signing_keys(utc_now())]
 
     with make_server(port, Listener(keys, _print)) as receiver:
         _print(f"Listening on http://{HOST}:{port}; a webhook that leads here is made with")

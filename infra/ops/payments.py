@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.consumers import REFUNDS
-from chalicelib.domain.events import Outgoing, refund_requested
+from chalicelib.domain.events import OutgoingMessage, refund_requested
 from chalicelib.domain.money import Money
 from chalicelib.domain.payments import Payment
 from chalicelib.domain.times import to_iso
@@ -61,7 +61,7 @@ def _compare_with_gateway(connection: Connection) -> tuple[list[dict[str, Any]],
 
 def _request_refunds_again(connection: Connection, late: list[Payment], now: datetime) -> None:
     """Sends each payment's refund request to the refund consumer again, which refunds only once. Raises OpsError."""
-    requests = [Outgoing(REFUNDS, refund_requested(payment)) for payment in late]
+    requests = [OutgoingMessage(REFUNDS, refund_requested(payment)) for payment in late]
     sqs = connection.client("sqs")
     unsent = SqsOutbox(sqs, connection.prefix.rstrip("-"), QueueUrls(sqs)).send(requests, now)
     if unsent:

@@ -14,11 +14,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.consumers.analytics import CountEvent
-from chalicelib.domain.analytics import COUNTERS, NOTHING, Tally, bucket_of, tally_of, total
+from chalicelib.domain.analytics import COUNTERS, EMPTY_TALLY, Tally, bucket_start, sum_tallies, tally_of
 from chalicelib.domain.consumers import ANALYTICS, AUDIT
 from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
-from chalicelib.domain.reservations import Occupancy, Reservation, RowsClosed, buyer_of_reservation
+from chalicelib.domain.reservations import Occupancy, Reservation, RowsClosed, buyer_from_reservation_id
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of, sort_key, tally_from_item
@@ -111,7 +111,7 @@ class Screening:
         """Reads all its events from the log."""
         log, cursor, events = DynamoEventLog(self.client, self.table_name("events")), None, list[Event]()
         while True:
-            page = log.page(self.session.id, EVENTS_PAGE, cursor)
+            page = log.list_events(self.session.id, EVENTS_PAGE, cursor)
             events += page.items
             if not (cursor := page.cursor):
                 return events
@@ -119,7 +119,7 @@ class Screening:
     def read_seats_and_whether_closed(self) -> tuple[Mapping[str, Occupancy], bool]:
         """Reads the entries of all rows, by seat. Also tells whether at least one row is closed."""
         try:
-            return DynamoRows(self.client, self.table_name("rows")).occupancy(self.session), False
+            return DynamoRows(self.client, self.table_name("rows")).read_seat_entries(self.session), False
         except RowsClosed as closed:
             return closed.occupancy, True
 
@@ -136,7 +136,7 @@ class Screening:
 
     def read_reservations(self, ids: Iterable[str]) -> dict[str, Reservation]:
         """Reads these reservations, by id. Leaves out unknown ids."""
-        keys = [{"buyer": {"S": buyer_of_reservation(id_)}, "id": {"S": id_}} for id_ in sorted(ids)]
+        keys = [{"buyer": {"S": buyer_from_reservation_id(id_)}, "id": {"S": id_}} for id_ in sorted(ids)]
         items = BatchReader(self.client, self.table_name("reservations"))(keys)
         return {found.id: found for found in map(reservation_from_item, items) if found}
 
@@ -173,10 +173,10 @@ def _compare_once(screening: Screening, scanned: set[str]) -> _Comparison:
     """Compares tables and log once. Reads the log last, because events arrive there after the tables have changed."""
     seats, closed = screening.read_seats_and_whether_closed()
     known = scanned | {entry.reservation_id for entry in seats.values()}
-    first = screening.read_reservations(filter(buyer_of_reservation, known))
+    first = screening.read_reservations(filter(buyer_from_reservation_id, known))
     events = screening.read_events()
     story = fold_events(events)
-    logged_only = [id_ for id_ in story.reservations.keys() - first.keys() if buyer_of_reservation(id_)]
+    logged_only = [id_ for id_ in story.reservations.keys() - first.keys() if buyer_from_reservation_id(id_)]
     stored = first | screening.read_reservations(logged_only)
     ours = {id_: found for id_, found in stored.items() if found.session_id == screening.session.id}
     found = find_differences(story, Tables(seats, ours, closed), utc_now(), REMEMBERED)
@@ -210,10 +210,10 @@ def _proof_answer(session: Session, comparison: _Comparison, lasting: list[Diffe
 def recount_numbers(screening: Screening, wait_seconds: float, progress: Progress) -> Answer:
     """Counts the analytics anew from the log. Exit status 1 when some events are not counted in time."""
     numbers = CounterRebuild.of(screening)
-    before = total(numbers.read_counters().values())
+    before = sum_tallies(numbers.read_counters().values())
     numbers.count_all(progress)
     settled = numbers.wait_until_settled(time.monotonic() + wait_seconds)
-    after = total(numbers.read_counters().values())
+    after = sum_tallies(numbers.read_counters().values())
     data = {"numbers": {"settled": settled, "before": asdict(before), "after": asdict(after)}}
     table = aligned(TOTALS, [(name, getattr(before, name), getattr(after, name)) for name in COUNTERS])
     return Answer(data, f"{table}\n\n{_verdict_text(screening, settled=settled)}", status=0 if settled else 1)
@@ -289,8 +289,8 @@ class CounterRebuild:
         """Reads the log. Groups its events by the sort key of their counter."""
         events: dict[str, list[Event]] = defaultdict(list)
         for event in self.screening.read_events():
-            if tally_of(event) != NOTHING:
-                events[sort_key(bucket_of(event.occurred_at), shard_of(event.id))].append(event)
+            if tally_of(event) != EMPTY_TALLY:
+                events[sort_key(bucket_start(event.occurred_at), shard_of(event.id))].append(event)
         return dict(events)
 
     def _find_counters_behind(self, events: Mapping[str, list[Event]]) -> list[str]:
@@ -299,7 +299,7 @@ class CounterRebuild:
         A counter may also be higher: it then has events that are not yet in the log.
         """
         found = self.read_counters()
-        return [key for key, known in events.items() if _has_lower_number(found.get(key, NOTHING), _sum_of(known))]
+        return [key for key, known in events.items() if _has_lower_number(found.get(key, EMPTY_TALLY), _sum_of(known))]
 
     def _recount_counter(self, key: str, events: Sequence[Event]) -> None:
         """Deletes the counter and counts its events again."""
@@ -344,12 +344,12 @@ def _find_audit_queue(connection: Connection) -> Queue:
 
 
 def _sum_of(events: Iterable[Event]) -> Tally:
-    return total(map(tally_of, events))
+    return sum_tallies(map(tally_of, events))
 
 
 def _are_sums(counters: Mapping[str, Tally], events: Mapping[str, list[Event]]) -> bool:
     """Tells whether the counters are the sums of their events. An empty counter counts as missing."""
-    found = {key: tally for key, tally in counters.items() if tally != NOTHING}
+    found = {key: tally for key, tally in counters.items() if tally != EMPTY_TALLY}
     return found == {key: _sum_of(known) for key, known in events.items()}
 
 

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from chalicelib.application.relay import ROUTES
-from chalicelib.domain.events import Event, Outgoing
+from chalicelib.domain.events import Event, OutgoingMessage
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
@@ -31,8 +31,8 @@ LOOKED_AT = ("OBJECT", "TABLE", "RECORDS", "SINCE", "REASON")
 NOTHING_THERE = "There are no stream failures to replay."
 
 Progress = Callable[[str], None]
-Relay = Callable[[Mapping[str, Any]], list[Outgoing]]
-Send = Callable[[Sequence[Outgoing]], set[int]]
+Relay = Callable[[Mapping[str, Any]], list[OutgoingMessage]]
+Send = Callable[[Sequence[OutgoingMessage]], set[int]]
 
 
 # Stream failures
@@ -242,7 +242,7 @@ def _send_events(connection: Connection, consumer: str, found: Sequence[Event], 
     sqs = connection.client("sqs")
     outbox = SqsOutbox(sqs, connection.prefix.removesuffix("-"), QueueUrls(sqs))
     for start in range(0, len(found), SENT_TOGETHER):
-        some = [Outgoing(consumer, event) for event in found[start : start + SENT_TOGETHER]]
+        some = [OutgoingMessage(consumer, event) for event in found[start : start + SENT_TOGETHER]]
         if unsent := outbox.send(some, utc_now()):
             sent = start + len(some) - len(unsent)
             raise OpsError(

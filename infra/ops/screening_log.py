@@ -16,7 +16,7 @@ from decimal import Decimal
 from chalicelib.domain.events import ENDS, Event, EventType
 from chalicelib.domain.money import Money
 from chalicelib.domain.reservations import Held, Occupancy, Reservation, Sale, Sold, State
-from chalicelib.domain.sessions import row_of
+from chalicelib.domain.sessions import row_of_seat
 from chalicelib.domain.times import from_ms, to_iso
 
 STATES = {kind: state for state, kind in ENDS.items()}
@@ -256,7 +256,7 @@ def _to_logged(stored: Reservation) -> LoggedReservation:
 
 def _hall_order(seat: str) -> tuple[int, str, int, str]:
     """Gives the key that sorts seats in the hall's order. Takes text that is no seat, too."""
-    row = row_of(seat)
+    row = row_of_seat(seat)
     return len(row), row, len(seat), seat
 
 

@@ -59,7 +59,7 @@ def add_webhook(connection: Connection, url: str, event_types: Sequence[str]) ->
     """Subscribes the URL to these types of events (empty: all). Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     _check_url(subscriptions.sender, url)
-    if len(subscriptions.store.all()) >= MOST_WEBHOOKS:
+    if len(subscriptions.store.list_all()) >= MOST_WEBHOOKS:
         raise OpsError(f"There are {MOST_WEBHOOKS} webhooks already, which is the most: remove one first.")
     key, now = _new_key(), utc_now()
     webhook = Webhook(f"wh-{secrets.token_urlsafe(16)}", url, (Secret(key, now),), frozenset(event_types), now)
@@ -70,7 +70,7 @@ def add_webhook(connection: Connection, url: str, event_types: Sequence[str]) ->
 
 def list_webhooks(connection: Connection) -> Answer:
     now = utc_now()
-    webhooks = [_webhook_data(webhook, now) for webhook in Subscriptions.of(connection).store.all()]
+    webhooks = [_webhook_data(webhook, now) for webhook in Subscriptions.of(connection).store.list_all()]
     rows = [
         [one["id"], one["url"], ", ".join(one["events"]) or "all", _secrets_text(one["secrets"]), _state_text(one)]
         for one in webhooks
@@ -82,7 +82,7 @@ def rotate_secret(connection: Connection, webhook_id: str, overlap_hours: float)
     """Makes a new secret. The old one stays valid for `overlap_hours`. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
     key, now = _new_key(), utc_now()
-    rotated = subscriptions.get(webhook_id).rotated(key, now, timedelta(hours=overlap_hours))
+    rotated = subscriptions.get(webhook_id).with_rotated_secret(key, now, timedelta(hours=overlap_hours))
     if not subscriptions.store.change_secrets(webhook_id, rotated.secrets):
         raise subscriptions._no_such_webhook_error(webhook_id)
     both = f"The secret before it is valid for {overlap_hours:g} h more." if overlap_hours else "No other one is valid."
@@ -92,7 +92,7 @@ def rotate_secret(connection: Connection, webhook_id: str, overlap_hours: float)
 def enable_webhook(connection: Connection, webhook_id: str) -> Answer:
     """Enables a disabled webhook, so that it gets deliveries again. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
-    if not subscriptions.store.disable(webhook_id, None):
+    if not subscriptions.store.set_disabled(webhook_id, None):
         raise subscriptions._no_such_webhook_error(webhook_id)
     return Answer(
         {"id": webhook_id, "disabled": None}, "Enabled. What it missed is sent again when it asks for a replay."
@@ -150,7 +150,7 @@ def _webhook_data(webhook: Webhook, now: datetime) -> dict[str, Any]:
         "events": sorted(webhook.event_types),
         "created_at": to_iso(webhook.created_at),
         "disabled": webhook.disabled,
-        "secrets": [_secret_data(secret) for secret in webhook.secrets if secret.is_live(now)],
+        "secrets": [_secret_data(secret) for secret in webhook.secrets if secret.is_valid_at(now)],
     }
 
 

@@ -79,8 +79,8 @@ class SessionsInOrderAsked(DynamoSessions):
 class KeyBlindIds(SecretIds):
     """Makes ids without the idempotency key, so that a resent request is a new one."""
 
-    def reservation(self, user_id: str, key: str | None) -> str:
-        return super().reservation(user_id, None)
+    def reservation_id(self, user_id: str, key: str | None) -> str:
+        return super().reservation_id(user_id, None)
 
 
 class UnlimitedLiveHolds(DynamoLiveHolds):

@@ -1,4 +1,4 @@
-"""Tokens and lists that a gate without a connection decides on, each with what `check_offline` says of it."""
+"""Tokens and lists on which an offline gate decides, each with the answer of `verify_admissible_offline`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chalicelib.api.wire.tickets import keys
 from chalicelib.domain.refusals import AdmissionOver, TicketInvalid, TicketVoid, TooEarly, WrongRoom
 from chalicelib.domain.sessions import row_letters
-from chalicelib.domain.tickets.checking import GateList, Listed, check_offline
+from chalicelib.domain.tickets.checking import GateList, GateListEntry, verify_admissible_offline
 from chalicelib.domain.tickets.ticket import VoidReason, admission_times
-from chalicelib.domain.tickets.tokens import Facts, PublicKey, to_token
+from chalicelib.domain.tickets.tokens import PublicKey, TicketFacts, encode_token
 from chalicelib.domain.times import to_iso, to_ms
 from chalicelib.infrastructure.tickets.signatures import is_signed
 from tests.browser.gatekeeper import forged
@@ -40,7 +40,7 @@ class Case:
     name: str
     token: str
     starts: datetime = NOW
-    listed: Listed | None = None
+    listed: GateListEntry | None = None
     seat: str = "A1"
 
     @property
@@ -48,7 +48,7 @@ class Case:
         """Gives the page's word for the domain's decision."""
         known = GateList({HERE: self.starts}, {(HERE, self.seat): self.listed} if self.listed else {})
         try:
-            check_offline(self.token, KNOWN, is_signed, known, OPENS_BEFORE, NOW)
+            verify_admissible_offline(self.token, KNOWN, is_signed, known, OPENS_BEFORE, NOW)
         except TicketVoid as void:
             return str(void.reason)
         except tuple(VERDICTS) as refusal:
@@ -69,22 +69,22 @@ class Case:
 def token(signer: Ed25519PrivateKey = SIGNER, **changes: Any) -> str:
     key = PublicKey(signer.public_key().public_bytes_raw())
     facts = {"session_id": HERE, "code": CODE, "seat": "A1", "version": 2, "starts_at": NOW, "issued_at": NOW}
-    signed = Facts(**{"key_id": key.id, **facts, **changes}).to_bytes()
-    return to_token(signed, signer.sign(signed))
+    signed = TicketFacts(**{"key_id": key.id, **facts, **changes}).to_bytes()
+    return encode_token(signed, signer.sign(signed))
 
 
 FAR_SEAT = f"{row_letters(702)}999"
 """In row AAA."""
 CASES = (
     Case("sold since the list", token()),
-    Case("on the list", token(), listed=Listed(CODE, 2)),
-    Case("refunded", token(), listed=Listed(CODE, 2, VoidReason.REFUNDED)),
-    Case("transferred", token(), listed=Listed(CODE, 2, VoidReason.TRANSFERRED)),
-    Case("an old version", token(), listed=Listed(OTHER, 3)),
-    Case("the same version of another ticket", token(), listed=Listed(OTHER, 2)),
-    Case("transferred since the list", token(), listed=Listed(OTHER, 1)),
-    Case("a seat far away", token(seat=FAR_SEAT), listed=Listed(CODE, 2), seat=FAR_SEAT),
-    Case("the greatest code", token(code=OTHER, version=65535), listed=Listed(OTHER, 65535)),
+    Case("on the list", token(), listed=GateListEntry(CODE, 2)),
+    Case("refunded", token(), listed=GateListEntry(CODE, 2, VoidReason.REFUNDED)),
+    Case("transferred", token(), listed=GateListEntry(CODE, 2, VoidReason.TRANSFERRED)),
+    Case("an old version", token(), listed=GateListEntry(OTHER, 3)),
+    Case("the same version of another ticket", token(), listed=GateListEntry(OTHER, 2)),
+    Case("transferred since the list", token(), listed=GateListEntry(OTHER, 1)),
+    Case("a seat far away", token(seat=FAR_SEAT), listed=GateListEntry(CODE, 2), seat=FAR_SEAT),
+    Case("the greatest code", token(code=OTHER, version=65535), listed=GateListEntry(OTHER, 65535)),
     Case("the last moment before the doors open", token(), starts=NOW + OPENS_BEFORE + timedelta(milliseconds=1)),
     Case("the moment when they open", token(), starts=NOW + OPENS_BEFORE),
     Case("the last moment", token(), starts=NOW - timedelta(hours=6) + timedelta(milliseconds=1)),

@@ -367,9 +367,9 @@ def test_who_numbers_events_is_refused_the_secrets_of_who_is_told(api: Api) -> N
     )
     ours.add(webhook)
 
-    assert webhook.subscriber in theirs.subscribers()
+    assert webhook.subscriber in theirs.list_subscribers()
     with pytest.raises(ClientError, match="AccessDenied"):
-        theirs.all()
+        theirs.list_all()
     with pytest.raises(ClientError, match="AccessDenied"):
         theirs.client.scan(TableName=theirs.table_name, ProjectionExpression="id, secrets")
 

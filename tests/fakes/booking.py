@@ -13,18 +13,18 @@ from chalicelib.domain.reservations import (
     Held,
     Hold,
     HoldHasEnded,
-    LimitReached,
+    HoldLimitReached,
     Occupancy,
-    Release,
+    ReleaseResult,
     Reservation,
     RowsClosed,
     Sale,
     SeatsTaken,
     Sold,
     State,
-    in_force,
+    without_lapsed_holds,
 )
-from chalicelib.domain.sessions import Session, by_row, row_of
+from chalicelib.domain.sessions import Session, row_of_seat, seats_by_row
 from chalicelib.domain.times import to_iso
 from chalicelib.infrastructure.dynamodb.cursors import from_cursor
 
@@ -37,7 +37,7 @@ __all__ = ["FakeLiveHolds", "FakeReservations", "FakeRows", "FakeSessions"]
 class FakeSessions:
     known: dict[str, Session] = field(default_factory=dict)
 
-    def add(self, session: Session) -> Session:
+    def get_or_add(self, session: Session) -> Session:
         return self.known.setdefault(session.id, session)
 
     def get(self, session_id: str) -> Session:
@@ -45,7 +45,7 @@ class FakeSessions:
             raise SessionNotFound(session_id)
         return self.known[session_id]
 
-    def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+    def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
         least = to_iso(starting_from) if starting_from else ""
         by_start = {(to_iso(session.starts_at), session.id): session for session in self.known.values()}
         after = from_cursor(cursor, 2) if cursor else None
@@ -54,7 +54,7 @@ class FakeSessions:
         wanted = sorted(key for key in by_start if key[0] >= least and (after is None or key > tuple(after)))
         return make_page(wanted, by_start, limit)
 
-    def cancel(self, session_id: str, now: datetime) -> Session:
+    def mark_cancelled(self, session_id: str, now: datetime) -> Session:
         session = self.get(session_id)
         self.known[session_id] = replace(session, cancelled_at=session.cancelled_at or now)
         return self.known[session_id]
@@ -85,7 +85,7 @@ class FakeRows:
         self._put(hold, Sold(hold.reservation_id, sale.id))
         self._tell(hold, lambda part: SeatsSold(part.session_id, part.reservation_id, part.seats, sale, now))
 
-    def release(self, hold: Hold, now: datetime) -> Release:
+    def release(self, hold: Hold, now: datetime) -> ReleaseResult:
         seats = self.taken[hold.session_id]
         freed = tuple(seat for seat in hold.seats if seats.get(seat) == _held(hold))
         for seat in freed:
@@ -93,9 +93,9 @@ class FakeRows:
             self.released[hold.session_id, seat] = hold.expires_at
         part = replace(hold, seats=freed)
         self._tell(part, lambda part: SeatsReleased(part.session_id, part.reservation_id, part.seats, now))
-        return Release(freed, SeatsTaken(self._standing(hold)).sale_of(hold.reservation_id))
+        return ReleaseResult(freed, SeatsTaken(self._standing(hold)).sale_id_of(hold.reservation_id))
 
-    def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_seat_entries(self, session: Session) -> Mapping[str, Occupancy]:
         if any((session.id, row) in self.closed for row in session.rows):
             raise RowsClosed(self.taken[session.id])
         return dict(self.taken[session.id])
@@ -104,11 +104,11 @@ class FakeRows:
         return {
             entry.reservation_id: entry.sale_id
             for seat, entry in self.taken[session.id].items()
-            if isinstance(entry, Sold) and since <= _moment(self.events[session.id, row_of(seat)][-1]) <= until
+            if isinstance(entry, Sold) and since <= _moment(self.events[session.id, row_of_seat(seat)][-1]) <= until
         }
 
-    def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
-        standing = {seat: entry for seat, entry in self.taken[session_id].items() if row_of(seat) == row}
+    def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+        standing = {seat: entry for seat, entry in self.taken[session_id].items() if row_of_seat(seat) == row}
         if (session_id, row) not in self.closed:
             self.closed.add((session_id, row))
             sold = sorted({entry.reservation_id for entry in standing.values() if isinstance(entry, Sold)})
@@ -118,14 +118,14 @@ class FakeRows:
     def _refuse_unless(self, hold: Hold, now: datetime, allowed: Callable[[str, Occupancy | None], bool]) -> None:
         """Raises SeatsTaken or RowsClosed unless each seat is allowed. Reports only the rows that refuse."""
         seats, refused, closed = self.taken[hold.session_id], list[str](), False
-        for row, members in by_row(hold.seats).items():
+        for row, members in seats_by_row(hold.seats).items():
             is_closed = (hold.session_id, row) in self.closed
             if is_closed or not all(allowed(seat, seats.get(seat)) for seat in members):
                 refused += members
                 closed = closed or is_closed
         if refused:
             standing = {seat: seats[seat] for seat in refused if seat in seats}
-            raise (RowsClosed if closed else SeatsTaken)(in_force(standing, now))
+            raise (RowsClosed if closed else SeatsTaken)(without_lapsed_holds(standing, now))
 
     def _was_later(self, hold: Hold, seat: str) -> bool:
         """Tells whether this hold of the seat, or a later one, was released before: holds of a seat expire in order."""
@@ -140,7 +140,7 @@ class FakeRows:
         self.taken[hold.session_id] |= dict.fromkeys(hold.seats, entry)
 
     def _tell(self, hold: Hold, event: Callable[[Hold], RowEvent]) -> None:
-        for row, seats in by_row(hold.seats).items():
+        for row, seats in seats_by_row(hold.seats).items():
             self.events[hold.session_id, row].append(event(replace(hold, seats=seats)))
 
 
@@ -150,7 +150,7 @@ class FakeReservations:
     barred: dict[str, datetime] = field(default_factory=dict)
     """The expiry, by reservation id, up to which no hold may be stored."""
 
-    def add(self, reservation: Reservation) -> Reservation:
+    def get_or_add(self, reservation: Reservation) -> Reservation:
         barred = self.barred.get(reservation.id)
         if reservation.id not in self.stored and barred and reservation.expires_at <= barred:
             raise HoldHasEnded(reservation.id)
@@ -170,13 +170,13 @@ class FakeReservations:
     def find(self, reservation_id: str) -> Reservation | None:
         return self.stored.get(reservation_id)
 
-    def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed(self, reservation_id: str, sale: Sale) -> Reservation | None:
         stored = self.find(reservation_id)
         if stored and stored.sale is None:
             self.stored[reservation_id] = replace(stored.confirmed(sale), ended_at=None)
         return self.find(reservation_id)
 
-    def end(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def mark_ended(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         stored = self.find(hold.reservation_id)
         if stored and stored.state is State.PENDING and stored.expires_at == hold.expires_at:
             self.stored[stored.id] = replace(stored, state=state, ended_at=now)
@@ -187,7 +187,7 @@ class FakeReservations:
         if stored and stored.sale and stored.sale.id == sale_id:
             self.stored[reservation_id] = replace(stored, refunded_at=refunded_at)
 
-    def purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
+    def list_purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
         bought = {
             (to_iso(stored.sale.paid_at), stored.id): stored
             for stored in self.stored.values()
@@ -204,7 +204,9 @@ class FakeLiveHolds:
 
     counted: dict[tuple[str, str], list[Hold]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
+    def count_hold(
+        self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
+    ) -> None:
         holds = self.counted[holder, hold.session_id]
         place = instead_of.age if instead_of else limit - 1
         standing = holds[place] if place < len(holds) else None
@@ -215,7 +217,7 @@ class FakeLiveHolds:
         else:
             room = standing is None or standing.expires_at <= now
         if not room:
-            raise LimitReached(self._counted(holds))
+            raise HoldLimitReached(self._counted(holds))
         del holds[place : place + 1]
         holds.insert(0, hold)
 

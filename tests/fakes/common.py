@@ -52,10 +52,10 @@ class ReadableIds:
 
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
-    def session(self, key: str | None) -> str:
+    def session_id(self, key: str | None) -> str:
         return f"session-{key or next(self.numbers)}"
 
-    def reservation(self, user_id: str, key: str | None) -> str:
+    def reservation_id(self, user_id: str, key: str | None) -> str:
         return f"res-{user_id}-{key or next(self.numbers)}"
 
     def fingerprint(self, *parts: str) -> str:
@@ -64,7 +64,7 @@ class ReadableIds:
     def may_be_reservation(self, text: str) -> bool:
         return text.startswith("res-")
 
-    def sale(self, reservation_id: str, transaction_id: str) -> str:
+    def sale_id(self, reservation_id: str, transaction_id: str) -> str:
         return f"sale-{reservation_id}-{transaction_id}"
 
 

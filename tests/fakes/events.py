@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from chalicelib.domain.analytics import NOTHING, Tally
-from chalicelib.domain.events import Event, Outgoing
+from chalicelib.domain.analytics import EMPTY_TALLY, Tally
+from chalicelib.domain.events import Event, OutgoingMessage
 from chalicelib.domain.pages import Page
 from chalicelib.domain.payments import (
     Charge,
-    PaymentDue,
+    SettlementDue,
 )
 from chalicelib.domain.reservations import (
     Hold,
@@ -26,16 +26,16 @@ __all__ = ["FakeAnalytics", "FakeEventLog", "FakeOutbox", "FakeProcessedEvents"]
 class FakeOutbox:
     """`sent` has each message with the moment from which it may be delivered. `deaf` queues refuse messages."""
 
-    sent: list[tuple[Outgoing, datetime]] = field(default_factory=list)
+    sent: list[tuple[OutgoingMessage, datetime]] = field(default_factory=list)
     deaf: set[str] = field(default_factory=set)
 
-    def send(self, messages: Sequence[Outgoing], now: datetime) -> set[int]:
+    def send(self, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
         refused = {position for position, message in enumerate(messages) if message.queue in self.deaf}
         accepted = [message for position, message in enumerate(messages) if position not in refused]
         self.sent += [(message, _due(message, now)) for message in accepted]
         return refused
 
-    def due(self, queue: str, now: datetime) -> list[Hold | PaymentDue | Charge | Event | Delivery]:
+    def due(self, queue: str, now: datetime) -> list[Hold | SettlementDue | Charge | Event | Delivery]:
         return [message.content for message, moment in self.sent if message.queue == queue and moment <= now]
 
 
@@ -46,7 +46,7 @@ class FakeEventLog:
     def append(self, event: Event) -> None:
         self.known.setdefault((event.session_id, event.occurred_at, event.id), event)
 
-    def page(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
+    def list_events(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
         after = from_cursor(cursor, 1)[0] if cursor else ""
         positions = {f"{to_iso(key[1])}#{key[2]}": event for key, event in self.known.items() if key[0] == session_id}
         wanted = sorted(position for position in positions if position > after)
@@ -61,12 +61,12 @@ class FakeAnalytics:
 
     added: dict[str, tuple[str, datetime, Tally]] = field(default_factory=dict)
 
-    def add(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
+    def add_tally_once(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
         entry = session_id, bucket, tally
         return self.added.setdefault(event_id, entry) is entry
 
-    def by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
-        buckets: dict[datetime, Tally] = defaultdict(lambda: NOTHING)
+    def read_tallies_by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
+        buckets: dict[datetime, Tally] = defaultdict(lambda: EMPTY_TALLY)
         for counted_of, bucket, tally in self.added.values():
             if counted_of == session_id:
                 buckets[bucket] += tally
@@ -84,5 +84,5 @@ class FakeProcessedEvents:
         self.entered.add(event_id)
 
 
-def _due(message: Outgoing, now: datetime) -> datetime:
+def _due(message: OutgoingMessage, now: datetime) -> datetime:
     return max(message.content.expires_at, now) if isinstance(message.content, Hold) else now

@@ -21,7 +21,7 @@ class FakeInvoices:
         return list(map(self.assign_number, bills))
 
     def mark_filed(self, invoice: Invoice) -> None:
-        self.known[invoice.bill.reservation_id] = invoice.as_filed()
+        self.known[invoice.bill.reservation_id] = invoice.marked_filed()
 
     def find(self, reservation_id: str) -> Invoice | None:
         return self.known.get(reservation_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.email import Email, EmailRefused, Enclosures, File, Message
+from chalicelib.domain.email import EmailContext, EmailRefused, Enclosures, File, RenderedEmail
 from chalicelib.domain.events import Event
 from chalicelib.domain.webhooks import Notification, Secret, Subscriber, Webhook
 
@@ -28,12 +28,14 @@ class FakeEmailRenderer:
     Each ticket is a picture under the name of its seat.
     """
 
-    def render(self, email: Email) -> Message:
+    def render(self, email: EmailContext) -> RenderedEmail:
         contact, event = email.contact, email.event
         codes = " ".join(ticket.code for ticket in email.tickets)
         pictures = tuple(File(ticket.seat, "image/png", ticket.token.encode()) for ticket in email.tickets)
         enclosed = Enclosures(pictures)
-        return Message(contact.email, contact.language, email.kind, email.reservation.id, codes, event.id, enclosed)
+        return RenderedEmail(
+            contact.email, contact.language, email.kind, email.reservation.id, codes, event.id, enclosed
+        )
 
 
 @dataclass
@@ -42,9 +44,9 @@ class FakeEmailSender:
 
     sender: str = "tickets@example.com"
     verified: frozenset[str] = frozenset({"tickets@example.com"})
-    sent: list[Message] = field(default_factory=list)
+    sent: list[RenderedEmail] = field(default_factory=list)
 
-    def send(self, message: Message) -> None:
+    def send(self, message: RenderedEmail) -> None:
         if self.sender not in self.verified:
             raise EmailRefused("the sender is not verified")
         self.sent.append(message)
@@ -76,16 +78,16 @@ class FakeWebhooks:
     def find(self, webhook_id: str) -> Webhook | None:
         return self.known.get(webhook_id)
 
-    def all(self) -> Sequence[Webhook]:
+    def list_all(self) -> Sequence[Webhook]:
         return sorted(self.known.values(), key=lambda webhook: (webhook.created_at, webhook.id))
 
-    def subscribers(self) -> Sequence[Subscriber]:
+    def list_subscribers(self) -> Sequence[Subscriber]:
         return [webhook.subscriber for webhook in self.known.values()]
 
     def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
         return self._changed(webhook_id, secrets=tuple(secrets))
 
-    def disable(self, webhook_id: str, reason: str | None) -> bool:
+    def set_disabled(self, webhook_id: str, reason: str | None) -> bool:
         return self._changed(webhook_id, disabled=reason)
 
     def remove(self, webhook_id: str) -> bool:
@@ -164,7 +166,7 @@ class FakeConnections:
     shown: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     seconds: list[float] = field(default_factory=list)
 
-    def show(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
+    def send_message(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
         self.seconds.append(seconds)
         for viewer_id in set(viewer_ids) - self.gone:
             self.shown[viewer_id].append(message)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from chalicelib.domain.analytics import bucket_of
-from chalicelib.domain.board import DeadLetter, QueueState, Redriven, RefusalCounts
+from chalicelib.domain.analytics import bucket_start
+from chalicelib.domain.board import DeadLetter, QueueState, RedriveResult, RefusalCounts
 from chalicelib.domain.refusals import QueueNotFound
 
 __all__ = ["FakeQueueBoard", "FakeRefusals"]
@@ -20,9 +20,9 @@ class FakeRefusals:
     there: bool = True
     answered: list[tuple[datetime, str]] = field(default_factory=list)
 
-    def add(self, code: str) -> None:
+    def count_refusal(self, code: str) -> None:
         if self.there:
-            self.answered.append((bucket_of(self.clock()), code))
+            self.answered.append((bucket_start(self.clock()), code))
 
     def counts_by_bucket(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
         if not self.there:
@@ -55,10 +55,10 @@ class FakeQueueBoard:
         moment = datetime.now(UTC)
         return [DeadLetter(body, moment, None, None, 1, {}, body) for body in self.parked[name][:most]]
 
-    def redrive(self, name: str, most: int) -> Redriven:
+    def redrive(self, name: str, most: int) -> RedriveResult:
         if name not in self.consumers:
             raise QueueNotFound(name)
         letters = self.parked[name]
         moved, self.parked[name] = letters[:most], letters[most:]
         self.waiting[name] += moved
-        return Redriven(len(moved), len(self.parked[name]))
+        return RedriveResult(len(moved), len(self.parked[name]))

@@ -11,8 +11,8 @@ from chalicelib.domain.payments import (
     Payment,
     PaymentIntent,
     PaymentStatus,
-    PaymentUnknown,
-    RefundRefused,
+    PaymentUnknownAtGateway,
+    RefundFailed,
 )
 from chalicelib.domain.reservations import (
     Reservation,
@@ -64,7 +64,7 @@ class FakePayments:
         is_disproved = not is_right and _must_be_returned(found)
         return self._write(new if is_disproved else replace(found, **said))
 
-    def register_sale(self, payment: Payment) -> Payment:
+    def mark_sold(self, payment: Payment) -> Payment:
         found = self.find(payment.transaction_id)
         if found is None:
             return self._write(payment)
@@ -94,7 +94,9 @@ class FakePayments:
         found = self._known(payment)
         if found.status is not PaymentStatus.REFUND_REQUESTED:
             return found
-        settled = found.as_refunded(payment.refund_id, payment.refunded_at or found.requested_at or datetime.now(UTC))
+        settled = found.with_refund_completed(
+            payment.refund_id, payment.refunded_at or found.requested_at or datetime.now(UTC)
+        )
         return self._write(replace(settled, asked=0, asked_at=None))
 
     def count_unknown_at_gateway(self, payment: Payment, now: datetime) -> Payment:
@@ -133,7 +135,7 @@ class FakeGateway:
     """The started payments, by idempotency key."""
     is_silent: bool = False
 
-    def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
+    def start_payment(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
         self._listen()
         return self.started.setdefault(idempotency_key, PaymentIntent("fake", f"tx-{idempotency_key}"))
 
@@ -147,11 +149,11 @@ class FakeGateway:
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
         if self.is_silent:
-            raise RefundRefused("no answer")
+            raise RefundFailed("no answer")
         if transaction_id in self.declined:
-            raise RefundRefused("declined")
+            raise RefundFailed("declined")
         if transaction_id in self.unknown or (self.charged and transaction_id not in self.charged):
-            raise PaymentUnknown("unknown")
+            raise PaymentUnknownAtGateway("unknown")
         if idempotency_key not in self.returned:
             self.returned[idempotency_key] = transaction_id, amount_cents
             self._take_back(transaction_id, amount_cents)

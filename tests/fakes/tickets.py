@@ -30,14 +30,14 @@ class FakeTickets:
         self.codes[sold.reservation_id] = {ticket.seat: ticket.code for ticket in sold.tickets}
         self.known |= {ticket.code: ticket for ticket in sold.tickets}
 
-    def of_sale(self, reservation_id: str) -> SaleTickets | None:
+    def find_by_sale(self, reservation_id: str) -> SaleTickets | None:
         if reservation_id not in self.codes and reservation_id not in self.voided:
             return None
         codes = sorted(self.codes.get(reservation_id, {}).items())
         tickets = tuple(self.known[code] for _, code in codes)
         return SaleTickets(reservation_id, tickets, self.voided.get(reservation_id))
 
-    def of_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
+    def list_by_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
         if cursor and not cursor.isdecimal():
             raise CursorInvalid
         start = int(cursor or 0)
@@ -51,7 +51,7 @@ class FakeTickets:
 
     def store_token(self, ticket: Ticket) -> None:
         stored = self.known[ticket.code]
-        self.known[ticket.code] = stored if stored.token else stored.signed(ticket.token)
+        self.known[ticket.code] = stored if stored.token else stored.with_token(ticket.token)
 
     def transfer(self, ticket: Ticket, renewed: Ticket) -> Ticket:
         stored, codes = self.known[ticket.code], self.codes[ticket.reservation_id]
@@ -90,7 +90,7 @@ class FakeTicketKeys:
         _, before = self.known.get(key.id, (key, until))
         self.known[key.id] = key, max(until, before)
 
-    def published(self, now: datetime) -> Mapping[str, PublicKey]:
+    def read_published(self, now: datetime) -> Mapping[str, PublicKey]:
         return {key_id: key for key_id, (key, until) in self.known.items() if until > now}
 
 

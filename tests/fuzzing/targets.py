@@ -15,13 +15,13 @@ from chalicelib.api.wire.names import fault_of
 from chalicelib.api.wire.reservations import HoldRequest, PaymentRequest
 from chalicelib.api.wire.sessions import SessionRequest
 from chalicelib.api.wire.tickets import AdmissionRequest, code_in_path
-from chalicelib.domain.addresses import UrlRefused, target_of
+from chalicelib.domain.addresses import UrlRefused, parse_webhook_url
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.payments import Charge
 from chalicelib.domain.refusals import CursorInvalid, SignatureInvalid, TicketInvalid, Unauthenticated
 from chalicelib.domain.signatures import is_recent, is_signed, sign_body
-from chalicelib.domain.tickets.checking import check_signature
-from chalicelib.domain.tickets.tokens import TokenUnreadable, read_token, to_token
+from chalicelib.domain.tickets.checking import verify_token
+from chalicelib.domain.tickets.tokens import TokenUnreadable, decode_token, encode_token
 from chalicelib.infrastructure.dynamodb.cursors import from_cursor, to_cursor
 from chalicelib.infrastructure.identity.tokens import AccessTokenVerifier
 from chalicelib.infrastructure.payments.simulated_gateway import SIGNATURE_HEADER, SimulatedGatewayMessages
@@ -67,13 +67,13 @@ def _cursor(data: bytes) -> None:
 
 def _ticket(data: bytes) -> None:
     text = _text(data)
-    token = read_token(text)
-    assert to_token(token.signed, token.signature) == text, "one token has one text"
+    token = decode_token(text)
+    assert encode_token(token.signed, token.signature) == text, "one token has one text"
     assert token.facts.to_bytes() == token.signed, "what was read is what was signed"
 
 
 def _forged_ticket(data: bytes) -> None:
-    check_signature(_text(data), {}, lambda *_: True)
+    verify_token(_text(data), {}, lambda *_: True)
     raise AssertionError("a ticket of an unknown key is valid")
 
 
@@ -96,7 +96,7 @@ def _access_token(data: bytes) -> None:
 def _gateway_message(data: bytes) -> None:
     """Whoever has the secret may still send nonsense."""
     headers = {SIGNATURE_HEADER: sign_body([SECRET], data, NOW)}
-    charge = SimulatedGatewayMessages([SECRET]).read(headers, data, NOW)
+    charge = SimulatedGatewayMessages([SECRET]).read_charge(headers, data, NOW)
     assert charge is None or isinstance(charge, Charge)
 
 
@@ -165,7 +165,7 @@ def _texts(data: bytes) -> None:
 
 
 def _webhook_url(data: bytes) -> None:
-    target = target_of(_text(data), local=False)
+    target = parse_webhook_url(_text(data), local=False)
     assert target.scheme == "https"
     assert "\r" not in target.path + target.host
     assert "\n" not in target.path + target.host

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.api.batches import handle_messages, handle_messages_together
-from chalicelib.domain.events import Event, Outgoing
+from chalicelib.domain.events import Event, OutgoingMessage
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in
 from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
@@ -46,7 +46,7 @@ class Consumer:
 
     def send(self, events: list[Event]) -> None:
         queue = self.name.removeprefix("crashing-")
-        assert self.outbox.send([Outgoing(queue, event) for event in events], NOW) == set()
+        assert self.outbox.send([OutgoingMessage(queue, event) for event in events], NOW) == set()
 
     def poison(self, count: int) -> None:
         for number in range(count):

@@ -9,10 +9,10 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.api.batches import handle_messages
-from chalicelib.application.refunds import SettleRefund
+from chalicelib.application.refunds import ExecuteRefund
 from chalicelib.domain.events import Event
-from chalicelib.domain.payments import Payment, PaymentDue, PaymentStatus
-from chalicelib.domain.sessions import row_of
+from chalicelib.domain.payments import Payment, PaymentStatus, SettlementDue
+from chalicelib.domain.sessions import row_of_seat
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
@@ -69,9 +69,9 @@ class Till:
 
         return queue_source(f"till-{queue}", handle, self.sqs, f"{self.prefix}-{queue}", 10)
 
-    def settling(self, gateway: Any, payments: Any = None) -> SettleRefund:
-        settle_refund = Settling(adapters_with(gateway=gateway)).settle_refund
-        return replace(settle_refund, payments=payments or self.payments)
+    def settling(self, gateway: Any, payments: Any = None) -> ExecuteRefund:
+        execute_refund = Settling(adapters_with(gateway=gateway)).execute_refund
+        return replace(execute_refund, payments=payments or self.payments)
 
     def charge(self, reservation_id: str, transaction: str, cents: int | None = None) -> None:
         """Charges the reservation's price, or `cents`, at the gateway, once."""
@@ -89,7 +89,7 @@ class Till:
     def hurry(self, transaction: str) -> None:
         """Sends the message that waits for the end of the hold at once, as if the hold were over."""
         url = self.sqs.get_queue_url(QueueName=f"{self.prefix}-payments")["QueueUrl"]
-        self.sqs.send_message(QueueUrl=url, MessageBody=to_body(PaymentDue(transaction, utc_now())))
+        self.sqs.send_message(QueueUrl=url, MessageBody=to_body(SettlementDue(transaction, utc_now())))
 
     def hear(self) -> None:
         """Waits until the gateway has sent all its messages, and each of them has been handled."""
@@ -157,7 +157,7 @@ def lapse_hold(client: Any, prefix: str, reservation_id: str) -> None:
     for name, seat in seats.items():
         client.update_item(
             TableName=f"{prefix}-rows",
-            Key={"id": {"S": f"{item['session_id']['S']}#{row_of(seat)}"}},
+            Key={"id": {"S": f"{item['session_id']['S']}#{row_of_seat(seat)}"}},
             UpdateExpression=f"SET seats.{name}.x = :past",
             ExpressionAttributeNames={name: seat},
             ExpressionAttributeValues={":past": expired},

@@ -7,13 +7,13 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from chalicelib.application.confirm import ConfirmReservation
-from chalicelib.application.hold import HoldSeats
-from chalicelib.application.release import CancelReservation
-from chalicelib.application.schedule import ScheduleSession
-from chalicelib.application.tickets import Admitted, AdmitTicket
+from chalicelib.application.confirm import ConfirmReservationCommand
+from chalicelib.application.hold import HoldSeatsCommand
+from chalicelib.application.release import CancelReservationCommand
+from chalicelib.application.schedule import ScheduleSessionCommand
+from chalicelib.application.tickets import AdmittedTicket, AdmitTicketCommand
 from chalicelib.domain.consumers import PAYMENTS
-from chalicelib.domain.events import Outgoing
+from chalicelib.domain.events import OutgoingMessage
 from chalicelib.domain.money import CURRENCY
 from chalicelib.domain.payments import Charge
 from chalicelib.domain.refusals import Refusal
@@ -40,11 +40,11 @@ class Buyers:
     gateway: WatchedGateway
     chance: Random
     instance: Callable[[], Instance]
-    to_schedule: list[ScheduleSession]
+    to_schedule: list[ScheduleSessionCommand]
     """Screenings that are to come, by whoever schedules them."""
     screenings: list[Session] = field(default_factory=list)
     known: list[Reservation] = field(default_factory=list)
-    keyed: dict[tuple[str, str], HoldSeats] = field(default_factory=dict)
+    keyed: dict[tuple[str, str], HoldSeatsCommand] = field(default_factory=dict)
     untold: list[tuple[Charge, Any]] = field(default_factory=list)
     """Charges that the gateway will tell of, and when."""
     asked: int = 0
@@ -102,7 +102,7 @@ class Buyers:
         command = self.keyed.get((user, key)) if key else None
         if command is None or chance.random() < 0.08:
             seats = tuple(sorted(chance.sample(SEATS, chance.choice((1, 1, 1, 2, 2, 3)))))
-            command = HoldSeats(chance.choice(self.screenings).id, user, seats, key)
+            command = HoldSeatsCommand(chance.choice(self.screenings).id, user, seats, key)
         if key:
             self.keyed.setdefault((user, key), command)
         for _ in range(2 if key and chance.random() < 0.3 else 1):
@@ -127,7 +127,7 @@ class Buyers:
         reservation_id, _ = self._choose_reservation()
         self.promises.disturbed.add(reservation_id)
         self.promises.to_be_cancelled.add(reservation_id)
-        run = partial(_call_use_case, "selling.cancel", self.instance(), CancelReservation(reservation_id))
+        run = partial(_call_use_case, "selling.cancel", self.instance(), CancelReservationCommand(reservation_id))
         self._start("cancel", run, self._on_cancelled)
 
     def _on_cancelled(self, answer: Any) -> None:
@@ -149,9 +149,9 @@ class Buyers:
         transaction_id = f"tx-{number}" if drawn < 0.86 else f"tx-{number}-b"
         if drawn < 0.14 and used:
             transaction_id = chance.choice(list(used))
-        self._ask_to_confirm(ConfirmReservation(reservation_id, "credit_card", transaction_id))
+        self._ask_to_confirm(ConfirmReservationCommand(reservation_id, "credit_card", transaction_id))
 
-    def _ask_to_confirm(self, command: ConfirmReservation) -> None:
+    def _ask_to_confirm(self, command: ConfirmReservationCommand) -> None:
         for _ in range(2 if self.chance.random() < 0.15 else 1):
             paying = self.promises.begin_confirmation(command)
             run = partial(_call_use_case, "selling.confirm", self.instance(), command)
@@ -167,7 +167,7 @@ class Buyers:
         """Pays for a reservation at the gateway, then confirms it: the usual way."""
         reservation_id, number = self._choose_reservation()
         self._charge(reservation_id, f"tx-{number}")
-        self._ask_to_confirm(ConfirmReservation(reservation_id, "credit_card", f"tx-{number}"))
+        self._ask_to_confirm(ConfirmReservationCommand(reservation_id, "credit_card", f"tx-{number}"))
 
     def _pay(self) -> None:
         """Pays for a reservation at the gateway, and does not confirm it."""
@@ -236,11 +236,11 @@ class Buyers:
 
     def _scan(self, code: str) -> None:
         for gate in GATES:
-            run = partial(_call_use_case, "admit", self.instance(), AdmitTicket(gate, ROOM, code=code))
+            run = partial(_call_use_case, "admit", self.instance(), AdmitTicketCommand(gate, ROOM, code=code))
             self._start("admit", run, partial(self._on_admitted, code))
 
     def _on_admitted(self, code: str, answer: Any) -> None:
-        if isinstance(answer, Admitted):
+        if isinstance(answer, AdmittedTicket):
             self.promises.note_admission(code, answer.admission)
 
     # Processes.
@@ -278,7 +278,7 @@ def _call_use_case(use_case: str, instance: Instance, *arguments: Any) -> Any:
 
 
 def _send_charge(instance: Instance, charge: Charge) -> set[int]:
-    return instance.send([Outgoing(PAYMENTS, charge)])
+    return instance.send([OutgoingMessage(PAYMENTS, charge)])
 
 
 def _ignore_answer(_: Any) -> None:

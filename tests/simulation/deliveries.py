@@ -12,8 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.api import batches
 from chalicelib.application.payments import NotDueYet
 from chalicelib.application.release import NotLapsedYet
-from chalicelib.domain.events import Event, Failures, NotYet
-from chalicelib.domain.payments import GatewayUnavailable, RefundRefused
+from chalicelib.domain.events import Event, Failures, RetryLater
+from chalicelib.domain.payments import GatewayUnavailable, RefundFailed
 from chalicelib.domain.refusals import Refusal
 from chalicelib.infrastructure.sqs.envelopes import event_in
 
@@ -25,7 +25,7 @@ from .promises.at_all_times import Broken
 from .scheduler import MS
 from .services import PREFIX, Services
 
-COMES_AGAIN = (NotLapsedYet, NotDueYet, LookupError, RefundRefused, GatewayUnavailable, Refusal, NotYet)
+COMES_AGAIN = (NotLapsedYet, NotDueYet, LookupError, RefundFailed, GatewayUnavailable, Refusal, RetryLater)
 OUTAGES = (BotoCoreError, ClientError)
 """What a handler may raise. All else is a fault of ours."""
 

@@ -9,18 +9,18 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chalicelib.api.batches import Record
-from chalicelib.application.confirm import Confirm
+from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
 from chalicelib.application.consumers.cached_seats import CorrectSeatCache
 from chalicelib.application.consumers.invoices import IssueInvoices
-from chalicelib.application.consumers.tickets import IssueTickets
-from chalicelib.application.consumers.webhooks import AnnounceEvents
-from chalicelib.application.tickets import Admit
+from chalicelib.application.consumers.tickets import IssueOrVoidTickets
+from chalicelib.application.consumers.webhooks import QueueWebhookDeliveries
+from chalicelib.application.tickets import AdmitTicket
 from chalicelib.domain import consumers
-from chalicelib.domain.events import Event, Failures, Outgoing
+from chalicelib.domain.events import Event, Failures, OutgoingMessage
 from chalicelib.domain.ports import Ids, LiveHolds, Reservations, Rows, Sessions
-from chalicelib.domain.reservations import CountedHold, Hold, LimitReached
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReached
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
@@ -65,9 +65,9 @@ class Adapters:
     outbox: type[SqsOutbox] = SqsOutbox
     notifications: type[DynamoNotifications] = DynamoNotifications
     gateway: Callable[[Any], Any] = lambda gateway: gateway
-    confirm: Callable[[Confirm], Confirm] = lambda confirm: confirm
-    relay: Callable[[str, Callable[[Any], list[Outgoing]]], Callable[[Any], list[Outgoing]]] = lambda table, relay: (
-        relay
+    confirm: Callable[[ConfirmReservation], ConfirmReservation] = lambda confirm: confirm
+    relay: Callable[[str, Callable[[Any], list[OutgoingMessage]]], Callable[[Any], list[OutgoingMessage]]] = (
+        lambda table, relay: relay
     )
     consume: Callable[[str, Callable[[Any], Any]], Callable[[Any], Any]] = lambda queue, consume: consume
 
@@ -75,7 +75,7 @@ class Adapters:
 class InTurn(SqsOutbox):
     """An outbox that sends its batches one after the other: the scheduler does not control threads."""
 
-    def _send_all(self, batches: Sequence[tuple[str, Mapping[int, Outgoing]]], now: datetime) -> list[list[int]]:
+    def _send_all(self, batches: Sequence[tuple[str, Mapping[int, OutgoingMessage]]], now: datetime) -> list[list[int]]:
         return [self._send_batch(queue, batch, now) for queue, batch in batches]
 
 
@@ -96,10 +96,12 @@ class WatchedLiveHolds:
     live_holds: LiveHolds
     refused: Callable[[], None]
 
-    def add(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
+    def count_hold(
+        self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
+    ) -> None:
         try:
-            self.live_holds.add(holder, hold, limit, now, instead_of)
-        except LimitReached:
+            self.live_holds.count_hold(holder, hold, limit, now, instead_of)
+        except HoldLimitReached:
             self.refused()
             raise
 
@@ -192,9 +194,9 @@ class Instance:
         return Relaying(self)
 
     @cached_property
-    def admit(self) -> Admit:
+    def admit(self) -> AdmitTicket:
         keys = DynamoTicketKeys(self.services.dynamodb, f"{PREFIX}-tickets")
-        return Admit(self.tickets, keys, _is_signed, self.sessions, OPENS_BEFORE, self.clock, self.codes)
+        return AdmitTicket(self.tickets, keys, _is_signed, self.sessions, OPENS_BEFORE, self.clock, self.codes)
 
     # The functions of the streams, as chalicelib/wiring/streams.py puts them together.
 
@@ -203,7 +205,7 @@ class Instance:
         return Parking(self.services.failures)
 
     @cached_property
-    def relays(self) -> Mapping[str, Callable[[Record], list[Outgoing]]]:
+    def relays(self) -> Mapping[str, Callable[[Record], list[OutgoingMessage]]]:
         relaying, planted = self.relaying, self.adapters.relay
         return {
             "rows": partial(_relay_row, planted("rows", relaying.relay_row)),
@@ -211,7 +213,7 @@ class Instance:
             "payments": partial(_relay_payment, planted("payments", relaying.relay_payment)),
         }
 
-    def send(self, messages: Sequence[Outgoing]) -> set[int]:
+    def send(self, messages: Sequence[OutgoingMessage]) -> set[int]:
         return self.outbox.send(messages, self.clock())
 
     # The functions of the queues.
@@ -226,7 +228,7 @@ class Instance:
         of_records = {
             consumers.EXPIRY: lambda record: self.selling.expire_hold(envelopes.hold_in(record)),
             consumers.PAYMENTS: lambda record: self.settling.settle_payment(envelopes.payment_in(record)),
-            consumers.REFUNDS: _of_events(self.settling.settle_refund),
+            consumers.REFUNDS: _of_events(self.settling.execute_refund),
             consumers.AUDIT: _of_events(RecordEvent(self.event_log)),
             consumers.ANALYTICS: _of_events(CountEvent(self.analytics)),
             consumers.TICKETS: _of_events(self._issue_tickets),
@@ -239,7 +241,9 @@ class Instance:
         """Handlers of all events of a batch together, by queue."""
         return {
             consumers.INVOICES: self._issue_invoices,
-            consumers.NOTIFICATION: AnnounceEvents(self.notifications, NoSubscribers(), self.outbox, self.clock),
+            consumers.NOTIFICATION: QueueWebhookDeliveries(
+                self.notifications, NoSubscribers(), self.outbox, self.clock
+            ),
         }
 
     @cached_property
@@ -273,13 +277,13 @@ class Instance:
         )
 
     @cached_property
-    def _issue_tickets(self) -> IssueTickets:
+    def _issue_tickets(self) -> IssueOrVoidTickets:
         keys = DynamoTicketKeys(self.services.dynamodb, f"{PREFIX}-tickets")
-        return IssueTickets(self.tickets, self.sessions, keys, SIGNER, self.codes)
+        return IssueOrVoidTickets(self.tickets, self.sessions, keys, SIGNER, self.codes)
 
 
 class NoSubscribers:
-    def subscribers(self) -> Sequence[Any]:
+    def list_subscribers(self) -> Sequence[Any]:
         return ()
 
 
@@ -298,14 +302,14 @@ def _of_events(consume: Callable[[Event], Any]) -> Callable[[Record], None]:
     return lambda record: consume(envelopes.event_in(record))
 
 
-def _relay_row(relay: Callable[[Any], list[Outgoing]], record: Record) -> list[Outgoing]:
+def _relay_row(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
     event = records.row_event(record)
     return relay(event) if event else []
 
 
-def _relay_reservation(relay: Callable[[Any], list[Outgoing]], record: Record) -> list[Outgoing]:
+def _relay_reservation(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
     return relay(records.reservation_change(record))
 
 
-def _relay_payment(relay: Callable[[Any], list[Outgoing]], record: Record) -> list[Outgoing]:
+def _relay_payment(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
     return relay(records.payment_change(record))

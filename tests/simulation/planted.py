@@ -9,12 +9,12 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from chalicelib.application.confirm import Confirm
+from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.release import NotLapsedYet
 from chalicelib.domain import consumers
-from chalicelib.domain.events import Outgoing
+from chalicelib.domain.events import OutgoingMessage
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.domain.reservations import Hold, Release, Reservation, Sale, State
+from chalicelib.domain.reservations import Hold, ReleaseResult, Reservation, Sale, State
 from chalicelib.domain.tickets.ticket import VoidReason
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
@@ -136,8 +136,8 @@ class RowByRow(DynamoRows):
 class QuietRows(DynamoRows):
     """Releases without telling of a sale that is in the way, so that a sold reservation ends as expired."""
 
-    def release(self, hold: Hold, now: datetime) -> Release:
-        return Release(super().release(hold, now).seats)
+    def release(self, hold: Hold, now: datetime) -> ReleaseResult:
+        return ReleaseResult(super().release(hold, now).seats)
 
 
 # Reservations and payments.
@@ -153,9 +153,9 @@ class NoBar(DynamoReservations):
 class StrongerThanTheRow(DynamoReservations):
     """Keeps an ended reservation ended, although the row is sold."""
 
-    def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed(self, reservation_id: str, sale: Sale) -> Reservation | None:
         stored = self.find(reservation_id)
-        return super().confirm(reservation_id, sale) if stored and stored.state is State.PENDING else stored
+        return super().mark_confirmed(reservation_id, sale) if stored and stored.state is State.PENDING else stored
 
 
 class AnybodysPayments(DynamoPayments):
@@ -174,11 +174,11 @@ class RowsThatKeep:
     def __getattr__(self, method: str) -> Any:
         return getattr(self.rows, method)
 
-    def release(self, hold: Hold, now: datetime) -> Release:
-        return Release(())
+    def release(self, hold: Hold, now: datetime) -> ReleaseResult:
+        return ReleaseResult(())
 
 
-def _with_kept_rows(confirm: Confirm) -> Confirm:
+def _with_kept_rows(confirm: ConfirmReservation) -> ConfirmReservation:
     return replace(confirm, rows=RowsThatKeep(confirm.rows))
 
 
@@ -210,10 +210,12 @@ class SendsAndForgets(SqsOutbox):
         return set()
 
 
-def _relay_that_skips(table: str, relay: Callable[[Any], list[Outgoing]]) -> Callable[[Any], list[Outgoing]]:
+def _relay_that_skips(
+    table: str, relay: Callable[[Any], list[OutgoingMessage]]
+) -> Callable[[Any], list[OutgoingMessage]]:
     """Makes a relay that passes over a record that can't be relayed now."""
 
-    def relayed(change: Any) -> list[Outgoing]:
+    def relayed(change: Any) -> list[OutgoingMessage]:
         try:
             return relay(change)
         except StoreUnavailable:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from chalicelib.application.confirm import ConfirmReservation
-from chalicelib.application.hold import HoldSeats
-from chalicelib.application.release import CancelReservation
-from chalicelib.domain.events import Event, Outgoing, ReservationChange, SeatsHeld, SeatsReleased, SeatsSold
-from chalicelib.domain.payments import Charge, Payment, PaymentChange, PaymentDue
-from chalicelib.domain.reservations import Held, Hold, Release, Reservation, Sale, Sold
+from chalicelib.application.confirm import ConfirmReservationCommand
+from chalicelib.application.hold import HoldSeatsCommand
+from chalicelib.application.release import CancelReservationCommand
+from chalicelib.domain.events import Event, OutgoingMessage, ReservationChange, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.domain.payments import Charge, Payment, PaymentChange, SettlementDue
+from chalicelib.domain.reservations import Held, Hold, ReleaseResult, Reservation, Sale, Sold
 
 
 def said(told: object) -> str:
@@ -51,7 +51,7 @@ def _charge(charge: Charge) -> str:
     return f"{charge.transaction_id} charged {charge.amount_cents} for {charge.reservation_id or 'nobody'}{back}"
 
 
-def _hold_seats(command: HoldSeats) -> str:
+def _hold_seats(command: HoldSeatsCommand) -> str:
     return (
         f"{command.user_id} wants {_seats(command.seat_numbers)} of {command.session_id}, key {command.idempotency_key}"
     )
@@ -59,18 +59,18 @@ def _hold_seats(command: HoldSeats) -> str:
 
 WORDS: dict[type, Callable[[Any], str]] = {
     datetime: _clock,
-    HoldSeats: _hold_seats,
-    ConfirmReservation: lambda one: f"{one.reservation_id} by {one.transaction_id}",
-    CancelReservation: lambda one: one.reservation_id,
+    HoldSeatsCommand: _hold_seats,
+    ConfirmReservationCommand: lambda one: f"{one.reservation_id} by {one.transaction_id}",
+    CancelReservationCommand: lambda one: one.reservation_id,
     Hold: lambda one: f"hold of {_seats(one.seats)} for {one.reservation_id} until {_clock(one.expires_at)}",
     Held: lambda one: f"held for {one.reservation_id} until {_clock(one.expires_at)}",
     Sold: lambda one: f"sold by {one.sale_id}",
     Sale: lambda one: f"{one.id} at {_clock(one.paid_at)}",
-    Release: lambda one: f"freed {_seats(one.seats) or 'nothing'}{f', but {one.sale_id}' if one.sale_id else ''}",
+    ReleaseResult: lambda one: f"freed {_seats(one.seats) or 'nothing'}{f', but {one.sale_id}' if one.sale_id else ''}",
     Reservation: _reservation,
     Payment: _payment,
     Charge: _charge,
-    PaymentDue: lambda one: f"{one.transaction_id} is due at {_clock(one.due_at)}",
+    SettlementDue: lambda one: f"{one.transaction_id} is due at {_clock(one.due_at)}",
     SeatsHeld: lambda one: f"SeatsHeld {said(one.hold)}",
     SeatsSold: lambda one: f"SeatsSold {_seats(one.seats)} {said(one.sale)}",
     SeatsReleased: lambda one: (
@@ -79,5 +79,5 @@ WORDS: dict[type, Callable[[Any], str]] = {
     ReservationChange: lambda one: f"{said(one.before)} becomes {said(one.after)}",
     PaymentChange: lambda one: f"{said(one.before)} becomes {said(one.after)}",
     Event: lambda one: one.id,
-    Outgoing: lambda one: f"{one.queue}: {said(one.content)}",
+    OutgoingMessage: lambda one: f"{one.queue}: {said(one.content)}",
 }

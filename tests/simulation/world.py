@@ -7,12 +7,12 @@ from decimal import Decimal
 from itertools import count
 from random import Random
 
-from chalicelib.application.reconcile import Reconciliation
-from chalicelib.application.schedule import ScheduleSession
+from chalicelib.application.reconcile import ReconciliationResult
+from chalicelib.application.schedule import ScheduleSessionCommand
 from chalicelib.domain import consumers
-from chalicelib.domain.booking_codes import CODES, to_code
+from chalicelib.domain.booking_codes import CODES, code_from_number
 from chalicelib.domain.payments import PaymentStatus
-from chalicelib.domain.reservations import Occupancy, RowsClosed, State, in_force
+from chalicelib.domain.reservations import Occupancy, RowsClosed, State, without_lapsed_holds
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.ids import SecretIds
 from chalicelib.infrastructure.sqs.envelopes import hold_in
@@ -83,7 +83,7 @@ def _listed(numbers: frozenset[int]) -> str:
 
 def _occupancy(instance: Instance, screening: Session) -> Mapping[str, Occupancy]:
     try:
-        return instance.cached_rows.occupancy(screening)
+        return instance.cached_rows.read_seat_entries(screening)
     except RowsClosed as closed:
         return closed.occupancy
 
@@ -95,8 +95,8 @@ class SeededIds(SecretIds):
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     derived: dict[tuple[str, ...], bytes] = field(default_factory=dict)
 
-    def reservation(self, user_id: str, key: str | None) -> str:
-        return super().reservation(user_id, key or f"without a key {next(self.numbers)}")
+    def reservation_id(self, user_id: str, key: str | None) -> str:
+        return super().reservation_id(user_id, key or f"without a key {next(self.numbers)}")
 
     def _derive(self, *parts: str) -> bytes:
         if parts not in self.derived:
@@ -112,7 +112,7 @@ class World:
     commands: int = 0
     asked: list[int] = field(default_factory=list)
     """The numbers of the commands that were given."""
-    last_sweep: Reconciliation | None = None
+    last_sweep: ReconciliationResult | None = None
 
     def __post_init__(self) -> None:
         self.chance = chance = self._chance("turns")
@@ -149,7 +149,7 @@ class World:
         gateway = Gateway(self.scheduler, self.gateway)
         self.services = Services(self.clock, self.scheduler, client, sqs, redis, gateway, self._limit_reached)
         self.deliveries = Deliveries(self.services, self._chance("deliveries"), self._instance)
-        command = ScheduleSession("Oppenheimer", STARTS_AT, ROOM, len(SEATS), 2, Decimal("25.00"), "hall")
+        command = ScheduleSessionCommand("Oppenheimer", STARTS_AT, ROOM, len(SEATS), 2, Decimal("25.00"), "hall")
         screenings = [command, replace(command, idempotency_key="other")][: 2 if self.chance.random() < 0.25 else 1]
         asking = self._chance("buyers")
         self.buyers = Buyers(self.services, self.promises, self.gateway, asking, self._instance, screenings)
@@ -171,7 +171,7 @@ class World:
     def _draw_ticket_codes(self) -> Iterator[str]:
         chance = self._chance("codes")
         while True:
-            yield to_code(chance.randrange(CODES))
+            yield code_from_number(chance.randrange(CODES))
 
     def _instance(self) -> Instance:
         return self.instances[int(self.chance.random() * 3)]
@@ -314,9 +314,9 @@ class World:
             for instance in self.instances:
                 shown, stands = (
                     _occupancy(instance, screening),
-                    in_force(self.stored.seats(screening.id), self.clock.now),
+                    without_lapsed_holds(self.stored.seats(screening.id), self.clock.now),
                 )
-                if in_force(shown, self.clock.now) != stands:
+                if without_lapsed_holds(shown, self.clock.now) != stands:
                     broken(f"shown are {shown}, and in the rows stand {stands}")
 
     def _sweep(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from chalice.app import Request
 
 from chalicelib import wiring
-from chalicelib.domain.identity import NOBODY, UNCHECKED, Principal, Rule
+from chalicelib.domain.identity import ANONYMOUS, UNCHECKED, AccessRule, Principal
 from chalicelib.domain.refusals import Forbidden, Refusal, StoreUnavailable, TokenFault, Unauthenticated
 
 from .logs import log
@@ -37,7 +37,7 @@ class AccessDecision:
 UNCHECKED_ACCESS = AccessDecision(UNCHECKED)
 
 
-def decide_access(rule: Rule, request: Request) -> AccessDecision:
+def decide_access(rule: AccessRule, request: Request) -> AccessDecision:
     """Identifies the principal, and decides whether the rule admits them.
 
     Gives a refusal instead of raising it, so that refused requests are counted against their rate limits, too.
@@ -47,7 +47,7 @@ def decide_access(rule: Rule, request: Request) -> AccessDecision:
     try:
         asked_by = _identify(request)
     except (Unauthenticated, StoreUnavailable) as refusal:
-        return AccessDecision(NOBODY, refusal)
+        return AccessDecision(ANONYMOUS, refusal)
     return AccessDecision(asked_by, None if rule.admits(asked_by) else Forbidden())
 
 

@@ -137,7 +137,7 @@ def _refuse(error: Exception, request: Request, path: Mapping[str, str]) -> Resp
         log.warning("a payment bought nothing and is to be returned", refusal=repr(error), path=_loggable(path))
     if isinstance(error, refusals.StoreUnavailable):
         log.warning("store unavailable", operation=error.operation, cause=repr(error.__cause__))
-    wiring.gate.refusals().add(row.code)
+    wiring.gate.refusals().count_refusal(row.code)
     return error_response(error, request)
 
 

@@ -8,7 +8,7 @@ from chalice.app import Chalice, Request
 from chalicelib import wiring
 from chalicelib.api.wire.bodies import LARGEST_BODY_BYTES, source_of
 from chalicelib.api.wire.rate_limits import quota_headers
-from chalicelib.domain.rate_limits import Quota, RateLimits, Requester
+from chalicelib.domain.rate_limits import Quota, RateLimits, RequesterKind
 from chalicelib.domain.refusals import RateLimited
 from chalicelib.settings import SettingInvalid
 
@@ -47,11 +47,11 @@ def enforce_rate_limits(route: str, request: Request, user: str) -> dict[str, st
 def enforce_message_limits(viewer_id: str, source: str) -> None:
     """Counts a WebSocket message against the limits of its connection and of its address. Raises RateLimited."""
     limits = wiring.settings().rate_limits
-    requesters = {Requester.CONNECTION: viewer_id, Requester.ADDRESS: source}
+    requesters = {RequesterKind.CONNECTION: viewer_id, RequesterKind.ADDRESS: source}
     quotas = {
         f"{SUBSCRIBE}:{requester}:{name}": quota
         for requester, name in requesters.items()
-        if name and (quota := limits.of(requester, SUBSCRIBE))
+        if name and (quota := limits.quota_for(requester, SUBSCRIBE))
     }
     if not quotas:
         return
@@ -74,7 +74,7 @@ def _quotas_of_request(route: str, request: Request, user: str) -> Iterator[tupl
     limits = wiring.settings().rate_limits
     if not route_of(route).is_limited:
         return
-    of_user, of_address = limits.of(Requester.USER, route), limits.of(Requester.ADDRESS, route)
+    of_user, of_address = limits.quota_for(RequesterKind.USER, route), limits.quota_for(RequesterKind.ADDRESS, route)
     if of_user and user:
         yield f"{route}:user:{user}", of_user
     if of_address and (address := source_of(request.context)):

@@ -7,15 +7,21 @@ chalicelib/api/openapi/routes.py, apart from here because that table is too larg
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from chalicelib.domain.identity import Rule
+from chalicelib.domain.identity import AccessRule
 
-ANYONE, SIGNED, BUYER, OPERATOR, GATE = Rule.ANYONE, Rule.SIGNED, Rule.BUYER, Rule.OPERATOR, Rule.GATE
+ANYONE, SIGNED, BUYER, OPERATOR, GATE = (
+    AccessRule.ANYONE,
+    AccessRule.SIGNED,
+    AccessRule.BUYER,
+    AccessRule.OPERATOR,
+    AccessRule.GATE,
+)
 
 
 class Route(NamedTuple):
     """The row of a view. A tuple: dataclasses start slower."""
 
-    admits: Rule
+    admits: AccessRule
     is_limited: bool = True
     """False for health checks: load balancers and operators must get an answer under load."""
     is_counted_per_instance: bool = False
@@ -24,7 +30,7 @@ class Route(NamedTuple):
     @property
     def gets_principal(self) -> bool:
         """Tells whether the view gets the principal as `asked_by`: views of things that belong to a buyer do."""
-        return self.admits is Rule.BUYER
+        return self.admits is AccessRule.BUYER
 
 
 ROUTES: Mapping[str, Route] = {

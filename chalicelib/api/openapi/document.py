@@ -13,7 +13,7 @@ from chalicelib.api.http.answers import HEADERS
 from chalicelib.api.http.errors import ERRORS, ROWS, ErrorRow, row_of
 from chalicelib.api.http.methods import is_fallback_view
 from chalicelib.api.http.routes import route_of
-from chalicelib.domain.identity import Rule
+from chalicelib.domain.identity import AccessRule
 
 from .error_schemas import error_code_table, error_schema, header_names, named_examples, schema_name
 from .parameters import LANGUAGE, PATH, Parameter
@@ -58,7 +58,7 @@ SECURITY_SCHEMES: Json = {
         "no token is looked at, unless `AUTH=on` says otherwise.",
     }
 }
-FOR_WHOM = {Rule.OPERATOR: "For operators only."}
+FOR_WHOM = {AccessRule.OPERATOR: "For operators only."}
 
 OF_BODIES = ("MALFORMED_JSON", "VALIDATION_ERROR", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 """Codes of the errors that every operation with a body may answer."""
@@ -156,7 +156,7 @@ def _paths(views: Mapping[str, str], refs: Mapping[type, Json]) -> Json:
     return paths
 
 
-def _operation(path: str, operation: Operation, admits: Rule, refs: Mapping[type, Json]) -> Json:
+def _operation(path: str, operation: Operation, admits: AccessRule, refs: Mapping[type, Json]) -> Json:
     body = operation.request
     description = " ".join(filter(None, (operation.description, FOR_WHOM.get(admits))))
     fields = {
@@ -195,7 +195,7 @@ def _parameter(parameter: Parameter, place: str) -> Json:
 # Answers
 
 
-def _responses(operation: Operation, admits: Rule, refs: Mapping[type, Json], views: Mapping[str, str]) -> Json:
+def _responses(operation: Operation, admits: AccessRule, refs: Mapping[type, Json], views: Mapping[str, str]) -> Json:
     """Gives the operation's answers by status, in the order of the statuses."""
     own_headers = ["ETag"] * operation.has_etag + ["Location"] * (operation.status == HTTPStatus.SEE_OTHER)
     success = _response(HTTPStatus(operation.status).phrase, operation.answer, refs, own_headers)
@@ -210,7 +210,7 @@ def _responses(operation: Operation, admits: Rule, refs: Mapping[type, Json], vi
     return dict(sorted(answers.items()))
 
 
-def _codes(operation: Operation, admits: Rule) -> Iterator[str]:
+def _codes(operation: Operation, admits: AccessRule) -> Iterator[str]:
     """Gives the code of each error that the operation may answer. Raises NotDescribed for one without a row."""
     for kind in operation.errors:
         if (row := row_of(kind)) is None:

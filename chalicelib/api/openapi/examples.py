@@ -11,9 +11,9 @@ from chalicelib.api.http.errors import EXPIRES_AT, RESERVATION_ID, SALE_ID, SESS
 from chalicelib.application.board import Board
 from chalicelib.application.consumers.analytics import SessionAnalytics
 from chalicelib.application.queries import SeatMap, SeatView
-from chalicelib.application.tickets import Admitted, GateListPage, ShownTickets
-from chalicelib.domain.analytics import Tally, bucket_of
-from chalicelib.domain.board import DeadLetter, DependencyState, QueueState, ScreeningNumbers
+from chalicelib.application.tickets import AdmittedTicket, GateListPage, ShownTickets
+from chalicelib.domain.analytics import Tally, bucket_start
+from chalicelib.domain.board import DeadLetter, DependencyState, QueueState, ScreeningTallies
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.invoices import InvoiceLink
 from chalicelib.domain.pages import Page
@@ -21,7 +21,7 @@ from chalicelib.domain.payments import PaymentIntent
 from chalicelib.domain.reservations import Reservation, Sale
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.tickets.ticket import Admission, ListedTicket, Ticket, VoidReason, admission_times
-from chalicelib.domain.tickets.tokens import Facts, PublicKey, to_token
+from chalicelib.domain.tickets.tokens import PublicKey, TicketFacts, encode_token
 
 NOW = datetime(2034, 2, 10, 14, 30, tzinfo=UTC)
 USER = "user-123"
@@ -67,8 +67,8 @@ INVOICE = InvoiceLink(
 TICKET_KEY = PublicKey(bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"))
 """The public key of test 1 in RFC 8032, section 7.1."""
 _UNSIGNED = Ticket("K7QX-2MNP", RESERVATION_ID, SESSION.id, "A1", SALE.paid_at)
-_FACTS = Facts(TICKET_KEY.id, SESSION.id, _UNSIGNED.code, _UNSIGNED.seat, 1, STARTS_AT, SALE.paid_at)
-TICKET = _UNSIGNED.signed(to_token(_FACTS.to_bytes(), bytes(64)))
+_FACTS = TicketFacts(TICKET_KEY.id, SESSION.id, _UNSIGNED.code, _UNSIGNED.seat, 1, STARTS_AT, SALE.paid_at)
+TICKET = _UNSIGNED.with_token(encode_token(_FACTS.to_bytes(), bytes(64)))
 TICKETS = ShownTickets(SESSION, (TICKET,))
 CALENDAR = "\r\n".join(
     (
@@ -87,7 +87,7 @@ CALENDAR = "\r\n".join(
         "",
     )
 )
-ADMITTED = Admitted(TICKET, SESSION, Admission(STARTS_AT - timedelta(minutes=12), "north", "scan-1"))
+ADMITTED = AdmittedTicket(TICKET, SESSION, Admission(STARTS_AT - timedelta(minutes=12), "north", "scan-1"))
 GATE_LIST = GateListPage(
     SESSION,
     *admission_times(STARTS_AT, timedelta(minutes=60)),
@@ -126,9 +126,9 @@ DEPENDENCIES = (
 )
 BOARD = Board(
     as_of=NOW,
-    screenings=Page([ScreeningNumbers(SESSION, {bucket_of(NOW): COUNTED}, COUNTED)], None),
+    screenings=Page([ScreeningTallies(SESSION, {bucket_start(NOW): COUNTED}, COUNTED)], None),
     queues=(QueueState("email", 3, 1, 0, 2, True), QueueState("stream-failures", 0, 0, 0, 0, False)),
-    refusals={bucket_of(NOW): {"SEAT_ALREADY_RESERVED": 41, "RESERVATION_EXPIRED": 2}},
+    refusals={bucket_start(NOW): {"SEAT_ALREADY_RESERVED": 41, "RESERVATION_EXPIRED": 2}},
     dependencies=DEPENDENCIES,
 )
 LETTER = DeadLetter(

@@ -25,7 +25,7 @@ from chalicelib.api.wire import tickets as tickets_wire
 from chalicelib.api.wire import webhooks as webhooks_wire
 from chalicelib.application.queries import Readiness
 from chalicelib.domain import refusals
-from chalicelib.domain.board import Redriven
+from chalicelib.domain.board import RedriveResult
 from chalicelib.domain.pages import Page
 from chalicelib.domain.reservations import State
 
@@ -393,7 +393,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Give dead letters back to their queue",
         description="At most as many as there are when it begins.",
         request=board_wire.RedriveRequest(),
-        answer=board_wire.redriven("email", Redriven(2, 0)),
+        answer=board_wire.redriven("email", RedriveResult(2, 0)),
         errors=(NotFoundError, refusals.QueueNotFound, refusals.QueueOutOfReach),
     ),
     "GET /health": Operation(

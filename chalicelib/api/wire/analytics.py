@@ -59,13 +59,13 @@ class AnalyticsBody(Answer):
 
 
 def analytics(numbers: "SessionAnalytics") -> AnalyticsBody:
-    conversion = numbers.total.conversion
+    conversion = numbers.total.conversion_rate
     return AnalyticsBody(
         session_id=numbers.session_id,
         as_of=moment(numbers.as_of),
         total_seats=numbers.total_seats,
         totals=_totals(numbers.total),
-        occupancy=ratio(numbers.occupancy),
+        occupancy=ratio(numbers.occupancy_rate),
         by_day=[_day(day, tally) for day, tally in numbers.by_day],
         occupancy_over_time=[
             OccupancyMomentBody(at=moment(at), sold_seats=tally.seats_in_sales, held_seats=tally.held_seats)
@@ -85,7 +85,7 @@ def _totals(tally: "Tally") -> TotalsBody:
         cancellations=tally.cancellations,
         revenue=money(tally.revenue),
         refunds=tally.refunds,
-        refunded=money(tally.refunded),
+        refunded=money(tally.refunded_amount),
         net_revenue=money(tally.net_revenue),
     )
 
@@ -99,5 +99,5 @@ def _day(day: date, tally: "Tally") -> DayBody:
         cancellations=tally.cancellations,
         revenue=money(tally.revenue),
         refunds=tally.refunds,
-        refunded=money(tally.refunded),
+        refunded=money(tally.refunded_amount),
     )

@@ -15,9 +15,9 @@ from chalicelib.domain.board import (
     MOST_REDRIVEN,
     DeadLetter,
     QueueState,
-    Redriven,
+    RedriveResult,
     RefusalCounts,
-    ScreeningNumbers,
+    ScreeningTallies,
     shown_buckets,
 )
 from chalicelib.domain.events import PRIVATE
@@ -174,7 +174,7 @@ def dead_letters(queue: str, found: Sequence[DeadLetter]) -> DeadLettersBody:
     return DeadLettersBody(queue, [_dead_letter(each) for each in found])
 
 
-def redriven(queue: str, redriven: Redriven) -> RedrivenBody:
+def redriven(queue: str, redriven: RedriveResult) -> RedrivenBody:
     return RedrivenBody(queue=queue, moved=redriven.moved, left=redriven.left)
 
 
@@ -189,7 +189,7 @@ def queue(state: QueueState) -> QueueBody:
     )
 
 
-def _screening(numbers: ScreeningNumbers) -> ScreeningNumbersBody:
+def _screening(numbers: ScreeningTallies) -> ScreeningNumbersBody:
     session, tally = numbers.session, numbers.total
     return ScreeningNumbersBody(
         session_id=session.id,
@@ -199,7 +199,7 @@ def _screening(numbers: ScreeningNumbers) -> ScreeningNumbersBody:
         total_seats=session.total_seats,
         sold_seats=tally.seats_in_sales,
         held_seats=tally.held_seats,
-        occupancy=ratio(tally.occupancy_of(session.total_seats)),
+        occupancy=ratio(tally.occupancy_rate(session.total_seats)),
         revenue=money(tally.revenue),
         net_revenue=money(tally.net_revenue),
         holds=tally.holds,
@@ -221,7 +221,7 @@ def _totals(tally: Tally, total_seats: int) -> BoardTotalsBody:
         sales=tally.sales,
         expiries=tally.expiries,
         cancellations=tally.cancellations,
-        occupancy=ratio(tally.occupancy_of(total_seats)) if total_seats else None,
+        occupancy=ratio(tally.occupancy_rate(total_seats)) if total_seats else None,
         conversion=_conversion(tally),
     )
 
@@ -255,4 +255,4 @@ def _dead_letter(found: DeadLetter) -> DeadLetterBody:
 
 
 def _conversion(tally: Tally) -> msgspec.Raw | None:
-    return None if tally.conversion is None else ratio(tally.conversion)
+    return None if tally.conversion_rate is None else ratio(tally.conversion_rate)

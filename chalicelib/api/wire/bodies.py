@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from chalicelib.domain.money import Money as DomainMoney
 from chalicelib.domain.refusals import CursorInvalid
-from chalicelib.domain.times import to_iso, whole_ms
+from chalicelib.domain.times import to_iso, truncate_to_ms
 
 from . import names
 
@@ -221,7 +221,7 @@ def within_calendar(moment: datetime, field: str) -> datetime:
     """Gives the moment in UTC, cut to milliseconds. Raises MalformedRequest unless its year is 2000 to 2099."""
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise MalformedRequest(f"Expected a year from {FIRST_YEAR} to {LAST_YEAR}", field)
-    return whole_ms(moment)
+    return truncate_to_ms(moment)
 
 
 def amount_of(number: float, field: str) -> Decimal:
@@ -234,7 +234,7 @@ def amount_of(number: float, field: str) -> Decimal:
 
 def money(amount: Decimal) -> msgspec.Raw:
     """Writes an amount as a JSON number with two decimals: 50.00. A float would become 50.0."""
-    return msgspec.Raw(DomainMoney.of(amount).format().encode())
+    return msgspec.Raw(DomainMoney.from_exact_amount(amount).format().encode())
 
 
 def ratio(share: Decimal) -> msgspec.Raw:

@@ -10,8 +10,8 @@ import msgspec
 from chalice.app import Request
 from msgspec import Meta
 
-from chalicelib.application.confirm import ConfirmReservation
-from chalicelib.application.hold import HoldSeats
+from chalicelib.application.confirm import ConfirmReservationCommand
+from chalicelib.application.hold import HoldSeatsCommand
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.identity import Principal
 from chalicelib.domain.money import CURRENCY
@@ -135,7 +135,7 @@ class PurchasesBody(Answer):
     next_cursor: str | None = None
 
 
-def hold_seats(request: Request, asked_by: Principal) -> HoldSeats:
+def hold_seats(request: Request, asked_by: Principal) -> HoldSeatsCommand:
     """Reads the request for a hold. Raises Forbidden if its user or email address is not the signed-in user's.
 
     Raises MalformedRequest, BodyTooLarge. The command has the client's network only without sign-in: then live holds
@@ -144,22 +144,22 @@ def hold_seats(request: Request, asked_by: Principal) -> HoldSeats:
     body = body_of(request, HoldRequest)
     key, buyer = idempotency_key(request), _buyer_of(body, asked_by)
     contact = _contact(request, _address_of(body, asked_by))
-    source = "" if asked_by.is_known else source_of(request.context)
-    return HoldSeats(body.session_id, buyer, tuple(body.seat_numbers), key, contact, source)
+    source = "" if asked_by.is_signed_in else source_of(request.context)
+    return HoldSeatsCommand(body.session_id, buyer, tuple(body.seat_numbers), key, contact, source)
 
 
 def buyer_in_path(user_id: str, asked_by: Principal) -> str:
     """Gives the user's id in a path. `me` stands for the signed-in user's."""
-    return asked_by.subject if asked_by.is_known and user_id == MYSELF else user_id
+    return asked_by.subject if asked_by.is_signed_in and user_id == MYSELF else user_id
 
 
 def _buyer_of(body: HoldRequest, asked_by: Principal) -> str:
     """Gives the signed-in user's id; without sign-in, the body's. Raises Forbidden if they differ, MalformedRequest."""
     if body.user_id is msgspec.UNSET:
-        if asked_by.is_known:
+        if asked_by.is_signed_in:
             return asked_by.subject
         raise MalformedRequest("Object missing required field `userId`", "$.userId")
-    if asked_by.is_known and body.user_id != asked_by.subject:
+    if asked_by.is_signed_in and body.user_id != asked_by.subject:
         raise Forbidden
     return body.user_id
 
@@ -170,18 +170,18 @@ def _address_of(body: HoldRequest, asked_by: Principal) -> str | None:
     Gives None for a signed-in user whose token has no address. Raises Forbidden if the body has another address than
     the token: an unverified address may be a stranger's.
     """
-    if not asked_by.is_known:
+    if not asked_by.is_signed_in:
         return body.email
     if body.email is not None and body.email.casefold() != asked_by.email.casefold():
         raise Forbidden
     return asked_by.email if _EMAIL.fullmatch(asked_by.email) else None
 
 
-def confirm_reservation(request: Request, reservation_id: str, asked_by: Principal) -> ConfirmReservation:
+def confirm_reservation(request: Request, reservation_id: str, asked_by: Principal) -> ConfirmReservationCommand:
     body = body_of(request, PaymentRequest)
     if (body.payment_method is None) != (body.transaction_id is None):
         raise MalformedRequest("Expected a payment method and a transaction, or neither", "$")
-    return ConfirmReservation(reservation_id, body.payment_method or "", body.transaction_id or "", asked_by)
+    return ConfirmReservationCommand(reservation_id, body.payment_method or "", body.transaction_id or "", asked_by)
 
 
 def held(reservation: Reservation) -> HeldBody:

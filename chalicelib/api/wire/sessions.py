@@ -11,7 +11,7 @@ from chalice.app import Request
 from msgspec import Meta
 
 from chalicelib.application.queries import SeatMap, SeatView
-from chalicelib.application.schedule import ScheduleSession
+from chalicelib.application.schedule import ScheduleSessionCommand
 from chalicelib.domain.sessions import Session
 
 from .bodies import (
@@ -85,9 +85,9 @@ class SeatMapBody(Answer):
     seats: list[SeatBody]
 
 
-def schedule_session(request: Request) -> ScheduleSession:
+def schedule_session(request: Request) -> ScheduleSessionCommand:
     body = body_of(request, SessionRequest)
-    return ScheduleSession(
+    return ScheduleSessionCommand(
         movie_title=body.movie_title,
         starts_at=within_calendar(body.start_time, "$.startTime"),
         room=body.room_number,
@@ -147,7 +147,7 @@ def seat_map(seats: SeatMap) -> SeatMapBody:
     return SeatMapBody(
         session_id=seats.session_id,
         total_seats=len(seats.seats),
-        available_seats=seats.available,
+        available_seats=seats.available_seats,
         seats=[seat(each) for each in seats.seats],
     )
 

@@ -10,8 +10,8 @@ import msgspec
 from chalice.app import Request
 from msgspec import Meta
 
-from chalicelib.application.tickets import AdmitTicket
-from chalicelib.domain.booking_codes import read_code
+from chalicelib.application.tickets import AdmitTicketCommand
+from chalicelib.domain.booking_codes import normalize_code
 from chalicelib.domain.tickets.ticket import VoidReason
 
 from .bodies import (
@@ -28,7 +28,7 @@ from .bodies import (
 )
 
 if TYPE_CHECKING:
-    from chalicelib.application.tickets import Admitted, GateListPage, ShownTickets
+    from chalicelib.application.tickets import AdmittedTicket, GateListPage, ShownTickets
     from chalicelib.domain.tickets.ticket import ListedTicket, Ticket
     from chalicelib.domain.tickets.tokens import PublicKey
 
@@ -132,16 +132,16 @@ class KeysBody(Answer):
 
 def code_in_path(typed: str) -> str:
     """Gives a path's ticket code in its normal form. Gives any other text unchanged: no ticket has it."""
-    return read_code(typed) or typed
+    return normalize_code(typed) or typed
 
 
-def admit_ticket(request: Request) -> AdmitTicket:
+def admit_ticket(request: Request) -> AdmitTicketCommand:
     """Reads a gate's request to admit a ticket. Raises MalformedRequest, also unless it has exactly one of token and
     code."""
     body = body_of(request, AdmissionRequest)
     if (body.token is None) == (body.code is None):
         raise MalformedRequest("Expected a token or a code", "$")
-    return AdmitTicket(
+    return AdmitTicketCommand(
         gate=body.gate_id,
         room=body.room_number,
         token=body.token or "",
@@ -178,7 +178,7 @@ def transferred(ticket: Ticket) -> TransferredTicketBody:
     return TransferredTicketBody(code=ticket.code, seat=ticket.seat, reservation_id=ticket.reservation_id)
 
 
-def admitted(admitted: Admitted) -> AdmittedBody:
+def admitted(admitted: AdmittedTicket) -> AdmittedBody:
     session = admitted.session
     return AdmittedBody(
         code=admitted.ticket.code,

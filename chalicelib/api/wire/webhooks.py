@@ -9,7 +9,7 @@ from msgspec import Meta
 from .bodies import Answer, SessionId, body_of
 
 if TYPE_CHECKING:
-    from chalicelib.application.consumers.webhooks import Replayed, ReplayNotifications
+    from chalicelib.application.consumers.webhooks import ReplayNotificationsCommand, ReplayResult
 
 
 class ReplayRequest(msgspec.Struct, rename="camel"):
@@ -26,16 +26,18 @@ class ReplayedBody(Answer):
     next_after_sequence: int | None = None
 
 
-def replay_notifications(request: Request, webhook_id: str) -> "ReplayNotifications":
-    from chalicelib.application.consumers.webhooks import ReplayNotifications  # a rare path: not at every cold start
+def replay_notifications(request: Request, webhook_id: str) -> "ReplayNotificationsCommand":
+    from chalicelib.application.consumers.webhooks import (
+        ReplayNotificationsCommand,  # a rare path: not at every cold start
+    )
 
     body = body_of(request, ReplayRequest)
     signature: str = request.headers.get("cinema-signature", "")
     raw: bytes = request.raw_body  # type: ignore[assignment] # text only where API Gateway sent none
-    return ReplayNotifications(webhook_id, body.session_id, body.after_sequence, raw, signature)
+    return ReplayNotificationsCommand(webhook_id, body.session_id, body.after_sequence, raw, signature)
 
 
-def replayed(replayed: "Replayed") -> ReplayedBody:
+def replayed(replayed: "ReplayResult") -> ReplayedBody:
     return ReplayedBody(
         session_id=replayed.session_id, queued=replayed.queued, next_after_sequence=replayed.next_after_sequence
     )

@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.analytics import NOTHING, Tally, bucket_of, tally_of, total
+from chalicelib.domain.analytics import EMPTY_TALLY, Tally, bucket_start, sum_tallies, tally_of
 from chalicelib.domain.events import Event
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ class CountEvent:
     def __call__(self, event: Event) -> None:
         """Counts the event. Raises StoreUnavailable, and UnreadableMessage for a sale or refund without its amount."""
         tally = tally_of(event)
-        if tally != NOTHING:
-            self.analytics.add(event.id, event.session_id, bucket_of(event.occurred_at), tally)
+        if tally != EMPTY_TALLY:
+            self.analytics.add_tally_once(event.id, event.session_id, bucket_start(event.occurred_at), tally)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class SessionAnalytics:
     over_time: tuple[tuple[datetime, Tally], ...]
 
     @property
-    def occupancy(self) -> Decimal:
-        return self.total.occupancy_of(self.total_seats)
+    def occupancy_rate(self) -> Decimal:
+        return self.total.occupancy_rate(self.total_seats)
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class ShowAnalytics:
         """Reads and adds up the counts. Raises SessionNotFound."""
         session = self.sessions.get(session_id)
         as_of = self.clock()
-        counted = sorted(self.analytics.by_bucket(session.id).items(), key=lambda entry: entry[0])
+        counted = sorted(self.analytics.read_tallies_by_bucket(session.id).items(), key=lambda entry: entry[0])
         return SessionAnalytics(
             session_id=session.id,
             total_seats=session.total_seats,
             as_of=as_of,
-            total=total(tally for _, tally in counted),
+            total=sum_tallies(tally for _, tally in counted),
             by_day=_group_by_day(counted),
             over_time=_accumulate(dict(counted)),
         )
@@ -75,7 +75,7 @@ class ShowAnalytics:
 
 def _group_by_day(counted: Iterable[tuple[datetime, Tally]]) -> tuple[tuple[date, Tally], ...]:
     days = groupby(counted, key=lambda entry: entry[0].date())
-    return tuple((day, total(tally for _, tally in entries)) for day, entries in days)
+    return tuple((day, sum_tallies(tally for _, tally in entries)) for day, entries in days)
 
 
 def _accumulate(counted: Mapping[datetime, Tally]) -> tuple[tuple[datetime, Tally], ...]:

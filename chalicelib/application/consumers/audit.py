@@ -31,4 +31,4 @@ class ListEvents:
 
     def __call__(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
         """Lists the session's events, oldest first. Raises SessionNotFound, CursorInvalid."""
-        return self.log.page(self.sessions.get(session_id).id, limit, cursor)
+        return self.log.list_events(self.sessions.get(session_id).id, limit, cursor)

@@ -31,5 +31,5 @@ class CorrectSeatCache:
             self.cache.remember_reservation_id(event.session_id, event.reservation_id)
 
 
-def without_cache(event: Event) -> None:
+def skip_correction(event: Event) -> None:
     """Does nothing: without Redis there is no cache to correct."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.email import Email, TicketsUnsigned
+from chalicelib.domain.email import EmailContext, TicketsUnsigned
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
@@ -111,7 +111,7 @@ class SendBuyerEmail:
             self.sender.send(self.renderer.render(email))
             self.processed_events.add(event.id)
 
-    def _email_about(self, event: Event) -> Email | None:
+    def _email_about(self, event: Event) -> EmailContext | None:
         kind = EMAILS.get(event.type)
         reservation = self.reservations.find(event.reservation_id) if kind else None
         if kind is None or reservation is None or reservation.contact is None:
@@ -119,14 +119,14 @@ class SendBuyerEmail:
         if not kind.is_worth_saying(event, reservation, self.clock()):
             return None
         session = self.sessions.get(reservation.session_id)
-        return Email(kind.name, reservation.contact, event, reservation, session)
+        return EmailContext(kind.name, reservation.contact, event, reservation, session)
 
-    def _with_tickets(self, email: Email) -> Email | None:
+    def _with_tickets(self, email: EmailContext) -> EmailContext | None:
         """Adds the tickets, if they are signed in time. None where they are void: the seats are the buyer's no more.
 
         Raises TicketsUnsigned.
         """
-        sold = self.tickets.of_sale(email.reservation.id)
+        sold = self.tickets.find_by_sale(email.reservation.id)
         if sold and sold.void:
             return None
         if sold and not sold.unsigned:

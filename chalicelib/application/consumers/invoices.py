@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.application.owned import find_owned
+from chalicelib.application.owned import get_owned_reservation
 from chalicelib.domain.events import Event, Failures, act_on_each
 from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.invoices import ENGLISH, Bill, Invoice, bill_for
@@ -73,7 +73,7 @@ class IssueInvoices:
 
 
 @dataclass(frozen=True)
-class LinkInvoice:
+class CreateInvoiceLink:
     invoices: Invoices
     files: InvoiceFiles
     reservations: Reservations
@@ -82,7 +82,7 @@ class LinkInvoice:
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> InvoiceLink:
         """Makes a link to the invoice's PDF. Raises InvoiceNotReady, ReservationNotPaid, ReservationNotFound."""
         if not asked_by.may_act_for_all:
-            find_owned(self.reservations, reservation_id, asked_by)
+            get_owned_reservation(self.reservations, reservation_id, asked_by)
         invoice = self.invoices.find(reservation_id)
         if invoice is None or not invoice.filed:
             raise self._refusal_of_missing(reservation_id)

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.email import ReturnedEmail
+from chalicelib.domain.email import BounceOrComplaint
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import SuppressedAddresses
@@ -23,7 +23,7 @@ class SuppressAddresses:
 
     suppressed: SuppressedAddresses
 
-    def __call__(self, returned: ReturnedEmail) -> None:
+    def __call__(self, returned: BounceOrComplaint) -> None:
         """Suppresses the addresses, if that is final. Raises StoreUnavailable."""
         log.info("email returned, final %s: %s", returned.is_final, returned.reason)
         if returned.is_final:

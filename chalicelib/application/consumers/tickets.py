@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.tickets.ticket import ADMITTED_FOR, SaleTickets, Ticket, VoidReason
-from chalicelib.domain.tickets.tokens import Facts, to_token
+from chalicelib.domain.tickets.tokens import TicketFacts, encode_token
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from chalicelib.domain.ports import Sessions, TicketKeys, Tickets, TicketSigner
+    from chalicelib.domain.ports import Sessions, TicketKeys, Tickets, TicketSigningKey
 
 
 @dataclass(frozen=True)
-class IssueTickets:
+class IssueOrVoidTickets:
     """Signs a sale's tickets, or voids them. Harmless twice, and at the same time.
 
     The tickets of a sale are written once, and none after they were voided. A token is written once.
@@ -33,7 +33,7 @@ class IssueTickets:
     tickets: Tickets
     sessions: Sessions
     keys: TicketKeys
-    signer: TicketSigner
+    signer: TicketSigningKey
     new_code: Callable[[], str]
 
     def __call__(self, event: Event) -> None:
@@ -47,7 +47,7 @@ class IssueTickets:
             self.tickets.void(event.reservation_id, VoidReason.REFUNDED, event.occurred_at)
 
     def _issue(self, sale: Event) -> None:
-        known = self.tickets.of_sale(sale.reservation_id)
+        known = self.tickets.find_by_sale(sale.reservation_id)
         unsigned = self._draft(sale) if known is None else known.unsigned
         if not unsigned:
             return
@@ -67,10 +67,10 @@ class IssueTickets:
         """Signs the tickets with a key that is published for as long as they may be admitted."""
         key = self.signer.public_key()
         self.keys.publish(key, starts_at + ADMITTED_FOR)
-        return tuple(ticket.signed(self._token(ticket, key.id, starts_at)) for ticket in tickets)
+        return tuple(ticket.with_token(self._token(ticket, key.id, starts_at)) for ticket in tickets)
 
     def _token(self, ticket: Ticket, key_id: str, starts_at: datetime) -> str:
-        facts = Facts(
+        facts = TicketFacts(
             key_id=key_id,
             session_id=ticket.session_id,
             code=ticket.code,
@@ -80,4 +80,4 @@ class IssueTickets:
             issued_at=ticket.issued_at,
         )
         signed = facts.to_bytes()
-        return to_token(signed, self.signer.sign(signed))
+        return encode_token(signed, self.signer.sign(signed))

@@ -1,6 +1,6 @@
 """Webhooks: an event gets its number in its session and goes to every subscriber, each delivery by itself.
 
-queue notification ──► AnnounceEvents: numbered once, for good ──► queue webhooks: one message a subscriber
+queue notification ──► QueueWebhookDeliveries: numbered once, for good ──► queue webhooks: one message a subscriber
 queue webhooks     ──► DeliverNotification: signed and POSTed; a delivery that is not accepted comes again later
 POST …/replay      ──► Replay: deliveries queued again, for a subscriber that saw a gap
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import WEBHOOKS
-from chalicelib.domain.events import Event, Failures, Outgoing, UnreadableMessage
+from chalicelib.domain.events import Event, Failures, OutgoingMessage, UnreadableMessage
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import is_signed
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Subscriber, Webhook
@@ -29,7 +29,7 @@ MOST_REPLAYED = 100
 
 
 @dataclass(frozen=True)
-class AnnounceEvents:
+class QueueWebhookDeliveries:
     """Numbers a batch of events and queues a delivery of each for every webhook that wants it.
 
     Harmless twice: an event keeps its first number. Its deliveries are queued again, in case an earlier try died before
@@ -53,9 +53,9 @@ class AnnounceEvents:
 
     def _queue_deliveries(self, numbered: Mapping[int, Notification]) -> dict[int, Exception]:
         """Queues the deliveries of notifications. Gives the positions of those of which one could not be queued."""
-        subscribers = self.webhooks.subscribers()
+        subscribers = self.webhooks.list_subscribers()
         to_send = [
-            (position, Outgoing(WEBHOOKS, delivery))
+            (position, OutgoingMessage(WEBHOOKS, delivery))
             for position, notification in numbered.items()
             for subscriber in subscribers
             for delivery in _deliveries_for(subscriber, [notification])
@@ -90,13 +90,13 @@ class DeliverNotification:
     def _check_answer(self, webhook: Webhook, status: int) -> None:
         """Disables a webhook that answers 410 Gone. Raises DeliveryFailed for any other status that is no success."""
         if status == GONE:
-            self.webhooks.disable(webhook.id, "it answered 410 Gone")
+            self.webhooks.set_disabled(webhook.id, "it answered 410 Gone")
         elif not 200 <= status < 300:
             raise DeliveryFailed(f"webhook {webhook.id} answered {status}")
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayNotifications:
+class ReplayNotificationsCommand:
     """A subscriber's request for a replay. `signature` is the value of its header, which signs `body`."""
 
     webhook_id: str
@@ -107,7 +107,7 @@ class ReplayNotifications:
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class ReplayResult:
     """The result of a replay. `next_after_sequence` asks for the rest; None when there is no more."""
 
     session_id: str
@@ -116,7 +116,7 @@ class Replayed:
 
 
 @dataclass(frozen=True)
-class Replay:
+class ReplayNotifications:
     """Queues a session's deliveries after a given sequence number again. A delivery that arrives twice does no harm."""
 
     notifications: Notifications
@@ -125,17 +125,17 @@ class Replay:
     clock: Clock
     most: int = MOST_REPLAYED
 
-    def __call__(self, command: ReplayNotifications) -> Replayed:
+    def __call__(self, command: ReplayNotificationsCommand) -> ReplayResult:
         """Checks the signature, queues the deliveries. Raises SignatureInvalid, WebhookDisabled, StoreUnavailable."""
         webhook = self._authenticate(command)
         found = self.notifications.list_after(command.session_id, command.after_sequence, self.most + 1)
         shown = found[: self.most]
         queued = _queue_deliveries(self.outbox, self.clock, _deliveries_for(webhook.subscriber, shown))
-        return Replayed(command.session_id, queued, shown[-1].sequence if len(found) > len(shown) else None)
+        return ReplayResult(command.session_id, queued, shown[-1].sequence if len(found) > len(shown) else None)
 
-    def _authenticate(self, command: ReplayNotifications) -> Webhook:
+    def _authenticate(self, command: ReplayNotificationsCommand) -> Webhook:
         webhook, now = self.webhooks.find(command.webhook_id), self.clock()
-        if webhook is None or not is_signed(command.signature, command.body, webhook.keys(now), now):
+        if webhook is None or not is_signed(command.signature, command.body, webhook.signing_keys(now), now):
             raise SignatureInvalid
         if webhook.disabled:
             raise WebhookDisabled(webhook.id)
@@ -152,7 +152,7 @@ def _deliveries_for(subscriber: Subscriber, notifications: Sequence[Notification
 
 def _queue_deliveries(outbox: Outbox, clock: Clock, deliveries: Iterable[Delivery]) -> int:
     """Queues the deliveries and gives their number. Raises StoreUnavailable unless all were queued."""
-    messages = [Outgoing(WEBHOOKS, delivery) for delivery in deliveries]
+    messages = [OutgoingMessage(WEBHOOKS, delivery) for delivery in deliveries]
     if messages and outbox.send(messages, clock()):
         raise StoreUnavailable("SendMessageBatch")
     return len(messages)

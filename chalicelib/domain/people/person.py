@@ -11,33 +11,32 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 ERASED = "erased"
-"""What stands in the place of a name that was erased."""
+"""The text that replaces an erased name."""
 
 USER_FIELDS = frozenset(("userId", "user_id", "sub"))
-"""The fields whose value is a user's id: in events and answers, in tables, in accounts."""
+"""The fields whose value is a user's id, in events, answers, tables and accounts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person, by the id and the email addresses that are known."""
+    """A person, identified by the user's id and the known email addresses."""
 
     user_id: str = field(repr=False)
     emails: frozenset[str] = field(default=frozenset(), repr=False)
 
     def with_emails(self, emails: Iterable[str]) -> "Person":
-        """Gives the person with further addresses."""
+        """Gives the person with further email addresses. Ignores empty ones."""
         return replace(self, emails=self.emails | {email for email in emails if email})
 
     def is_named_in(self, value: Any) -> bool:
-        """Tells whether the person is named in a value as JSON has it: in its texts, and in JSON within these."""
+        """Tells whether a JSON value names the person. Searches strings, and JSON that is embedded in strings."""
         return bool(self.erase_from(value) != value)
 
     def erase_from(self, value: Any) -> Any:
-        """Gives the value with ERASED in the place of each name of the person.
+        """Gives a copy of the value in which ERASED replaces each name of the person.
 
-        A user's id counts only as the whole value of a field that has one (USER_FIELDS): it may be any word, and so the
-        name of a seat or of an event. An address counts wherever it stands, in small and capital letters. Names of
-        fields stay.
+        A user's id is replaced only as the whole value of a field in USER_FIELDS, because it may also be the name of a
+        seat or event. An email address is replaced anywhere, ignoring case. Names of fields stay.
         """
         match value:
             case str():
@@ -49,7 +48,7 @@ class Person:
         return value
 
     def _erase_from_field(self, name: str, value: Any) -> Any:
-        """Gives a field's value without names: a user's id as it is, or as DynamoDB writes a text."""
+        """Gives the field's value without names. A user's id may be plain text, or DynamoDB's form `{"S": …}`."""
         if name in USER_FIELDS:
             if value == self.user_id:
                 return ERASED
@@ -67,7 +66,7 @@ class Person:
 
 
 def _address(email: str) -> re.Pattern[str]:
-    """Gives the pattern of an address that is no part of a longer one."""
+    """Gives a pattern that matches the address, but not as part of a longer address."""
     return re.compile(rf"(?<![\w.+-]){re.escape(email)}(?![\w-]|\.\w)", re.IGNORECASE)
 
 

@@ -24,14 +24,14 @@ from chalicelib.domain.consumers import (
 )
 
 
-class Kind(StrEnum):
+class StoreKind(StrEnum):
     TABLE = "table"
     QUEUE = "queue"
     BUCKET = "bucket"
     OTHER = "other"
 
 
-class AtErasure(StrEnum):
+class ErasureEffect(StrEnum):
     """The effect of an erasure on the person's data in a store."""
 
     DELETES = "deleted"
@@ -41,28 +41,29 @@ class AtErasure(StrEnum):
     NOTHING = "names nobody"
 
     @property
-    def names_people(self) -> bool:
-        return self is not AtErasure.NOTHING
+    def has_personal_data(self) -> bool:
+        """Tells whether the store holds data of persons."""
+        return self is not ErasureEffect.NOTHING
 
     @property
-    def is_ours_to_do(self) -> bool:
-        """Tells whether an erasure changes the store."""
-        return self in (AtErasure.DELETES, AtErasure.TAKES_NAMES_OUT)
+    def changes_store(self) -> bool:
+        """Tells whether an erasure deletes or changes items in the store."""
+        return self in (ErasureEffect.DELETES, ErasureEffect.TAKES_NAMES_OUT)
 
 
 class Store(NamedTuple):
-    """A store: the names of people that it has, for how long, and how an erasure reaches them."""
+    """A place where data is stored: its personal data, how long they stay, and the effect of an erasure."""
 
-    kind: Kind
+    kind: StoreKind
     name: str
-    """Of a table or queue, without its prefix; of a bucket, the part between the stage and the account."""
+    """The name: without its prefix for a table or queue; for a bucket, the part between the stage and the account."""
     holds: str
-    at_erasure: AtErasure = AtErasure.NOTHING
+    at_erasure: ErasureEffect = ErasureEffect.NOTHING
     lasts: str = ""
     why: str = ""
 
 
-DELETES, TAKES_NAMES_OUT, KEEPS, RUNS_OUT, NOTHING = AtErasure
+DELETES, TAKES_NAMES_OUT, KEEPS, RUNS_OUT, NOTHING = ErasureEffect
 ALWAYS = "for good"
 
 LEGAL_REASON = (
@@ -72,14 +73,14 @@ LEGAL_REASON = (
 MONEY_RECORD = "seat, amount and transaction stay without a name: a later refund and the yearly accounts need them"
 
 _TABLES = (
-    Store(Kind.TABLE, "sessions", "screenings"),
+    Store(StoreKind.TABLE, "sessions", "screenings"),
     Store(
-        Kind.TABLE,
+        StoreKind.TABLE,
         "rows",
         "reservations' ids, by seat; of a hold the hash of its request, until the seat is taken again",
     ),
     Store(
-        Kind.TABLE,
+        StoreKind.TABLE,
         "reservations",
         "the user's id, the email address and language, what was held and bought, a hash of the request",
         TAKES_NAMES_OUT,
@@ -87,38 +88,38 @@ _TABLES = (
         MONEY_RECORD,
     ),
     Store(
-        Kind.TABLE,
+        StoreKind.TABLE,
         "live-holds",
         "a hash of the user's id (and network), the last holds in a screening",
         DELETES,
         "an hour after the last hold",
     ),
-    Store(Kind.TABLE, "payments", "the user's id, what was paid for", TAKES_NAMES_OUT, ALWAYS, MONEY_RECORD),
+    Store(StoreKind.TABLE, "payments", "the user's id, what was paid for", TAKES_NAMES_OUT, ALWAYS, MONEY_RECORD),
     Store(
-        Kind.TABLE,
+        StoreKind.TABLE,
         "events",
         "what happened to a reservation, its buyer as a hash; those of an older version have the user's id",
         TAKES_NAMES_OUT,
         ALWAYS,
         "also the hash of the request, which is made from the address",
     ),
-    Store(Kind.TABLE, "analytics", "counts"),
-    Store(Kind.TABLE, "ledger", "events' ids"),
-    Store(Kind.TABLE, "viewers", "connections' ids; hashes of networks, for quotas"),
+    Store(StoreKind.TABLE, "analytics", "counts"),
+    Store(StoreKind.TABLE, "ledger", "events' ids"),
+    Store(StoreKind.TABLE, "viewers", "connections' ids; hashes of networks, for quotas"),
     Store(
-        Kind.TABLE,
+        StoreKind.TABLE,
         "suppressed-addresses",
         "a keyed hash of the address",
         NOTHING,
         ALWAYS,
         "so that nobody writes again to who asked for that; `ops mail --allow` deletes it",
     ),
-    Store(Kind.TABLE, "breakers", "dependencies"),
-    Store(Kind.TABLE, "invoices", "the user's id, what was bought and paid", KEEPS, ALWAYS, LEGAL_REASON),
-    Store(Kind.TABLE, "tickets", "seats, codes and signatures of a reservation: tickets stay good"),
-    Store(Kind.TABLE, "webhooks", "addresses and secrets of subscribers, which are systems"),
+    Store(StoreKind.TABLE, "breakers", "dependencies"),
+    Store(StoreKind.TABLE, "invoices", "the user's id, what was bought and paid", KEEPS, ALWAYS, LEGAL_REASON),
+    Store(StoreKind.TABLE, "tickets", "seats, codes and signatures of a reservation: tickets stay good"),
+    Store(StoreKind.TABLE, "webhooks", "addresses and secrets of subscribers, which are systems"),
     Store(
-        Kind.TABLE,
+        StoreKind.TABLE,
         "notifications",
         "the numbered events, as in `events`",
         TAKES_NAMES_OUT,
@@ -131,10 +132,10 @@ _OLD_NAMES = "such messages; in those of an older version the user's id"
 
 
 def _queue(name: str, holds: str) -> tuple[Store, Store]:
-    """Gives the rows of a queue whose messages name nobody, and of its dead letters."""
+    """Makes the entries of a queue whose messages name no person, and of its dead-letter queue."""
     return (
-        Store(Kind.QUEUE, name, holds),
-        Store(Kind.QUEUE, f"{name}-dlq", _OLD_NAMES, TAKES_NAMES_OUT, "14 days"),
+        Store(StoreKind.QUEUE, name, holds),
+        Store(StoreKind.QUEUE, f"{name}-dlq", _OLD_NAMES, TAKES_NAMES_OUT, "14 days"),
     )
 
 
@@ -144,14 +145,14 @@ _QUEUES = (
     *_queue(ANALYTICS, "events"),
     *_queue(EMAIL, "events"),
     Store(
-        Kind.QUEUE,
+        StoreKind.QUEUE,
         BOUNCES,
         "addresses that an email did not reach",
         RUNS_OUT,
         "seconds, 4 days at most",
         "its consumer keeps a keyed hash",
     ),
-    Store(Kind.QUEUE, f"{BOUNCES}-dlq", "such a report that can't be read", TAKES_NAMES_OUT, "14 days"),
+    Store(StoreKind.QUEUE, f"{BOUNCES}-dlq", "such a report that can't be read", TAKES_NAMES_OUT, "14 days"),
     *_queue(INVOICES, "events"),
     *_queue(TICKETS, "events"),
     *_queue(NOTIFICATION, "events"),
@@ -162,9 +163,11 @@ _QUEUES = (
 )
 
 _BUCKETS = (
-    Store(Kind.BUCKET, "invoices", "invoices as PDF: the user's id", KEEPS, ALWAYS, f"every version: {LEGAL_REASON}"),
     Store(
-        Kind.BUCKET,
+        StoreKind.BUCKET, "invoices", "invoices as PDF: the user's id", KEEPS, ALWAYS, f"every version: {LEGAL_REASON}"
+    ),
+    Store(
+        StoreKind.BUCKET,
         "failures",
         "what a stream's handler could not relay: reservations and payments as they were",
         TAKES_NAMES_OUT,
@@ -173,7 +176,7 @@ _BUCKETS = (
 )
 
 ACCOUNTS = Store(
-    Kind.OTHER,
+    StoreKind.OTHER,
     "user pool",
     "the account: id, email address, password's hash",
     DELETES,
@@ -184,7 +187,7 @@ ACCOUNTS = Store(
 _OTHERS = (
     ACCOUNTS,
     Store(
-        Kind.OTHER,
+        StoreKind.OTHER,
         "streams of reservations and payments",
         "items before and after each write",
         RUNS_OUT,
@@ -192,19 +195,23 @@ _OTHERS = (
         "nobody can change a stream",
     ),
     Store(
-        Kind.OTHER,
+        StoreKind.OTHER,
         "point-in-time recovery of the tables, in prod",
         "all tables",
         RUNS_OUT,
         "35 days",
         "after a restore, erase again whom you erased in the 35 days before",
     ),
-    Store(Kind.OTHER, "logs", "ids of reservations, sales and payments, never a user's; an address' domain"),
+    Store(StoreKind.OTHER, "logs", "ids of reservations, sales and payments, never a user's; an address' domain"),
     Store(
-        Kind.OTHER, "Redis", "seats and reservations' ids; hashes of who asks, for quotas", NOTHING, "25 hours at most"
+        StoreKind.OTHER,
+        "Redis",
+        "seats and reservations' ids; hashes of who asks, for quotas",
+        NOTHING,
+        "25 hours at most",
     ),
     Store(
-        Kind.OTHER,
+        StoreKind.OTHER,
         "emails that were sent",
         "the address, what was bought",
         KEEPS,
@@ -212,7 +219,7 @@ _OTHERS = (
         "they are in the reader's mailbox",
     ),
     Store(
-        Kind.OTHER,
+        StoreKind.OTHER,
         "SES's own list of suppressed addresses",
         "an address that an email did not reach, or whose reader complained",
         KEEPS,
@@ -220,7 +227,7 @@ _OTHERS = (
         "so that SES writes there no more; `aws sesv2 delete-suppressed-destination` deletes it",
     ),
     Store(
-        Kind.OTHER,
+        StoreKind.OTHER,
         "payment gateway",
         "what its own page asked for, such as a card; from us the reservation's id",
         KEEPS,
@@ -232,6 +239,6 @@ _OTHERS = (
 STORES = (*_TABLES, *_QUEUES, *_BUCKETS, *_OTHERS)
 
 
-def stores_of(kind: Kind) -> dict[str, Store]:
-    """Gives the rows of a kind, by name."""
+def stores_by_name(kind: StoreKind) -> dict[str, Store]:
+    """Gives the stores of a kind, by name."""
     return {store.name: store for store in STORES if store.kind is kind}

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.domain.pages import Page
-    from chalicelib.domain.reservations import CountedHold, Hold, Occupancy, Release, Reservation, Sale, State
+    from chalicelib.domain.reservations import CountedHold, Hold, Occupancy, ReleaseResult, Reservation, Sale, State
     from chalicelib.domain.sessions import Session
 
 __all__ = ["LiveHolds", "Reservations", "Rows", "SeatCache", "Sessions"]
@@ -18,10 +18,10 @@ __all__ = ["LiveHolds", "Reservations", "Rows", "SeatCache", "Sessions"]
 class Sessions(Protocol):
     """The screenings on the programme."""
 
-    def add(self, session: Session) -> Session:
-        """Stores the session, unless one is stored under its id. Gives the stored one.
+    def get_or_add(self, session: Session) -> Session:
+        """Stores the session and gives it. If a session is already stored under its id, gives the stored one unchanged.
 
-        Makes the rows first and the session last, so that every session that is found can be booked.
+        The rows are written before the session, so every session that can be read can be booked.
         """
         ...
 
@@ -29,13 +29,13 @@ class Sessions(Protocol):
         """Reads the session. Raises SessionNotFound."""
         ...
 
-    def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        """Lists sessions by start time. Raises CursorInvalid."""
+    def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+        """Lists sessions in order of start time, from `starting_from` on. Raises CursorInvalid."""
         ...
 
-    def cancel(self, session_id: str, now: datetime) -> Session:
-        """Marks the session as cancelled, for display: the rows decide about bookings. Keeps the first
-        cancellation's moment.
+    def mark_cancelled(self, session_id: str, now: datetime) -> Session:
+        """Marks the session as cancelled, for display only: the rows decide about bookings. Keeps the moment of the
+        first cancellation.
 
         Raises SessionNotFound.
         """
@@ -46,126 +46,130 @@ class Rows(Protocol):
     """The rows of seats. A row decides who holds and who owns its seats."""
 
     def hold(self, hold: Hold, now: datetime) -> None:
-        """Holds all the seats or none. Each must be free, or its earlier hold must have lapsed.
+        """Holds all the seats or none. Each seat must be free, or its earlier hold must have lapsed.
 
-        Each hold of a seat must expire later than the seat's hold before it. So a late repeat of a request can't make a
-        released hold again.
+        A new hold of a seat must expire later than the seat's previous hold. So a delayed repeat of a request can't
+        restore a released hold.
 
-        Raises SeatsTaken, and RowsClosed once the session is cancelled.
+        Raises SeatsTaken, or RowsClosed if the session is cancelled.
         """
         ...
 
     def sell(self, hold: Hold, sale: Sale, now: datetime) -> None:
-        """Turns this very hold, if it is live, into a sale: the commit point of a purchase.
+        """Turns this hold, if it is live, into a sale: the commit point of a purchase.
 
-        Raises SeatsTaken, and RowsClosed once the session is cancelled.
+        Raises SeatsTaken, or RowsClosed if the session is cancelled.
         """
         ...
 
-    def release(self, hold: Hold, now: datetime) -> Release:
-        """Frees the seats that this very hold still has, row by row. Sold seats stay, and so do later holds under the
-        same id."""
+    def release(self, hold: Hold, now: datetime) -> ReleaseResult:
+        """Frees the seats that this hold still has, row by row. Leaves sold seats, and seats of a later hold under the
+        same reservation id."""
         ...
 
-    def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
-        """Reads the seats that are not free. Consistent. Lapsed holds may be among them: compare with the clock.
+    def read_seat_entries(self, session: Session) -> Mapping[str, Occupancy]:
+        """Reads the entries of held and sold seats, by seat. Strongly consistent. May include lapsed holds: compare
+        their expiry with the clock.
 
-        Raises RowsClosed, with the same entries, once the session is cancelled.
+        Raises RowsClosed, which carries the same entries, if the session is cancelled.
         """
         ...
 
     def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
-        """Reads sale ids by reservation id, from the rows that were last written between the moments. Consistent."""
+        """Reads sale ids by reservation id, from rows that were last written in the period. Strongly consistent."""
         ...
 
-    def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
-        """Closes the row for good: none of its seats can be held or sold afterwards. Gives the seats that are not free.
+    def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+        """Closes the row for good: its seats can't be held or sold any more. Gives the entries of held and sold seats.
 
-        Sales in it are final. Holds in it still lapse or are released. Closing again changes nothing.
+        Sales in the row are final. Its holds can still lapse or be released. Idempotent.
         """
         ...
 
 
 class SeatCache(Protocol):
-    """A copy of the rows, for fast refusals. These methods correct it after a change. Each raises StoreUnavailable."""
+    """A copy of the rows in a cache, for fast refusals. These methods correct the cache after a change. Each raises
+    StoreUnavailable."""
 
     def forget_seats(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
-        """Removes the reservation's entries for these seats. Entries of later owners stay."""
+        """Removes the reservation's entries for these seats. Entries of other reservations stay."""
         ...
 
     def invalidate_map(self, session_id: str) -> None:
-        """Makes every seat map of the session that is cached so far out of date."""
+        """Invalidates the session's cached seat map."""
         ...
 
     def remember_reservation_id(self, session_id: str, reservation_id: str) -> None:
-        """Remembers that a reservation exists under this id, which was made from an idempotency key."""
+        """Records that a reservation exists under this id. The id was derived from an idempotency key."""
         ...
 
 
 class Reservations(Protocol):
     """The stored reservations: each is pending, confirmed, cancelled or expired."""
 
-    def add(self, reservation: Reservation) -> Reservation:
-        """Stores the reservation, unless one is stored under its id. Gives the stored one.
+    def get_or_add(self, reservation: Reservation) -> Reservation:
+        """Stores the reservation and gives it. If one is already stored under its id, gives the stored one unchanged.
 
-        Raises HoldHasEnded when this hold was barred: see `bar`.
+        Raises HoldHasEnded if the hold was barred: see `bar`.
         """
         ...
 
     def bar(self, hold: Hold) -> Reservation | None:
-        """Makes `add` refuse this hold and every earlier one under its id; does nothing if a reservation is stored
-        under it.
+        """Bars the hold: afterwards `get_or_add` refuses this hold and all earlier holds under its reservation id.
 
-        Gives the stored reservation; None if there is none.
+        If a reservation is already stored under the id, changes nothing and gives the stored one. Gives None if the
+        hold was barred.
         """
         ...
 
     def restore(self, reservation: Reservation) -> Reservation:
-        """Stores a confirmed reservation that was deleted, in one write, unless one is stored under its id. Gives the
-        stored one."""
+        """Stores a confirmed reservation that had been deleted. If one is stored under its id, gives the stored one
+        unchanged."""
         ...
 
     def find(self, reservation_id: str) -> Reservation | None:
-        """Reads consistently: every earlier write is seen."""
+        """Reads the reservation, strongly consistent. None if it is not stored."""
         ...
 
-    def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
-        """Marks the reservation as confirmed by this sale, from any state: its rows have sold the seats.
+    def mark_confirmed(self, reservation_id: str, sale: Sale) -> Reservation | None:
+        """Marks the reservation as confirmed by this sale, from any state: its rows have already sold the seats.
 
-        An earlier sale stays. Gives the reservation as stored afterwards; None if none is stored.
+        If the reservation already has a sale, keeps that sale. Gives the reservation as stored afterwards; None if it
+        is not stored.
         """
         ...
 
-    def end(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
-        """Moves the pending reservation of this very hold to cancelled or expired. Gives the reservation as stored
-        afterwards.
+    def mark_ended(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+        """Marks a pending reservation with this hold as cancelled or expired. Gives the reservation as stored
+        afterwards; None if it is not stored.
 
-        Call it only once the rows have released the hold, so that none of its seats can be sold afterwards.
+        Release the hold in the rows first, so that none of its seats can be sold afterwards.
         """
         ...
 
     def mark_refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
-        """Writes on the reservation that its sale was refunded. Changes nothing if the reservation has no such sale."""
+        """Marks the reservation's sale as refunded. Changes nothing if the reservation does not have this sale."""
         ...
 
-    def purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
-        """Lists the user's confirmed reservations, newest first. Consistent. Raises CursorInvalid."""
+    def list_purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
+        """Lists the user's confirmed reservations, newest first. Strongly consistent. Raises CursorInvalid."""
         ...
 
 
 class LiveHolds(Protocol):
-    """The holds that count against the limit, by holder and session. Stores when a hold lapses, not how it ended.
+    """The holds that count against the limit, by holder and session. A counted hold has its expiry, but no other end.
 
-    A holder is a user together with the network that the request came from.
+    A holder is a user together with the network of the request.
     """
 
-    def add(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
-        """Counts the hold; once, however often it is called. Raises LimitReached when `limit` counted holds have not
-        lapsed.
+    def count_hold(
+        self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
+    ) -> None:
+        """Counts the hold. Idempotent. Raises HoldLimitReached if `limit` counted holds are unexpired.
 
-        `instead_of` is a counted hold that has ended. The new hold replaces it if it is still stored as it was read;
-        else LimitReached.
+        `instead_of` is a counted hold that has ended, and is replaced by the new one. Raises HoldLimitReached if its
+        stored entry has changed since it was read.
 
-        Only the oldest of the last `limit` holds has to be checked: all last equally long, so the oldest lapses first.
+        Only the oldest of the last `limit` holds is checked: all holds last equally long, so the oldest lapses first.
         """
         ...

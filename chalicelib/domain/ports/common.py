@@ -15,28 +15,27 @@ __all__ = [
 
 class Clock(Protocol):
     def __call__(self) -> datetime:
-        """Gives the present moment: aware, UTC, in whole milliseconds, as holds are stored."""
+        """Gives the current time: aware, in UTC, in whole milliseconds."""
         ...
 
 
 class Ids(Protocol):
     """Makers of ids. An id that is made from an idempotency key is the same on every instance."""
 
-    def session(self, key: str | None) -> str:
-        """Makes the id of a session, which nobody can guess: the same for the same key, a new one without a key."""
+    def session_id(self, key: str | None) -> str:
+        """Makes an unguessable id for a session. The same key gives the same id; without a key every id is new."""
         ...
 
-    def reservation(self, user_id: str, key: str | None) -> str:
-        """Makes the id of a reservation, which nobody can guess: the same for the same user and key, a new one without
-        a key."""
+    def reservation_id(self, user_id: str, key: str | None) -> str:
+        """Makes an unguessable id for a reservation. The same user and key give the same id; without a key every id is
+        new."""
         ...
 
     def fingerprint(self, *parts: str) -> str:
-        """Makes a short text that tells requests with the same idempotency key apart. Nobody can guess the parts from
-        it without our secret.
-        """
+        """Makes a short keyed hash of the parts, to tell requests with the same idempotency key apart. The parts can't
+        be guessed from it without our secret."""
         ...
 
-    def sale(self, reservation_id: str, transaction_id: str) -> str:
-        """Makes the id of a sale: always the same for the same reservation and transaction."""
+    def sale_id(self, reservation_id: str, transaction_id: str) -> str:
+        """Makes the id of a sale. The same reservation and transaction give the same id."""
         ...

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.domain.analytics import Tally
-    from chalicelib.domain.events import Event, Outgoing
+    from chalicelib.domain.events import Event, OutgoingMessage
     from chalicelib.domain.pages import Page
 
 
@@ -17,8 +17,10 @@ __all__ = ["Analytics", "EventLog", "Outbox", "ProcessedEvents"]
 
 
 class Outbox(Protocol):
-    def send(self, messages: Sequence[Outgoing], now: datetime) -> set[int]:
-        """Sends each message at least once. Gives the positions of the messages that were refused, to be sent again."""
+    """The sender of messages to queues."""
+
+    def send(self, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
+        """Sends the messages, each at least once. Gives the positions of the messages that were not sent."""
         ...
 
 
@@ -26,39 +28,39 @@ class EventLog(Protocol):
     """The audit log."""
 
     def append(self, event: Event) -> None:
-        """Writes the event once: a written event stays as it is."""
+        """Writes the event. Idempotent: an event that is already written stays unchanged."""
         ...
 
-    def page(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
-        """Lists a session's events, oldest first. Consistent. Raises CursorInvalid."""
+    def list_events(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
+        """Lists a session's events, oldest first. Strongly consistent. Raises CursorInvalid."""
         ...
 
 
 class ProcessedEvents(Protocol):
-    """The events that one consumer has processed. For effects outside the database, such as an email.
+    """The events that one consumer has processed. Makes effects outside the database, such as emails, idempotent.
 
     Each method raises StoreUnavailable.
     """
 
     def contains(self, event_id: str) -> bool:
-        """Reads consistently: every earlier write is seen."""
+        """Tells whether the event is marked as processed. Strongly consistent."""
         ...
 
     def add(self, event_id: str) -> None:
-        """Marks the event as processed. Harmless twice."""
+        """Marks the event as processed. Idempotent."""
         ...
 
 
 class Analytics(Protocol):
     """The counts of each session, in buckets of five minutes. Each method raises StoreUnavailable."""
 
-    def add(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
-        """Adds the tally to a bucket, once for each event id; False when it was added before.
+    def add_tally_once(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
+        """Adds the tally to a bucket, once for each event id. False if the event was already counted.
 
-        After StoreUnavailable, add it again: it counts once.
+        After StoreUnavailable, a retry is safe.
         """
         ...
 
-    def by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
-        """Reads the counts by the beginning of their five minutes. Consistent, in no order."""
+    def read_tallies_by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
+        """Reads the session's tallies, by the beginning of their buckets, in no order. Strongly consistent."""
         ...

@@ -14,8 +14,9 @@ __all__ = ["TokenVerifier"]
 
 class TokenVerifier(Protocol):
     def __call__(self, token: str, now: datetime) -> Principal:
-        """Gives the principal for whom the token was issued.
+        """Verifies the token and gives its principal.
 
-        Raises Unauthenticated for a token that is not valid now, and StoreUnavailable while nobody can tell.
+        Raises Unauthenticated if the token is not valid at `now`. Raises StoreUnavailable if the keys that verify it
+        can't be read.
         """
         ...

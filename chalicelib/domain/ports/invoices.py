@@ -17,33 +17,35 @@ class Invoices(Protocol):
     """The invoices, one for each sale. Each method raises StoreUnavailable."""
 
     def assign_number(self, bill: Bill) -> Invoice:
-        """Gives the sale's invoice. Makes it with the next number of its series, unless the sale has one.
+        """Gives the sale's invoice. If the sale has none, makes it with the next number of its series.
 
-        The numbers of a series are 1, 2, 3, … without gaps or repeats. After StoreUnavailable, ask again.
+        The numbers of a series are 1, 2, 3, … without gaps or repeats. After StoreUnavailable, a retry is safe.
         """
         ...
 
     def assign_numbers(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
-        """Gives the invoices of sales of one series, like `assign_number`, in fewer writes. A sale may occur twice.
+        """Gives the invoices of sales in one series, in fewer writes than `assign_number`. A sale may occur twice.
 
-        After StoreUnavailable, some of them may have their numbers.
+        After StoreUnavailable, some sales may have their numbers already; a retry is safe.
         """
         ...
 
     def mark_filed(self, invoice: Invoice) -> None:
-        """Marks that the invoice's PDF can be fetched."""
+        """Marks the invoice's PDF as stored, so that links to it can be made."""
         ...
 
     def find(self, reservation_id: str) -> Invoice | None:
-        """Reads consistently: every earlier write is seen."""
+        """Reads the sale's invoice, strongly consistent. None if the sale has none."""
         ...
 
 
 class InvoiceFiles(Protocol):
+    """The storage of invoices' PDF files."""
+
     def put(self, invoice: Invoice, pdf: bytes) -> None:
-        """Stores the PDF, unless the invoice has one. Raises StoreUnavailable."""
+        """Stores the PDF. Does nothing if the invoice's PDF is already stored. Raises StoreUnavailable."""
         ...
 
     def link(self, invoice: Invoice, now: datetime) -> InvoiceLink:
-        """Makes a link to the invoice's PDF, which expires some minutes after `now`."""
+        """Makes a temporary link to the invoice's PDF. The link expires some minutes after `now`."""
         ...

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from chalicelib.domain.email import Email, Message
+    from chalicelib.domain.email import EmailContext, RenderedEmail
     from chalicelib.domain.events import Event
     from chalicelib.domain.webhooks import Notification, Secret, Subscriber, Webhook
 
@@ -26,13 +26,13 @@ __all__ = [
 
 
 class EmailRenderer(Protocol):
-    def render(self, email: Email) -> Message:
+    def render(self, email: EmailContext) -> RenderedEmail:
         """Puts the email into words, in its reader's language, or else in English."""
         ...
 
 
 class EmailSender(Protocol):
-    def send(self, message: Message) -> None:
+    def send(self, message: RenderedEmail) -> None:
         """Sends the email. Raises EmailRefused, when trying again can't help, EmailThrottled and EmailUnavailable."""
         ...
 
@@ -52,7 +52,7 @@ class SuppressedAddresses(Protocol):
 
 
 class Subscribers(Protocol):
-    def subscribers(self) -> Sequence[Subscriber]:
+    def list_subscribers(self) -> Sequence[Subscriber]:
         """Lists all webhooks without their addresses and secrets. Raises StoreUnavailable."""
         ...
 
@@ -66,7 +66,7 @@ class Webhooks(Subscribers, Protocol):
         """Reads consistently: every earlier write is seen."""
         ...
 
-    def all(self) -> Sequence[Webhook]:
+    def list_all(self) -> Sequence[Webhook]:
         """Lists all webhooks, oldest first. Consistent."""
         ...
 
@@ -74,7 +74,7 @@ class Webhooks(Subscribers, Protocol):
         """Replaces the webhook's secrets. False when there is no such webhook."""
         ...
 
-    def disable(self, webhook_id: str, reason: str | None) -> bool:
+    def set_disabled(self, webhook_id: str, reason: str | None) -> bool:
         """Disables the webhook; None as the reason enables it again. False when there is no such webhook."""
         ...
 
@@ -110,7 +110,7 @@ class WebhookSender(Protocol):
     def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
         """Posts the notification, signed with every secret that is valid now. Gives the status of the answer.
 
-        Raises NoAnswerInTime, and DeliveryFailed when nobody is reached or the URL is not allowed.
+        Raises DeliveryTimedOut, and DeliveryFailed when nobody is reached or the URL is not allowed.
         """
         ...
 
@@ -134,7 +134,7 @@ class Viewers(Protocol):
 class LiveConnections(Protocol):
     """The open WebSocket connections of viewers."""
 
-    def show(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
+    def send_message(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
         """Sends the message to each viewer once, within `seconds` in all.
 
         Gives the viewers whose connection is gone; others may miss the message.

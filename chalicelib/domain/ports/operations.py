@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from chalicelib.domain.board import DeadLetter, DependencyState, QueueState, Redriven, RefusalCounts
+    from chalicelib.domain.board import DeadLetter, DependencyState, QueueState, RedriveResult, RefusalCounts
     from chalicelib.domain.rate_limits import Quota, Verdict
 
 __all__ = ["Probe", "QueueBoard", "RateLimiter", "Refusals"]
@@ -33,7 +33,7 @@ class Probe(Protocol):
 class Refusals(Protocol):
     """Counts of refusals, for operators. Without a store for them, nothing is counted."""
 
-    def add(self, code: str) -> None:
+    def count_refusal(self, code: str) -> None:
         """Counts one more answer with this error code, at this moment. Never raises, hardly ever waits."""
         ...
 
@@ -54,6 +54,6 @@ class QueueBoard(Protocol):
         """Reads some dead letters of the queue, `most` at most, and leaves them there. Raises QueueNotFound."""
         ...
 
-    def redrive(self, name: str, most: int) -> Redriven:
+    def redrive(self, name: str, most: int) -> RedriveResult:
         """Moves dead letters back to the queue, `most` at most. Newer ones stay. Raises QueueNotFound."""
         ...

@@ -38,7 +38,7 @@ class Payments(Protocol):
         """
         ...
 
-    def register_sale(self, payment: Payment) -> Payment:
+    def mark_sold(self, payment: Payment) -> Payment:
         """Marks the payment as sold, unless it has bought something else or was refunded."""
         ...
 
@@ -70,7 +70,7 @@ class Payments(Protocol):
 class PaymentGateway(Protocol):
     """The service that has the buyers' money. Each call tries once, for a few seconds at most."""
 
-    def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
+    def start_payment(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
         """Starts a payment of the reservation's amount, which carries its id. The same key gives the same payment.
 
         Raises GatewayUnavailable.
@@ -91,8 +91,8 @@ class PaymentGateway(Protocol):
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
         """Refunds the amount, or all that was charged; once for each key. Gives the gateway's id of the refund.
 
-        Raises RefundRefused when the refund is declined, or its outcome is not known; PaymentUnknown when the gateway
-        does not know the payment.
+        Raises RefundFailed if the refund is declined or its outcome is unknown. Raises PaymentUnknownAtGateway if the
+        gateway does not know the payment.
         """
         ...
 
@@ -100,7 +100,7 @@ class PaymentGateway(Protocol):
 class GatewayMessages(Protocol):
     """The payment gateway's signed messages to us."""
 
-    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
+    def read_charge(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
         """Checks the message and reads the charge that it reports; None for a message about something else.
 
         `headers` by lower-case name, `body` as it came. Raises SignatureInvalid unless one of our secrets signed it

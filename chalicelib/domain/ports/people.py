@@ -37,11 +37,11 @@ class PersonalStore(Protocol):
 class OpenMatters(Protocol):
     """The reader of a person's open matters: live holds, and payments that are not settled."""
 
-    def list(self, person: Person, now: datetime) -> Sequence[str]:
+    def list_open_matters(self, person: Person, now: datetime) -> Sequence[str]:
         """Names the holds that are live, and the payments that are neither sold nor returned."""
         ...
 
-    def emails(self, person: Person) -> frozenset[str]:
+    def known_emails(self, person: Person) -> frozenset[str]:
         """Gives the email addresses that are known of the person."""
         ...
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.tickets.ticket import Admission, ListedTicket, SaleTickets, Ticket, VoidReason
     from chalicelib.domain.tickets.tokens import PublicKey
 
-__all__ = ["TicketKeys", "TicketSigner", "Tickets"]
+__all__ = ["TicketKeys", "TicketSigningKey", "Tickets"]
 
 
 class Tickets(Protocol):
@@ -25,11 +25,11 @@ class Tickets(Protocol):
         """
         ...
 
-    def of_sale(self, reservation_id: str) -> SaleTickets | None:
+    def find_by_sale(self, reservation_id: str) -> SaleTickets | None:
         """Reads a sale's tickets that are in force; None if it was never given any, nor voided."""
         ...
 
-    def of_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
+    def list_by_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
         """Lists a screening's tickets by seat, also those that are void. It may miss the last moments' changes.
 
         Raises CursorInvalid.
@@ -65,12 +65,12 @@ class TicketKeys(Protocol):
         """Publishes the key until this moment at least."""
         ...
 
-    def published(self, now: datetime) -> Mapping[str, PublicKey]:
+    def read_published(self, now: datetime) -> Mapping[str, PublicKey]:
         """Reads the keys that are published now, by id."""
         ...
 
 
-class TicketSigner(Protocol):
+class TicketSigningKey(Protocol):
     """The key that signs tickets. Each method raises StoreUnavailable."""
 
     def public_key(self) -> PublicKey: ...

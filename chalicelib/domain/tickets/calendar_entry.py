@@ -32,7 +32,7 @@ class CalendarEntry:
         return int(self.is_cancelled)
 
 
-def entry_of(sold: Reservation, session: Session) -> CalendarEntry:
+def calendar_entry_for(sold: Reservation, session: Session) -> CalendarEntry:
     """Makes the entry of a sale: cancelled once the screening is, or once the money went back.
 
     Raises ReservationNotPaid.

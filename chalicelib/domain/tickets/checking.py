@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.refusals import TicketInvalid, TicketVoid, WrongRoom
 
-from .ticket import VoidReason, check_time
-from .tokens import Facts, PublicKey, TokenUnreadable, read_token
+from .ticket import VoidReason, check_admission_time
+from .tokens import PublicKey, TicketFacts, TokenUnreadable, decode_token
 
 IsSigned = Callable[[PublicKey, bytes, bytes], bool]
 """Tells whether a key has made this signature (the last argument) of these bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class GateListEntry:
     """The last ticket that a gate's list has for a seat."""
 
     code: str
@@ -31,14 +31,14 @@ class GateList:
     """A gate's list: the starts of its room's screenings, by session, and the last ticket of each seat sold."""
 
     starts: Mapping[str, datetime]
-    listed: Mapping[tuple[str, str], Listed]
+    listed: Mapping[tuple[str, str], GateListEntry]
     """By session and seat. A seat that is missing was sold after the list was made."""
 
 
-def check_signature(text: str, keys: Mapping[str, PublicKey], is_signed: IsSigned) -> Facts:
+def verify_token(text: str, keys: Mapping[str, PublicKey], is_signed: IsSigned) -> TicketFacts:
     """Reads the facts of a token. Raises TicketInvalid unless one of these keys (by id) has signed it."""
     try:
-        token = read_token(text)
+        token = decode_token(text)
     except TokenUnreadable as error:
         raise TicketInvalid from error
     key = keys.get(token.facts.key_id)
@@ -47,29 +47,29 @@ def check_signature(text: str, keys: Mapping[str, PublicKey], is_signed: IsSigne
     return token.facts
 
 
-def check_offline(
+def verify_admissible_offline(
     text: str,
     keys: Mapping[str, PublicKey],
     is_signed: IsSigned,
     known: GateList,
     opens_before: timedelta,
     now: datetime,
-) -> Facts:
+) -> TicketFacts:
     """Checks by a gate's list that it may admit the ticket. Gives the facts of its token.
 
     Raises TicketInvalid, WrongRoom, TooEarly, AdmissionOver, TicketVoid. Whether the gate has admitted it already is
     the gate's to know.
     """
-    facts = check_signature(text, keys, is_signed)
+    facts = verify_token(text, keys, is_signed)
     if facts.session_id not in known.starts:
         raise WrongRoom("")
-    check_time(known.starts[facts.session_id], opens_before, now)
+    check_admission_time(known.starts[facts.session_id], opens_before, now)
     if void := _void_by(known.listed.get((facts.session_id, facts.seat)), facts):
         raise TicketVoid(void)
     return facts
 
 
-def _void_by(listed: Listed | None, facts: Facts) -> VoidReason | None:
+def _void_by(listed: GateListEntry | None, facts: TicketFacts) -> VoidReason | None:
     """Tells why the list rules the ticket out; None if it does not.
 
     A token with a higher version than the list's is of a transfer since then. After a refund, any other ticket of the

@@ -36,7 +36,7 @@ class Admission:
     gate: str
     key: str
 
-    def is_of(self, other: "Admission") -> bool:
+    def is_same_request_as(self, other: "Admission") -> bool:
         """Tells whether both are of one request that was sent again."""
         return (self.gate, self.key) == (other.gate, other.key)
 
@@ -60,11 +60,11 @@ class Ticket:
     void: VoidReason | None = None
     renewed_as: str = ""
 
-    def signed(self, token: str) -> "Ticket":
+    def with_token(self, token: str) -> "Ticket":
         """Gives the ticket with its token."""
         return replace(self, token=token)
 
-    def renewed(self, code: str, now: datetime) -> "Ticket":
+    def replacement(self, code: str, now: datetime) -> "Ticket":
         """Gives the ticket that a transfer puts in the place of this one. Raises TooManyTransfers."""
         if self.version > MOST_TRANSFERS:
             raise TooManyTransfers(MOST_TRANSFERS)
@@ -96,7 +96,7 @@ class SaleTickets:
         return tuple(ticket for ticket in self.tickets if not ticket.token)
 
 
-def check_time(starts_at: datetime, opens_before: timedelta, now: datetime) -> None:
+def check_admission_time(starts_at: datetime, opens_before: timedelta, now: datetime) -> None:
     """Checks that tickets of a screening are admitted now. Raises TooEarly, AdmissionOver."""
     opens_at, closes_at = admission_times(starts_at, opens_before)
     if now < opens_at:

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from chalicelib.domain.booking_codes import CODES, number_of, to_code
-from chalicelib.domain.sessions import row_index, row_letters, row_of
+from chalicelib.domain.booking_codes import CODES, code_from_number, number_from_code
+from chalicelib.domain.sessions import row_index, row_letters, row_of_seat
 from chalicelib.domain.times import from_ms, to_ms
 
 LAYOUT = 1
@@ -50,7 +50,7 @@ class PublicKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class TicketFacts:
     """The facts in a ticket's token. Moments are whole seconds."""
 
     key_id: str
@@ -63,14 +63,14 @@ class Facts:
 
     def to_bytes(self) -> bytes:
         """Writes the bytes that are signed. Raises ValueError for a session whose id is no UUID."""
-        row, session = row_of(self.seat), bytes.fromhex(self.session_id.replace("-", ""))
+        row, session = row_of_seat(self.seat), bytes.fromhex(self.session_id.replace("-", ""))
         if len(session) != 16:
             raise ValueError(f"no UUID: {self.session_id}")
         return _FACTS.pack(
             LAYOUT,
             bytes.fromhex(self.key_id),
             session,
-            number_of(self.code).to_bytes(5, "big"),
+            number_from_code(self.code).to_bytes(5, "big"),
             row_index(row),
             int(self.seat[len(row) :]),
             self.version,
@@ -83,29 +83,29 @@ class Facts:
 class Token:
     """A token that was read: its facts, and its signature, which is not checked yet."""
 
-    facts: Facts
+    facts: TicketFacts
     signed: bytes
     signature: bytes
 
 
-def to_token(signed: bytes, signature: bytes) -> str:
+def encode_token(signed: bytes, signature: bytes) -> str:
     """Writes the token of facts, as `Facts.to_bytes` gives them, and their signature."""
     return b32encode(signed + signature).decode().rstrip("=")
 
 
-def read_token(text: str) -> Token:
+def decode_token(text: str) -> Token:
     """Reads a token. Raises TokenUnreadable."""
     if not _TOKEN.fullmatch(text):
         raise TokenUnreadable
     raw = b32decode(text + "=")
     signed, signature = raw[: _FACTS.size], raw[_FACTS.size :]
     layout, key_id, session, code, row, number, version, starts_at, issued_at = _FACTS.unpack(signed)
-    if layout != LAYOUT or int.from_bytes(code, "big") >= CODES or to_token(signed, signature) != text:
+    if layout != LAYOUT or int.from_bytes(code, "big") >= CODES or encode_token(signed, signature) != text:
         raise TokenUnreadable
-    facts = Facts(
+    facts = TicketFacts(
         key_id=key_id.hex(),
         session_id="-".join(session.hex()[start:end] for start, end in _UUID),
-        code=to_code(int.from_bytes(code, "big")),
+        code=code_from_number(int.from_bytes(code, "big")),
         seat=f"{row_letters(row)}{number}",
         version=version,
         starts_at=from_ms(starts_at * 1000),

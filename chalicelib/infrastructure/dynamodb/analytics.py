@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.analytics import COUNTERS, NOTHING, Tally
+from chalicelib.domain.analytics import COUNTERS, EMPTY_TALLY, Tally
 from chalicelib.domain.times import from_ms, to_ms
 
 from .connection import query_items
@@ -47,7 +47,7 @@ class DynamoAnalytics:
     processed_events: DynamoProcessedEvents
     page_items: int | None = None
 
-    def add(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
+    def add_tally_once(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
         added = {name: getattr(tally, name) for name in COUNTERS if getattr(tally, name)}
         counters = {
             "TableName": self.table_name,
@@ -57,8 +57,8 @@ class DynamoAnalytics:
         }
         return self.processed_events.add_with_effects(event_id, [{"Update": counters}])
 
-    def by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
-        buckets: dict[datetime, Tally] = defaultdict(lambda: NOTHING)
+    def read_tallies_by_bucket(self, session_id: str) -> Mapping[datetime, Tally]:
+        buckets: dict[datetime, Tally] = defaultdict(lambda: EMPTY_TALLY)
         for item in self._query_counters(session_id):
             buckets[_bucket_in(read_text(item, "bucket"))] += tally_from_item(item)
         return dict(buckets)

@@ -32,7 +32,7 @@ class DynamoEventLog:
         with suppress(ConditionFailed):
             Table(self.client, self.table_name).put(item, ConditionExpression="attribute_not_exists(session_id)")
 
-    def page(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
+    def list_events(self, session_id: str, limit: int, cursor: str | None) -> Page[Event]:
         after = from_cursor(cursor, 1)[0] if cursor else " "
         with outages_as_refusals("Query"):
             answer = self.client.query(

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.money import Money
-from chalicelib.domain.reservations import buyer_of_reservation
+from chalicelib.domain.reservations import buyer_from_reservation_id
 from chalicelib.domain.times import from_iso, to_iso
 
 from .connection import (
@@ -72,7 +72,7 @@ class DynamoInvoices:
         )
 
     def find(self, reservation_id: str) -> Invoice | None:
-        if not buyer_of_reservation(reservation_id):
+        if not buyer_from_reservation_id(reservation_id):
             return None  # no reservation's id: it might name a counter
         item = self._table.get(text_key(id=reservation_id))
         return _invoice_from_item(item) if item else None
@@ -145,8 +145,8 @@ def _item(invoice: Invoice) -> InvoicesTableItem:
         room=bill.room,
         starts_at=to_iso(bill.starts_at),
         seats=list(bill.seats),
-        unit_cents=Money.of(bill.unit_price).minor,
-        amount_cents=Money.of(bill.amount).minor,
+        unit_cents=Money.from_exact_amount(bill.unit_price).minor,
+        amount_cents=Money.from_exact_amount(bill.amount).minor,
         payment_method=bill.payment_method,
         transaction_id=bill.transaction_id,
         paid_at=to_iso(bill.paid_at),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.reservations import CountedHold, Hold, LimitReached
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReached
 from chalicelib.infrastructure.ids import buyer_of_user
 
 from .connection import ConditionFailed, Table
@@ -48,7 +48,9 @@ class DynamoLiveHolds:
     client: "DynamoDBClient"
     table_name: str
 
-    def add(self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None) -> None:
+    def count_hold(
+        self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
+    ) -> None:
         key = text_key(buyer=buyer_of_user(holder), session_id=hold.session_id)
         place = instead_of.age if instead_of else limit - 1
         has_room = self.ended_hold_condition(place) if instead_of else self.free_or_lapsed_condition(place)
@@ -57,8 +59,8 @@ class DynamoLiveHolds:
             Table(self.client, self.table_name).update(key, **_request_to_count(hold, place, limit, has_room, room))
         except ConditionFailed as failed:
             counted = _counted_holds(failed.item or {})
-            if not any(each.is_of(hold) for each in counted):
-                raise LimitReached(counted) from failed
+            if not any(each.belongs_to(hold) for each in counted):
+                raise HoldLimitReached(counted) from failed
 
     # Whether there is room. The control of the race test replaces the first one; that is why they are methods.
 

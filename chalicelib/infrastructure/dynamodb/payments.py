@@ -88,7 +88,7 @@ class DynamoPayments:
                 stored = failed.item or {}
         return payment_from_item(stored)
 
-    def register_sale(self, payment: Payment) -> Payment:
+    def mark_sold(self, payment: Payment) -> Payment:
         sold = {
             **_base(payment),
             "fate": PaymentStatus.SOLD,

@@ -19,7 +19,7 @@ from chalicelib.domain.reservations import (
     Reservation,
     Sale,
     State,
-    buyer_of_reservation,
+    buyer_from_reservation_id,
 )
 from chalicelib.domain.times import from_iso, from_ms, to_iso, to_ms
 from chalicelib.infrastructure.ids import buyer_of_user
@@ -43,7 +43,7 @@ class DynamoReservations:
     client: "DynamoDBClient"
     table_name: str
 
-    def add(self, reservation: Reservation) -> Reservation:
+    def get_or_add(self, reservation: Reservation) -> Reservation:
         try:
             self._put_if_none(reservation.hold, _item_from_reservation(reservation))
         except ConditionFailed as failed:
@@ -71,12 +71,12 @@ class DynamoReservations:
         return reservation
 
     def find(self, reservation_id: str) -> Reservation | None:
-        if not buyer_of_reservation(reservation_id):
+        if not buyer_from_reservation_id(reservation_id):
             return None
         item = self._table.get(_key(reservation_id))
         return reservation_from_item(item) if item else None
 
-    def confirm(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed(self, reservation_id: str, sale: Sale) -> Reservation | None:
         return self._update(
             reservation_id,
             "SET #state = :state, sale_id = :sale, transaction_id = :transaction, payment_method = :method,"
@@ -92,7 +92,7 @@ class DynamoReservations:
             },
         )
 
-    def end(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def mark_ended(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         return self._update(
             hold.reservation_id,
             "SET #state = :state, ended_at_ms = :now",
@@ -115,7 +115,7 @@ class DynamoReservations:
                 ExpressionAttributeValues={":at": text_value(to_iso(refunded_at)), ":sale": text_value(sale_id)},
             )
 
-    def purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
+    def list_purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
         buyer = buyer_of_user(user_id)
         after = _key_from_cursor(buyer, cursor) if cursor else None
         found = ReservationItem.purchases.query(
@@ -169,7 +169,7 @@ def _item_from_reservation(reservation: Reservation) -> Item:
     sale = reservation.sale
     return write_item(
         ReservationItem,
-        buyer=buyer_of_reservation(reservation.id),
+        buyer=buyer_from_reservation_id(reservation.id),
         id=reservation.id,
         session_id=reservation.session_id,
         movie_title=reservation.movie_title,
@@ -222,7 +222,7 @@ def _sale_from_model(item: Any) -> Sale | None:
 
 
 def _key(reservation_id: str) -> Item:
-    return text_key(buyer=buyer_of_reservation(reservation_id), id=reservation_id)
+    return text_key(buyer=buyer_from_reservation_id(reservation_id), id=reservation_id)
 
 
 def _key_from_cursor(buyer: str, cursor: str) -> Item:

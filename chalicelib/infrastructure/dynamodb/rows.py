@@ -23,8 +23,18 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.events import RowClosed, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.live import RowState
-from chalicelib.domain.reservations import Held, Hold, Occupancy, Release, RowsClosed, Sale, SeatsTaken, Sold, in_force
-from chalicelib.domain.sessions import Session, by_row
+from chalicelib.domain.reservations import (
+    Held,
+    Hold,
+    Occupancy,
+    ReleaseResult,
+    RowsClosed,
+    Sale,
+    SeatsTaken,
+    Sold,
+    without_lapsed_holds,
+)
+from chalicelib.domain.sessions import Session, seats_by_row
 from chalicelib.domain.times import from_ms
 from chalicelib.infrastructure.streams.records import row_event_value
 
@@ -76,7 +86,7 @@ class DynamoRows:
                 values={**values, ":event": row_event_value(SeatsHeld(_with_seats(hold, seats), now))},
                 row_condition=self.open_row_condition(),
             )
-            for row, seats in by_row(hold.seats).items()
+            for row, seats in seats_by_row(hold.seats).items()
         ]
         self._write(writes, now)
 
@@ -90,16 +100,18 @@ class DynamoRows:
                 values={**values, ":event": row_event_value(_sold_event(hold, seats, sale, now))},
                 row_condition=self.open_row_condition(),
             )
-            for row, seats in by_row(hold.seats).items()
+            for row, seats in seats_by_row(hold.seats).items()
         ]
         self._write(writes, now)
 
-    def release(self, hold: Hold, now: datetime) -> Release:
-        parts = [self._release_in_row(row, _with_seats(hold, seats), now) for row, seats in by_row(hold.seats).items()]
+    def release(self, hold: Hold, now: datetime) -> ReleaseResult:
+        parts = [
+            self._release_in_row(row, _with_seats(hold, seats), now) for row, seats in seats_by_row(hold.seats).items()
+        ]
         sales = (part.sale_id for part in parts if part.sale_id)
-        return Release(tuple(seat for part in parts for seat in part.seats), next(sales, None))
+        return ReleaseResult(tuple(seat for part in parts for seat in part.seats), next(sales, None))
 
-    def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_seat_entries(self, session: Session) -> Mapping[str, Occupancy]:
         items = list(BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session)))
         occupancy = {seat: entry for row in items for seat, entry in occupancy_in(row).items()}
         if any("closed" in item for item in items):
@@ -113,7 +125,7 @@ class DynamoRows:
         )
         return {entry.reservation_id: entry.sale_id for entry in entries if isinstance(entry, Sold)}
 
-    def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+    def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
         event = row_event_value(RowClosed(session_id=session_id, row=row, sold=(), occurred_at=now))
         try:
             item = retry_on_conflict(lambda: self._close_row(row_id(session_id, row), now, event), self.sleep)
@@ -191,7 +203,7 @@ class DynamoRows:
 
     # Releasing, row by row: all seats that this very hold still has, whatever became of its other seats.
 
-    def _release_in_row(self, row: str, hold: Hold, now: datetime) -> Release:
+    def _release_in_row(self, row: str, hold: Hold, now: datetime) -> ReleaseResult:
         """Releases the hold's seats, all in this row. Gives the released seats, and the sale if one was made."""
         write = _SeatsWrite(
             row_id=row_id(hold.session_id, row),
@@ -207,18 +219,20 @@ class DynamoRows:
             retry_on_conflict(lambda: self._update(write), self.sleep)
         except _Refused as refused:
             return self._release_rest(row, hold, now, occupancy_in(refused.items[0]))
-        return Release(hold.seats)
+        return ReleaseResult(hold.seats)
 
-    def _release_rest(self, row: str, hold: Hold, now: datetime, found: Mapping[str, Occupancy]) -> Release:
+    def _release_rest(self, row: str, hold: Hold, now: datetime, found: Mapping[str, Occupancy]) -> ReleaseResult:
         """Releases the seats that the hold still has by `found`, the row's entries. Result: see `_release_in_row`.
 
         The two methods call each other until no seat is left or all are released: a hold never gets a lost seat back.
         """
         entries = {seat: found[seat] for seat in hold.seats if seat in found}
         sales = (e.sale_id for e in entries.values() if isinstance(e, Sold) and e.reservation_id == hold.reservation_id)
-        still_held = tuple(seat for seat, entry in entries.items() if isinstance(entry, Held) and entry.is_of(hold))
+        still_held = tuple(
+            seat for seat, entry in entries.items() if isinstance(entry, Held) and entry.belongs_to(hold)
+        )
         if not still_held or still_held == hold.seats:
-            return Release((), next(sales, None))
+            return ReleaseResult((), next(sales, None))
         return self._release_in_row(row, _with_seats(hold, still_held), now)
 
 
@@ -280,7 +294,7 @@ def _row_keys(session: Session) -> list[Item]:
 
 def _occupancy_in_force(items: Iterable[Item], seats: set[str], now: datetime) -> dict[str, Occupancy]:
     entries = {seat: entry for item in items for seat, entry in occupancy_in(item).items() if seat in seats}
-    return in_force(entries, now)
+    return without_lapsed_holds(entries, now)
 
 
 def _written_at(item: Item) -> datetime:

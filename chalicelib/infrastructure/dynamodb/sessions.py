@@ -67,7 +67,7 @@ class DynamoSessions:
     sleep: Callable[[float], None] = time.sleep
     pages: TtlCache[Page[Session]] = field(default_factory=lambda: TtlCache(PROGRAMME_SECONDS, KEPT_PAGES))
 
-    def add(self, session: Session) -> Session:
+    def get_or_add(self, session: Session) -> Session:
         rows = [row_id(session.id, row) for row in session.rows]
         for start in range(0, len(rows), TRANSACTION_ITEMS):
             self._add_rows(rows[start : start + TRANSACTION_ITEMS])
@@ -84,7 +84,7 @@ class DynamoSessions:
         until, session = self.kept.get(session_id, (0.0, None))
         return session if session and self.seconds() < until else self._read(session_id)
 
-    def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+    def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
         """Lists a page of screenings. The page is cached for PROGRAMME_SECONDS.
 
         A write of this process clears the cache. On AWS the index lags behind the writes by some milliseconds.
@@ -108,7 +108,7 @@ class DynamoSessions:
         last = sessions[limit - 1] if len(sessions) > limit else None
         return Page(items=sessions[:limit], cursor=to_cursor((to_iso(last.starts_at), last.id)) if last else None)
 
-    def cancel(self, session_id: str, now: datetime) -> Session:
+    def mark_cancelled(self, session_id: str, now: datetime) -> Session:
         try:
             item = Table(self.client, self.table_name).update(
                 text_key(id=session_id),
@@ -178,7 +178,7 @@ def _model_from_session(session: Session) -> SessionItem:
         room=session.room,
         total_seats=session.total_seats,
         seats_per_row=session.seats_per_row,
-        price_cents=Money.of(session.ticket_price).minor,
+        price_cents=Money.from_exact_amount(session.ticket_price).minor,
         created_at=to_iso(session.created_at),
         cancelled_at=to_iso(session.cancelled_at) if session.cancelled_at else None,
     )

@@ -27,10 +27,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.booking_codes import read_code
+from chalicelib.domain.booking_codes import normalize_code
 from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.domain.reservations import buyer_of_reservation
+from chalicelib.domain.reservations import buyer_from_reservation_id
 from chalicelib.domain.tickets.ticket import Admission, ListedTicket, SaleTickets, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
 
@@ -84,13 +84,13 @@ class DynamoTickets:
         if any(failed) and not failed[0]:
             raise StoreUnavailable("TransactWriteItems")  # a code is taken: the next delivery comes with others
 
-    def of_sale(self, reservation_id: str) -> SaleTickets | None:
-        if not buyer_of_reservation(reservation_id):
+    def find_by_sale(self, reservation_id: str) -> SaleTickets | None:
+        if not buyer_from_reservation_id(reservation_id):
             return None
         item = self._table.get(text_key(id=reservation_id))
         return self._sale_from_item(item) if item else None
 
-    def of_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
+    def list_by_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
         after = dict(zip(("seat", "id"), from_cursor(cursor, 2), strict=True)) if cursor else None
         start: Any = {"ExclusiveStartKey": text_key(session_id=session_id, **after)} if after else {}
         with outages_as_refusals("Query"):
@@ -107,7 +107,7 @@ class DynamoTickets:
         return Page([_listed_from_item(item) for item in answer["Items"]], next_cursor)
 
     def find(self, code: str) -> Ticket | None:
-        if read_code(code) != code:
+        if normalize_code(code) != code:
             return None  # no ticket's code: it might name a sale, or the keys
         item = self._table.get(text_key(id=code))
         return _ticket_from_item(item) if item else None
@@ -258,7 +258,7 @@ class DynamoTicketKeys:
             )
         self.known[key.id] = until
 
-    def published(self, now: datetime) -> Mapping[str, PublicKey]:
+    def read_published(self, now: datetime) -> Mapping[str, PublicKey]:
         item = Table(self.client, self.table_name).get(text_key(id=KEYS)) or {}
         described = [read_map(item, name) for name in item if name != "id"]
         keys = [PublicKey(b64decode(read_text(one, "x"))) for one in described if read_ms(one, "until") > now]

@@ -59,14 +59,14 @@ class DynamoRateLimiter:
         open_quotas, after = dict(quotas), dict[str, int]()
         for _ in range(ATTEMPTS):
             known = self._read_due(open_quotas)
-            due = {key: quota.due(known.get(key, 0), now_us) for key, quota in open_quotas.items()}
+            due = {key: quota.due_us(known.get(key, 0), now_us) for key, quota in open_quotas.items()}
             if not all(quota.admits(due[key], now_us) for key, quota in open_quotas.items()):
                 self._shorten(known, due)
                 return _verdict(quotas, after | due, now_us, admitted=False)
             for key, quota in list(open_quotas.items()):
-                if not self._write_due(key, known.get(key), due[key] + quota.taken_us):
+                if not self._write_due(key, known.get(key), due[key] + quota.cost_us):
                     break
-                after[key] = due[key] + open_quotas.pop(key).taken_us
+                after[key] = due[key] + open_quotas.pop(key).cost_us
             else:
                 return _verdict(quotas, after, now_us, admitted=True)
         raise StoreUnavailable("count a request")

@@ -60,17 +60,17 @@ class DynamoWebhooks:
         item = Table(self.client, self.table_name).get(text_key(id=webhook_id))
         return _webhook_from_item(item) if item else None
 
-    def all(self) -> Sequence[Webhook]:
+    def list_all(self) -> Sequence[Webhook]:
         return sorted(map(_webhook_from_item, self._scan()), key=lambda webhook: (webhook.created_at, webhook.id))
 
-    def subscribers(self) -> Sequence[Subscriber]:
+    def list_subscribers(self) -> Sequence[Subscriber]:
         items = self._scan(Select="SPECIFIC_ATTRIBUTES", ProjectionExpression=OF_A_SUBSCRIBER)
         return list(map(_subscriber_from_item, items))
 
     def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
         return self._update(webhook_id, "SET secrets = :new", {":new": _secrets_value(secrets)})
 
-    def disable(self, webhook_id: str, reason: str | None) -> bool:
+    def set_disabled(self, webhook_id: str, reason: str | None) -> bool:
         if reason is None:
             return self._update(webhook_id, "REMOVE disabled", {})
         return self._update(webhook_id, "SET disabled = :why", {":why": text_value(reason)})
@@ -109,8 +109,8 @@ class CachedSubscribers:
     webhooks: Subscribers
     kept: TtlCache[Sequence[Subscriber]] = field(default_factory=lambda: TtlCache(SUBSCRIBERS_SECONDS))
 
-    def subscribers(self) -> Sequence[Subscriber]:
-        return self.kept.get_or_read("all", self.webhooks.subscribers)
+    def list_subscribers(self) -> Sequence[Subscriber]:
+        return self.kept.get_or_read("all", self.webhooks.list_subscribers)
 
 
 def _can_be_id(webhook_id: str) -> bool:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from chalicelib.domain.booking_codes import booking_code
-from chalicelib.domain.email import Email, Enclosures, Message
+from chalicelib.domain.email import EmailContext, Enclosures, RenderedEmail
 from chalicelib.domain.money import Money
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -46,7 +46,7 @@ class Locale:
         return self.money(amount) if amount else self.free_of_charge
 
     def money(self, amount: Decimal) -> str:
-        money = Money.of(amount)
+        money = Money.from_exact_amount(amount)
         return f"{money.symbol}{NO_BREAK}{money.format(*self.separators)}"
 
 
@@ -71,7 +71,7 @@ LOCALES = {
 }
 
 
-def no_enclosures(email: Email) -> Enclosures:
+def no_enclosures(email: EmailContext) -> Enclosures:
     return Enclosures()
 
 
@@ -83,9 +83,9 @@ class TemplateEmailRenderer:
     """
 
     time_zone: str
-    enclose: Callable[[Email], Enclosures] = no_enclosures
+    enclose: Callable[[EmailContext], Enclosures] = no_enclosures
 
-    def render(self, email: Email) -> Message:
+    def render(self, email: EmailContext) -> RenderedEmail:
         language = email.contact.language if email.contact.language in LOCALES else ENGLISH
         environment = self._environments[language]
         enclosures = self.enclose(email)
@@ -93,7 +93,7 @@ class TemplateEmailRenderer:
         first_line, _, text = environment.get_template(f"{email.kind}.txt").render(facts).partition("\n")
         subject = _one_line(first_line)
         html = environment.get_template(f"{email.kind}.html").render(facts, language=language, subject=subject)
-        return Message(
+        return RenderedEmail(
             to=email.contact.email,
             language=language,
             subject=subject,
@@ -149,7 +149,7 @@ def _zone_name(local: datetime, locale: Locale) -> str:
     return f"{locale.local_time} (UTC{sign}{hours}{f':{rest:02}' if rest else ''})"
 
 
-def _template_variables(email: Email, enclosures: Enclosures) -> dict[str, Any]:
+def _template_variables(email: EmailContext, enclosures: Enclosures) -> dict[str, Any]:
     """Gives the templates' variables. Puts names and titles on one line, because people typed them."""
     reservation, sale = email.reservation, email.reservation.sale
     return {

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.email import ReturnedEmail
+from chalicelib.domain.email import BounceOrComplaint
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.times import from_iso
 
@@ -17,7 +17,7 @@ WRONGLY_SORTED = "not-spam"
 """The type of a complaint by which a reader says that an email is no spam."""
 
 
-def returned_email_in(record: Mapping[str, Any]) -> ReturnedEmail:
+def returned_email_in(record: Mapping[str, Any]) -> BounceOrComplaint:
     """Reads the bounce or complaint from an SQS record. Raises UnreadableMessage."""
     try:
         told = json.loads(record["body"])
@@ -26,9 +26,9 @@ def returned_email_in(record: Mapping[str, Any]) -> ReturnedEmail:
         raise UnreadableMessage(f"no bounce or complaint: {type(error).__name__}") from None  # it may name an address
 
 
-def _bounce(bounce: Mapping[str, Any]) -> ReturnedEmail:
+def _bounce(bounce: Mapping[str, Any]) -> BounceOrComplaint:
     """Reads a bounce. Only a permanent bounce is final. A full mailbox, for example, is not permanent."""
-    return ReturnedEmail(
+    return BounceOrComplaint(
         addresses=_read_addresses(bounce["bouncedRecipients"]),
         reason=f"bounce {bounce['bounceType']} {bounce['bounceSubType']}",
         returned_at=_moment(bounce),
@@ -36,9 +36,9 @@ def _bounce(bounce: Mapping[str, Any]) -> ReturnedEmail:
     )
 
 
-def _complaint(complaint: Mapping[str, Any]) -> ReturnedEmail:
+def _complaint(complaint: Mapping[str, Any]) -> BounceOrComplaint:
     kind = complaint.get("complaintFeedbackType") or "of no type"
-    return ReturnedEmail(
+    return BounceOrComplaint(
         addresses=_read_addresses(complaint["complainedRecipients"]),
         reason=f"complaint {kind}",
         returned_at=_moment(complaint),

@@ -17,7 +17,15 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from chalicelib.domain.email import EmailRefused, EmailThrottled, EmailUnavailable, Enclosures, File, Message, masked
+from chalicelib.domain.email import (
+    EmailRefused,
+    EmailThrottled,
+    EmailUnavailable,
+    Enclosures,
+    File,
+    RenderedEmail,
+    mask_email_addresses,
+)
 from chalicelib.infrastructure import aws
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
 
@@ -76,7 +84,7 @@ class SesEmailSender:
     sender: str
     configuration_set: str = ""
 
-    def send(self, message: Message) -> None:
+    def send(self, message: RenderedEmail) -> None:
         """Sends the message. Raises EmailRefused, EmailThrottled, EmailUnavailable.
 
         These errors reach logs and the DLQ. So their text is SES's answer with all addresses masked, and SES's error is
@@ -91,8 +99,10 @@ class SesEmailSender:
         except ClientError as error:
             raise _to_email_error(error) from None
         except (BotoCoreError, ResponseParserError) as error:
-            raise EmailUnavailable(masked(str(error))) from None
-        log.info("letter sent", event_id=message.reference, mail_id=answer["MessageId"], to=masked(message.to))
+            raise EmailUnavailable(mask_email_addresses(str(error))) from None
+        log.info(
+            "letter sent", event_id=message.reference, mail_id=answer["MessageId"], to=mask_email_addresses(message.to)
+        )
 
 
 @dataclass(frozen=True)
@@ -105,14 +115,14 @@ class CircuitBreakerEmailSender:
     sender: EmailSender
     breaker: Breaker
 
-    def send(self, message: Message) -> None:
+    def send(self, message: RenderedEmail) -> None:
         try:
             self.breaker.call(lambda: self.sender.send(message), (EmailUnavailable,))
         except BreakerOpen as error:
             raise EmailUnavailable("SES was not asked: it has just failed") from error
 
 
-def build_mime(message: Message, sender: str) -> MIMEMultipart:
+def build_mime(message: RenderedEmail, sender: str) -> MIMEMultipart:
     """Builds the MIME message. Its `as_bytes` raises an error if a text would inject a header.
 
         mixed ─┬─ related ─┬─ alternative: text, HTML
@@ -131,7 +141,7 @@ def build_mime(message: Message, sender: str) -> MIMEMultipart:
     return made
 
 
-def _words(message: Message) -> MIMEMultipart:
+def _words(message: RenderedEmail) -> MIMEMultipart:
     made = MIMEMultipart("alternative")
     made.attach(MIMEText(message.text, "plain", "utf-8"))
     made.attach(MIMEText(message.html, "html", "utf-8"))
@@ -169,7 +179,7 @@ def _encoded_subject(subject: str) -> str:
 
 def _to_email_error(error: ClientError) -> EmailRefused | EmailThrottled | EmailUnavailable:
     code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-    reason = masked(f"SES: {code}: {said}")
+    reason = mask_email_addresses(f"SES: {code}: {said}")
     if code in THROTTLED:
         return EmailThrottled(reason, *(BY_THE_DAY if "daily" in said.lower() else BY_THE_SECOND))
     return EmailRefused(reason) if code in PERMANENT else EmailUnavailable(reason)

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import jwt
 from jwt.exceptions import PyJWTError
 
-from chalicelib.domain.identity import Principal, roles_of
+from chalicelib.domain.identity import Principal, roles_from_groups
 from chalicelib.domain.refusals import TokenFault, Unauthenticated
 
 ALGORITHMS = ("RS256", "EdDSA")
@@ -126,4 +126,4 @@ def _principal_of(claims: Mapping[str, Any]) -> Principal:
     if not isinstance(groups, list):
         raise _invalid("no list of groups")
     is_address = isinstance(address, str) and _ADDRESS.fullmatch(address) and claims.get("email_verified", True) is True
-    return Principal(subject, roles_of(groups), address if is_address else "")
+    return Principal(subject, roles_from_groups(groups), address if is_address else "")

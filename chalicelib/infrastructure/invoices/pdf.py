@@ -49,7 +49,7 @@ class Words:
     day: str
 
     def money(self, amount: Decimal) -> str:
-        money = Money.of(amount)
+        money = Money.from_exact_amount(amount)
         return f"{money.symbol} {money.format(self.thousands, self.decimals)}"
 
     def date(self, moment: datetime) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, RefundRefused
+from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, RefundFailed
 from chalicelib.domain.reservations import Reservation
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 NOT_ASKED = "the payment gateway was not asked: it has just failed"
 
 
-class GatewaySilent(GatewayUnavailable, RefundRefused):
+class GatewaySilent(GatewayUnavailable, RefundFailed):
     """The gateway did not answer in time. The call may have taken effect."""
 
 
@@ -30,8 +30,8 @@ class CircuitBreakerGateway:
     gateway: PaymentGateway
     breaker: Breaker
 
-    def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
-        return self._ask(lambda: self.gateway.start(reservation, idempotency_key))
+    def start_payment(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
+        return self._ask(lambda: self.gateway.start_payment(reservation, idempotency_key))
 
     def find_charge(self, transaction_id: str) -> Charge | None:
         return self._ask(lambda: self.gateway.find_charge(transaction_id))
@@ -45,7 +45,7 @@ class CircuitBreakerGateway:
                 lambda: self.gateway.refund(transaction_id, amount_cents, idempotency_key), (GatewaySilent,)
             )
         except BreakerOpen as error:
-            raise RefundRefused(NOT_ASKED) from error
+            raise RefundFailed(NOT_ASKED) from error
 
     def _ask(self, ask: Callable[[], T]) -> T:
         """Calls `ask` through the breaker.

@@ -25,7 +25,7 @@ from urllib.parse import quote, urlencode
 
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.money import CURRENCY
-from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, PaymentUnknown, RefundRefused
+from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, PaymentUnknownAtGateway, RefundFailed
 from chalicelib.domain.refusals import SignatureInvalid
 from chalicelib.domain.reservations import Reservation
 from chalicelib.domain.signatures import is_signed
@@ -78,7 +78,7 @@ class SimulatedGateway:
     read_seconds: float = READ_SECONDS
     currency: str = CURRENCY
 
-    def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
+    def start_payment(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
         body = {
             "reservationId": reservation.id,
             "amountCents": reservation.amount_cents,
@@ -112,17 +112,17 @@ class SimulatedGateway:
         raise GatewayUnavailable("the payment gateway's list of payments does not end")
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
-        """Requests a refund from the gateway. Gives the refund's id. Raises PaymentUnknown, RefundRefused.
+        """Requests a refund from the gateway. Gives the refund's id. Raises PaymentUnknownAtGateway, RefundFailed.
 
         An unclear answer counts as a refusal, because a retry with the same idempotency key is safe.
         """
         amount = {} if amount_cents is None else {"amountCents": amount_cents}
         body = {"transactionId": transaction_id, **amount}
-        answer = self._ask("POST", "/refunds", RefundRefused, body, idempotency_key)
+        answer = self._ask("POST", "/refunds", RefundFailed, body, idempotency_key)
         refund_id = answer.body.get("refundId")
         if answer.status_and_error in RETURNED and _is_id(refund_id):
             return str(refund_id)
-        raise (PaymentUnknown if answer.status_and_error == UNKNOWN else RefundRefused)(str(answer))
+        raise (PaymentUnknownAtGateway if answer.status_and_error == UNKNOWN else RefundFailed)(str(answer))
 
     def ping(self) -> None:
         """Checks that the gateway answers.
@@ -176,7 +176,7 @@ class SimulatedGatewayMessages:
 
     secrets: Sequence[str]
 
-    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
+    def read_charge(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
         if not is_signed(headers.get(SIGNATURE_HEADER, ""), body, self.secrets, now):
             raise SignatureInvalid
         message = _object_in(body)

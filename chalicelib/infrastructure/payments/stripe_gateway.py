@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.money import CURRENCY
-from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, PaymentUnknown, RefundRefused
+from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, PaymentUnknownAtGateway, RefundFailed
 from chalicelib.domain.refusals import SignatureInvalid
 from chalicelib.domain.reservations import Reservation
 from chalicelib.domain.signatures import is_recent
@@ -66,7 +66,7 @@ class StripeGateway:
     api_base: str = ""
     read_seconds: float = READ_SECONDS
 
-    def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
+    def start_payment(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
         asked: Any = {
             "amount": reservation.amount_cents,
             "currency": self.currency.lower(),
@@ -101,7 +101,7 @@ class StripeGateway:
             return [found for charge, intent in ours if (found := _charge_from(charge, intent))]
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
-        with _errors_translated_to(RefundRefused):
+        with _errors_translated_to(RefundFailed):
             earlier = self._find_refund(transaction_id, idempotency_key)
             return earlier or self._create_refund(transaction_id, amount_cents, idempotency_key)
 
@@ -144,11 +144,13 @@ class StripeGateway:
     def _find_refund(self, transaction_id: str, key: str) -> str | None:
         """Finds the id of the refund with this key. Else gives the last refund, if all the money went back. Else None.
 
-        Raises PaymentUnknown.
+        Raises PaymentUnknownAtGateway.
         """
         intent = self._read_paid_intent(transaction_id)
         if intent is None:
-            raise PaymentUnknown(f"Stripe knows of no payment of ours {transaction_id[:MOST_TEXT]!r} that was charged")
+            raise PaymentUnknownAtGateway(
+                f"Stripe knows of no payment of ours {transaction_id[:MOST_TEXT]!r} that was charged"
+            )
         charge = intent["latest_charge"]
         made = [one for one in charge["refunds"]["data"] if one["status"] not in NOT_RETURNED]
         for refund in made:
@@ -157,7 +159,7 @@ class StripeGateway:
         return _refund_id(made[0]) if made and charge["amount_refunded"] >= charge["amount_captured"] else None
 
     def _create_refund(self, transaction_id: str, amount_cents: int | None, key: str) -> str:
-        """Requests a refund from Stripe. Gives the refund's id. Raises RefundRefused."""
+        """Requests a refund from Stripe. Gives the refund's id. Raises RefundFailed."""
         from stripe import InvalidRequestError
 
         asked: Any = {"payment_intent": transaction_id, "metadata": {REFUND_KEY: key}}
@@ -171,7 +173,7 @@ class StripeGateway:
                 return earlier
             raise
         if refund["status"] in NOT_RETURNED:
-            raise RefundRefused(f"Stripe made the refund {refund['id']}, and it is {refund['status']}")
+            raise RefundFailed(f"Stripe made the refund {refund['id']}, and it is {refund['status']}")
         return _refund_id(refund)
 
     @cached_property
@@ -195,7 +197,7 @@ class StripeMessages:
 
     secrets: Sequence[str] = field(repr=False)
 
-    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
+    def read_charge(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
         header = headers.get(SIGNATURE_HEADER, "")
         if not (is_recent(header, now) and any(_is_verified(header, body, secret) for secret in self.secrets)):
             raise SignatureInvalid

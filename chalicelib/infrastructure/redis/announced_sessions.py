@@ -22,15 +22,15 @@ class CacheAnnouncingSessions:
     sessions: Sessions
     cache: SeatCache
 
-    def add(self, session: Session) -> Session:
+    def get_or_add(self, session: Session) -> Session:
         self.cache.mark_ids_complete_for_new_session(session.id, session.created_at)
-        return self.sessions.add(session)
+        return self.sessions.get_or_add(session)
 
     def get(self, session_id: str) -> Session:
         return self.sessions.get(session_id)
 
-    def page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        return self.sessions.page(starting_from, limit, cursor)
+    def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+        return self.sessions.list_by_start(starting_from, limit, cursor)
 
-    def cancel(self, session_id: str, now: datetime) -> Session:
-        return self.sessions.cancel(session_id, now)
+    def mark_cancelled(self, session_id: str, now: datetime) -> Session:
+        return self.sessions.mark_cancelled(session_id, now)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.reservations import Hold, Occupancy, Release, Sale, SeatsTaken, Sold
+from chalicelib.domain.reservations import Hold, Occupancy, ReleaseResult, Sale, SeatsTaken, Sold
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import to_ms
 
@@ -61,12 +61,12 @@ class CachedRows:
         sold = dict.fromkeys(hold.seats, Sold(hold.reservation_id, sale.id))
         self._try_cache(lambda: self.cache.record_seats(hold.session_id, sold, now, invalidates_map=True))
 
-    def release(self, hold: Hold, now: datetime) -> Release:
+    def release(self, hold: Hold, now: datetime) -> ReleaseResult:
         release = self.rows.release(hold, now)
         self._try_cache(lambda: self.cache.forget_hold(hold))
         return release
 
-    def occupancy(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_seat_entries(self, session: Session) -> Mapping[str, Occupancy]:
         """Gives the cached seat map if it shows the last write and is less than a second old. Else reads the rows."""
         try:
             wanted, kept = self.cache.read_map(session.id)
@@ -74,13 +74,13 @@ class CachedRows:
                 return kept.occupancy
             return self._read_or_await_map(session, wanted)
         except RedisUnavailable:
-            return self.rows.occupancy(session)
+            return self.rows.read_seat_entries(session)
 
     def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
         return self.rows.sales_between(session, since, until)
 
-    def close(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
-        occupancy = self.rows.close(session_id, row, now)
+    def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+        occupancy = self.rows.close_row(session_id, row, now)
         self._try_cache(lambda: self.cache.record_seats(session_id, {}, now, invalidates_map=True))
         return occupancy
 
@@ -99,13 +99,13 @@ class CachedRows:
             if mine:
                 return self._read_and_store_map(session, version)
             self.sleep(POLL_SECONDS)
-        return self.rows.occupancy(session)
+        return self.rows.read_seat_entries(session)
 
     def _read_and_store_map(self, session: Session, version: int) -> Mapping[str, Occupancy]:
         """Reads the rows, and stores the result in the cache as the map of this version. Gives the result."""
         read_at = self.clock()
         try:
-            occupancy = self.rows.occupancy(session)
+            occupancy = self.rows.read_seat_entries(session)
         except Exception:
             self._try_cache(lambda: self.cache.release_rebuild(session.id))
             raise

@@ -70,7 +70,7 @@ class RedisRateLimiter:
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         keys = [Keys(self.prefix).rate_limit(requester_digest(requester)) for requester in quotas]
-        sizes = [size for quota in quotas.values() for size in (quota.taken_us, quota.window_us)]
+        sizes = [size for quota in quotas.values() for size in (quota.cost_us, quota.window_us)]
 
         def evaluate(redis: Redis) -> Any:
             # EVAL and not EVALSHA: a Redis that was started anew has the script with the first request, too.
@@ -96,10 +96,10 @@ class ProcessRateLimiter:
         now_us = to_microseconds(now)
         by_key = {requester_digest(requester): quota for requester, quota in quotas.items()}
         with self.lock:
-            due = {key: quota.due(self.due.get(key, 0), now_us) for key, quota in by_key.items()}
+            due = {key: quota.due_us(self.due.get(key, 0), now_us) for key, quota in by_key.items()}
             admitted = all(quota.admits(due[key], now_us) for key, quota in by_key.items())
             for key, quota in by_key.items():
-                due[key] += quota.taken_us if admitted else 0
+                due[key] += quota.cost_us if admitted else 0
                 self._remember(key, due[key])
         return Verdict(admitted, tuple(QuotaUsage(quota, due[key] - now_us) for key, quota in by_key.items()))
 

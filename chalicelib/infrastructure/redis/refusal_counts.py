@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.analytics import bucket_of
+from chalicelib.domain.analytics import bucket_start
 from chalicelib.domain.board import WINDOW, RefusalCounts
 
 from . import answers
@@ -39,8 +39,8 @@ class RedisRefusals:
     prefix: str
     clock: Clock
 
-    def add(self, code: str) -> None:
-        key = self._key(bucket_of(self.clock()))
+    def count_refusal(self, code: str) -> None:
+        key = self._key(bucket_start(self.clock()))
         with suppress(RedisUnavailable):
             self.connection.ask(key, lambda redis: _increment(redis, key, code), answers.were_written)
 
@@ -60,7 +60,7 @@ class RedisRefusals:
 class NoRefusalCounts:
     """The port Refusals without Redis: no refusal is counted."""
 
-    def add(self, code: str) -> None:
+    def count_refusal(self, code: str) -> None:
         pass
 
     def counts_by_bucket(self, buckets: Sequence[datetime]) -> RefusalCounts | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.domain.events import Event, EventType, UnreadableMessage
-from chalicelib.domain.payments import Charge, PaymentDue
+from chalicelib.domain.payments import Charge, SettlementDue
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.times import from_iso, from_ms, to_iso, to_ms
 from chalicelib.domain.webhooks import Delivery
@@ -13,7 +13,7 @@ from chalicelib.domain.webhooks import Delivery
 VERSION = 1
 
 
-def to_body(content: Hold | PaymentDue | Charge | Event | Delivery) -> str:
+def to_body(content: Hold | SettlementDue | Charge | Event | Delivery) -> str:
     """Encodes the content of a message as JSON, with its version."""
     return json.dumps({"version": VERSION, **_to_wire(content)})
 
@@ -38,7 +38,7 @@ def event_in(record: Mapping[str, Any]) -> Event:
     return event_from_wire(_parse_body(record))
 
 
-def payment_in(record: Mapping[str, Any]) -> PaymentDue | Charge:
+def payment_in(record: Mapping[str, Any]) -> SettlementDue | Charge:
     """Reads a due payment, or a charge of the gateway, from an SQS record. Raises UnreadableMessage."""
     wire = _parse_body(record)
     try:
@@ -90,11 +90,11 @@ def event_from_wire(wire: Mapping[str, Any]) -> Event:
         raise UnreadableMessage(f"no event: {error!r}") from error
 
 
-def _to_wire(content: Hold | PaymentDue | Charge | Event | Delivery) -> dict[str, Any]:
+def _to_wire(content: Hold | SettlementDue | Charge | Event | Delivery) -> dict[str, Any]:
     match content:
         case Hold():
             return _hold_to_wire(content)
-        case PaymentDue():
+        case SettlementDue():
             return {"due": {"transactionId": content.transaction_id, "dueAtMs": to_ms(content.due_at)}}
         case Charge():
             return {"charge": _charge_to_wire(content)}
@@ -140,8 +140,8 @@ def _charge_from_wire(wire: Mapping[str, Any]) -> Charge:
     )
 
 
-def _due_from_wire(wire: Mapping[str, Any]) -> PaymentDue:
-    return PaymentDue(transaction_id=str(wire["transactionId"]), due_at=from_ms(int(wire["dueAtMs"])))
+def _due_from_wire(wire: Mapping[str, Any]) -> SettlementDue:
+    return SettlementDue(transaction_id=str(wire["transactionId"]), due_at=from_ms(int(wire["dueAtMs"])))
 
 
 def _parse_body(record: Mapping[str, Any]) -> Mapping[str, Any]:

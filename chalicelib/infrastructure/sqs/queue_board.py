@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.board import DeadLetter, QueueState, Redriven
+from chalicelib.domain.board import DeadLetter, QueueState, RedriveResult
 from chalicelib.domain.refusals import QueueNotFound, QueueOutOfReach, StoreUnavailable
 from chalicelib.infrastructure.streams.failures import S3StreamFailures
 
@@ -96,13 +96,13 @@ class SqsQueueBoard:
             visible = self._read_depths(dlq).visible
             return dead_letters.peek(self.client, self._url(dlq), min(most, visible))
 
-    def redrive(self, name: str, most: int) -> Redriven:
+    def redrive(self, name: str, most: int) -> RedriveResult:
         dlq = self._dead_letter_queue(name)
         dlq_url, source_url = self._url(dlq), self._url(name)
         with _errors_as_refusals("SendMessage"):
             there = self._read_depths(dlq)
             moved = dead_letters.redrive(self.client, dlq_url, source_url, min(most, there.visible))
-        return Redriven(moved, there.total - moved)
+        return RedriveResult(moved, there.total - moved)
 
     def _dead_letter_queue(self, name: str) -> str:
         """Gives the name of a consumer's DLQ. Raises QueueNotFound for any other name."""

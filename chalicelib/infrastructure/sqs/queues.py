@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.events import Outgoing
-from chalicelib.domain.payments import PaymentDue
+from chalicelib.domain.events import OutgoingMessage
+from chalicelib.domain.payments import SettlementDue
 from chalicelib.domain.reservations import Hold
 from chalicelib.infrastructure import aws
 
@@ -83,18 +83,18 @@ class SqsOutbox:
     prefix: str
     urls: QueueUrls
 
-    def send(self, messages: Sequence[Outgoing], now: datetime) -> set[int]:
+    def send(self, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
         """Sends the messages in as few batches as they fill, several at the same time.
 
         Gives the positions of the messages that SQS did not take.
         """
-        of_queue: dict[str, dict[int, Outgoing]] = defaultdict(dict)
+        of_queue: dict[str, dict[int, OutgoingMessage]] = defaultdict(dict)
         for position, message in enumerate(messages):
             of_queue[message.queue][position] = message
         batches = [(queue, dict(batch)) for queue, all_ in of_queue.items() for batch in _batches(list(all_.items()))]
         return {failed for some in self._send_all(batches, now) for failed in some}
 
-    def _send_all(self, batches: Sequence[tuple[str, Mapping[int, Outgoing]]], now: datetime) -> list[list[int]]:
+    def _send_all(self, batches: Sequence[tuple[str, Mapping[int, OutgoingMessage]]], now: datetime) -> list[list[int]]:
         if len(batches) < 2:  # a request sends one: it needs no threads, nor the module for them
             return [self._send_batch(queue, batch, now) for queue, batch in batches]
         from concurrent.futures import ThreadPoolExecutor
@@ -102,7 +102,7 @@ class SqsOutbox:
         with ThreadPoolExecutor(min(len(batches), SENDING_AT_ONCE)) as threads:
             return list(threads.map(lambda batch: self._send_batch(batch[0], batch[1], now), batches))
 
-    def _send_batch(self, queue: str, batch: Mapping[int, Outgoing], now: datetime) -> list[int]:
+    def _send_batch(self, queue: str, batch: Mapping[int, OutgoingMessage], now: datetime) -> list[int]:
         """Sends the messages of a batch. Gives the positions of those that SQS did not take."""
         entries: Any = [
             {
@@ -192,16 +192,16 @@ def _batches(messages: Sequence[T]) -> Iterator[Sequence[T]]:
     return (messages[start : start + BATCH_ENTRIES] for start in range(0, len(messages), BATCH_ENTRIES))
 
 
-def _trace_attribute(message: Outgoing) -> Mapping[str, Any]:
+def _trace_attribute(message: OutgoingMessage) -> Mapping[str, Any]:
     """Gives the message attribute with the trace context. Empty if the message has no trace."""
     if not message.trace:
         return {}
     return {"MessageAttributes": {"traceparent": {"DataType": "String", "StringValue": message.trace}}}
 
 
-def _delay_seconds(message: Outgoing, now: datetime) -> int:
+def _delay_seconds(message: OutgoingMessage, now: datetime) -> int:
     match message.content:
-        case Hold(expires_at=moment) | PaymentDue(due_at=moment):
+        case Hold(expires_at=moment) | SettlementDue(due_at=moment):
             delay = math.ceil((moment - now).total_seconds()) + MARGIN_SECONDS
             return min(max(delay, 0), LONGEST_DELAY_SECONDS)
         case _:

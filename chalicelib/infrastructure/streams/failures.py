@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.board import DeadLetter
-from chalicelib.domain.events import GivenUp
+from chalicelib.domain.events import PermanentFailure
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.times import from_ms, to_iso
 from chalicelib.infrastructure.dynamodb.connection import WriteConflict
@@ -109,7 +109,7 @@ class Parking:
 
         After any other error, counts a try. Then the record is parked if it has LEAST_TRIES tries and LEAST_AGE.
         """
-        if isinstance(error, GivenUp):
+        if isinstance(error, PermanentFailure):
             return True
         return not is_outage(error) and self._count_try(record)
 

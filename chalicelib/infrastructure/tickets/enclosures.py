@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.email import Email, Enclosures, File
-from chalicelib.domain.tickets.calendar_entry import entry_of
+from chalicelib.domain.email import EmailContext, Enclosures, File
+from chalicelib.domain.tickets.calendar_entry import calendar_entry_for
 
 from . import icalendar
 
@@ -18,27 +18,27 @@ class SaleEnclosures:
     cinema: Sequence[str]
     time_zone: str
 
-    def __call__(self, email: Email) -> Enclosures:
+    def __call__(self, email: EmailContext) -> Enclosures:
         return Enclosures(tuple(_pictures(email)), tuple(self._attachments(email)))
 
-    def _attachments(self, email: Email) -> Iterator[File]:
+    def _attachments(self, email: EmailContext) -> Iterator[File]:
         language = email.contact.language
         if email.tickets:
             yield self._pdf(email, language)
         if email.reservation.sale is None:
             return
-        entry = entry_of(email.reservation, email.session)
+        entry = calendar_entry_for(email.reservation, email.session)
         if email.tickets or entry.is_cancelled:
             yield icalendar.to_file(entry, self.cinema, language)
 
-    def _pdf(self, email: Email, language: str) -> File:
+    def _pdf(self, email: EmailContext, language: str) -> File:
         from .pdf import print_tickets  # with fpdf: most emails have no tickets
 
         pdf = print_tickets(email.tickets, email.session, self.cinema, self.time_zone, language)
         return File(PDF_NAMES.get(language, PDF_NAMES["en"]), "application/pdf", pdf)
 
 
-def _pictures(email: Email) -> Iterator[File]:
+def _pictures(email: EmailContext) -> Iterator[File]:
     for ticket in email.tickets:
         from .qr import to_png  # with segno
 

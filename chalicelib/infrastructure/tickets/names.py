@@ -2,12 +2,12 @@
 
 import secrets
 
-from chalicelib.domain.booking_codes import CODES, to_code
+from chalicelib.domain.booking_codes import CODES, code_from_number
 
 
 def random_code() -> str:
     """Makes a random code for a ticket. Nobody can guess it."""
-    return to_code(secrets.randbelow(CODES))
+    return code_from_number(secrets.randbelow(CODES))
 
 
 def random_admission_key() -> str:

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Link, SpanKind, Tracer
 from opentelemetry.trace.status import StatusCode
 
-from chalicelib.domain.events import Outgoing
+from chalicelib.domain.events import OutgoingMessage
 
 from .carrying import (
     Record,
@@ -105,12 +105,14 @@ class Spans:
 
         return handle_within_span
 
-    def wrap_relay(self, relay: Callable[[Record], Sequence[Outgoing]]) -> Callable[[Record], Sequence[Outgoing]]:
+    def wrap_relay(
+        self, relay: Callable[[Record], Sequence[OutgoingMessage]]
+    ) -> Callable[[Record], Sequence[OutgoingMessage]]:
         """Wraps a relay so that each record has a span, and the messages carry the span's context."""
         return self.wrap_handler(lambda record: [_carrying_context(message) for message in relay(record)])
 
 
-def _carrying_context(message: Outgoing) -> Outgoing:
+def _carrying_context(message: OutgoingMessage) -> OutgoingMessage:
     return replace(message, trace=current_traceparent())
 
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3
 
-from chalicelib.domain.addresses import Target, UrlRefused, check_address, target_of
+from chalicelib.domain.addresses import ParsedUrl, UrlRefused, check_address, parse_webhook_url
 from chalicelib.domain.signatures import HEADER, sign_body
-from chalicelib.domain.webhooks import Delivery, DeliveryFailed, NoAnswerInTime, Notification, Webhook
+from chalicelib.domain.webhooks import Delivery, DeliveryFailed, DeliveryTimedOut, Notification, Webhook
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
 from chalicelib.infrastructure.sqs.envelopes import VERSION, event_to_wire
 
@@ -53,7 +53,7 @@ def resolve_host(host: str, port: int) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class HttpWebhookSender:
-    """A sender of deliveries over HTTP. `local` allows webhooks on this machine: see addresses.target_of."""
+    """A sender of deliveries over HTTP. `local` allows webhooks on this machine: see addresses.parse_webhook_url."""
 
     local: bool
     seconds: float = DELIVERY_SECONDS
@@ -70,7 +70,7 @@ class HttpWebhookSender:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": USER_AGENT,
-            HEADER: sign_body(webhook.keys(now), body, now),
+            HEADER: sign_body(webhook.signing_keys(now), body, now),
             DELIVERY_HEADER: delivery_id,
         }
         status = self._post_in_time(webhook, body, headers)
@@ -79,19 +79,19 @@ class HttpWebhookSender:
 
     def check(self, url: str) -> None:
         """Checks that a webhook may have the URL. Raises UrlRefused, and OSError if the host can't be resolved."""
-        self._resolve_address(target_of(url, local=self.local))
+        self._resolve_address(parse_webhook_url(url, local=self.local))
 
     def _post_in_time(self, webhook: Webhook, body: bytes, headers: Mapping[str, str]) -> int:
-        """Posts the body. Gives the status of the answer. Raises DeliveryFailed, NoAnswerInTime."""
+        """Posts the body. Gives the status of the answer. Raises DeliveryFailed, DeliveryTimedOut."""
         try:
-            target = target_of(webhook.url, local=self.local)
+            target = parse_webhook_url(webhook.url, local=self.local)
             return _call_within(self.seconds, lambda: self._post_to(target, body, headers))
         except UrlRefused as refusal:
             raise DeliveryFailed(f"webhook {webhook.id} may not have its URL: {refusal}") from refusal
         except (TimeoutError, urllib3.exceptions.HTTPError, OSError) as error:
             raise _delivery_failure(webhook, error, self.seconds) from error
 
-    def _post_to(self, target: Target, body: bytes, headers: Mapping[str, str]) -> int:
+    def _post_to(self, target: ParsedUrl, body: bytes, headers: Mapping[str, str]) -> int:
         """Posts the body and gives the status of the answer. Leaves the answer's body unread."""
         sent = {**headers, "Host": target.host_header}
         with closing(self._pool(target, self._resolve_address(target))) as pool:
@@ -99,7 +99,7 @@ class HttpWebhookSender:
             with closing(answer):
                 return answer.status
 
-    def _pool(self, target: Target, address: str) -> urllib3.HTTPConnectionPool:
+    def _pool(self, target: ParsedUrl, address: str) -> urllib3.HTTPConnectionPool:
         timeout = urllib3.Timeout(total=self.seconds)
         if target.scheme == "http":
             return urllib3.HTTPConnectionPool(address, target.port, timeout=timeout)
@@ -108,7 +108,7 @@ class HttpWebhookSender:
             address, target.port, timeout=timeout, cert_reqs="REQUIRED", server_hostname=name, assert_hostname=name
         )
 
-    def _resolve_address(self, target: Target) -> str:
+    def _resolve_address(self, target: ParsedUrl) -> str:
         """Looks up an IP address of the host. Raises UrlRefused if any of its addresses is not allowed.
 
         Raises OSError.
@@ -137,7 +137,7 @@ class CircuitBreakerWebhookSender:
     def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
         breaker = self._breaker_of(webhook.id)
         try:
-            return breaker.call(lambda: self.sender.deliver(webhook, notification, now), (NoAnswerInTime,))
+            return breaker.call(lambda: self.sender.deliver(webhook, notification, now), (DeliveryTimedOut,))
         except BreakerOpen as error:
             raise DeliveryFailed(f"webhook {webhook.id} is left alone: it did not answer in time") from error
 
@@ -152,20 +152,20 @@ class CircuitBreakerWebhookSender:
 
 
 def _delivery_failure(webhook: Webhook, error: Exception, seconds: float) -> DeliveryFailed:
-    """Gives the error of a failed delivery: NoAnswerInTime for a time-out, else DeliveryFailed.
+    """Gives the error of a failed delivery: DeliveryTimedOut for a time-out, else DeliveryFailed.
 
     A refused connection is no time-out here, although urllib3's class of this error is one.
     """
     timed_out = isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError)
     if timed_out and not isinstance(error, urllib3.exceptions.NewConnectionError):
-        return NoAnswerInTime(f"webhook {webhook.id} did not answer within {seconds:g} s")
+        return DeliveryTimedOut(f"webhook {webhook.id} did not answer within {seconds:g} s")
     return DeliveryFailed(f"webhook {webhook.id} was not reached: {type(error).__name__}")
 
 
 def delivery_body(notification: Notification, webhook: Webhook) -> dict[str, Any]:
     """Gives the content of a delivery, which docs/webhooks.md describes."""
     wire = event_to_wire(notification.event)
-    numbers = {"sequence": notification.sequence, "previousSequence": notification.previous_for(webhook)}
+    numbers = {"sequence": notification.sequence, "previousSequence": notification.previous_sequence_for(webhook)}
     return {"version": VERSION, **wire, **numbers, "data": notification.event.public_data}
 
 

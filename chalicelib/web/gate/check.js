@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What a gate decides without a connection: by the keys and the lists that it has loaded, as `check_offline` in
+ * What a gate decides without a connection: by the keys and the lists that it has loaded, as `verify_admissible_offline` in
  * chalicelib/domain/tickets/checking.py. Whether the gate has let the ticket in itself, `admissions.js` knows.
  */
 

@@ -11,7 +11,7 @@ from chalicelib.settings import SettingInvalid
 from .process import resource_name, settings, settings_with_secrets
 
 if TYPE_CHECKING:
-    from chalicelib.domain.events import Outgoing
+    from chalicelib.domain.events import OutgoingMessage
     from chalicelib.infrastructure.redis.connection import RedisConnection
     from chalicelib.infrastructure.tracing.handling import Spans
 
@@ -36,7 +36,7 @@ def traced(handle: Callable[[Record], T]) -> Callable[[Record], T]:
     return spans().wrap_handler(handle) if settings().traces else handle
 
 
-def traced_relay(relay: Callable[[Record], Sequence[Outgoing]]) -> Callable[[Record], Sequence[Outgoing]]:
+def traced_relay(relay: Callable[[Record], Sequence[OutgoingMessage]]) -> Callable[[Record], Sequence[OutgoingMessage]]:
     """Wraps a relay so that each record has a span; its messages carry the context. `relay` itself if TRACES is off."""
     return spans().wrap_relay(relay) if settings().traces else relay
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chalicelib.application.cancel_session import CancelSession
-from chalicelib.application.refunds import RefundSales, RegisterSale
-from chalicelib.application.relay import RelayPayment, RelayReservation, RelayRow
+from chalicelib.application.refunds import MarkPaymentSold, RequestSaleRefunds
+from chalicelib.application.relay import RoutePaymentChange, RouteReservationChange, RouteRowEvent
 
 from .ports import Ports
 from .selling import Selling
@@ -16,23 +16,23 @@ class Relaying:
     ports: Ports
 
     @cached_property
-    def relay_row(self) -> RelayRow:
-        return RelayRow(self.ports.reservations, self.refund_sales)
+    def relay_row(self) -> RouteRowEvent:
+        return RouteRowEvent(self.ports.reservations, self.request_sale_refunds)
 
     @cached_property
-    def relay_reservation(self) -> RelayReservation:
-        return RelayReservation(Selling(self.ports).expire_hold, RegisterSale(self.ports.payments))
+    def relay_reservation(self) -> RouteReservationChange:
+        return RouteReservationChange(Selling(self.ports).expire_hold, MarkPaymentSold(self.ports.payments))
 
     @cached_property
-    def relay_payment(self) -> RelayPayment:
-        return RelayPayment(self.ports.reservations)
+    def relay_payment(self) -> RoutePaymentChange:
+        return RoutePaymentChange(self.ports.reservations)
 
     @cached_property
-    def refund_sales(self) -> RefundSales:
+    def request_sale_refunds(self) -> RequestSaleRefunds:
         ports = self.ports
-        return RefundSales(ports.reservations, ports.payments, ports.clock)
+        return RequestSaleRefunds(ports.reservations, ports.payments, ports.clock)
 
     @cached_property
     def cancel_session(self) -> CancelSession:
         ports = self.ports
-        return CancelSession(ports.sessions, ports.rows, self.refund_sales, ports.clock)
+        return CancelSession(ports.sessions, ports.rows, self.request_sale_refunds, ports.clock)

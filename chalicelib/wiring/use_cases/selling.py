@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from chalicelib.application.confirm import Confirm
+from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import PlaceHold
 from chalicelib.application.live_holds import CountLiveHold
-from chalicelib.application.queries import ListPurchases, ListSessions, ShowReservation, ShowSeats, ShowSession
-from chalicelib.application.release import Cancel, ExpireHold
-from chalicelib.application.schedule import Schedule
+from chalicelib.application.queries import ListPurchases, ListSessions, ShowReservation, ShowSeatMap, ShowSession
+from chalicelib.application.release import CancelReservation, ExpireHold
+from chalicelib.application.schedule import ScheduleSession
 
 from .ports import Ports
 
@@ -18,9 +18,9 @@ class Selling:
     ports: Ports
 
     @cached_property
-    def schedule(self) -> Schedule:
+    def schedule(self) -> ScheduleSession:
         ports = self.ports
-        return Schedule(ports.sessions_for_scheduling, ports.clock, ports.ids)
+        return ScheduleSession(ports.sessions_for_scheduling, ports.clock, ports.ids)
 
     @cached_property
     def list_sessions(self) -> ListSessions:
@@ -31,9 +31,9 @@ class Selling:
         return ShowSession(self.ports.sessions)
 
     @cached_property
-    def show_seats(self) -> ShowSeats:
+    def show_seats(self) -> ShowSeatMap:
         ports = self.ports
-        return ShowSeats(ports.sessions, ports.cached_rows, ports.clock)
+        return ShowSeatMap(ports.sessions, ports.cached_rows, ports.clock)
 
     @cached_property
     def place_hold(self) -> PlaceHold:
@@ -53,9 +53,9 @@ class Selling:
         return ShowReservation(self.ports.reservations, self.ports.clock)
 
     @cached_property
-    def confirm(self) -> Confirm:
+    def confirm(self) -> ConfirmReservation:
         ports = self.ports
-        return Confirm(
+        return ConfirmReservation(
             rows=ports.cached_rows,
             reservations=ports.reservations,
             payments=ports.payments,
@@ -65,9 +65,9 @@ class Selling:
         )
 
     @cached_property
-    def cancel(self) -> Cancel:
+    def cancel(self) -> CancelReservation:
         ports = self.ports
-        return Cancel(ports.cached_rows, ports.reservations, ports.clock)
+        return CancelReservation(ports.cached_rows, ports.reservations, ports.clock)
 
     @cached_property
     def expire_hold(self) -> ExpireHold:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from chalicelib.application.confirm import Confirm
+from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.payments import SettlePayment, StartPayment
 from chalicelib.application.reconcile import ReconcilePayments
-from chalicelib.application.refunds import RegisterSale, SettleRefund
+from chalicelib.application.refunds import ExecuteRefund, MarkPaymentSold
 
 from .ports import Ports
 
@@ -29,15 +29,15 @@ class Settling:
             rows=ports.rows,
             sessions=ports.sessions,
             confirm=self.confirm_charged,
-            register_sale=RegisterSale(ports.payments),
+            mark_payment_sold=MarkPaymentSold(ports.payments),
             clock=ports.clock,
         )
 
     @cached_property
-    def confirm_charged(self) -> Confirm:
+    def confirm_charged(self) -> ConfirmReservation:
         """Gives the use case that confirms a reservation because the payment gateway has reported its charge."""
         ports = self.ports
-        return Confirm(
+        return ConfirmReservation(
             rows=ports.rows,
             reservations=ports.reservations,
             payments=ports.payments,
@@ -47,9 +47,9 @@ class Settling:
         )
 
     @cached_property
-    def settle_refund(self) -> SettleRefund:
+    def execute_refund(self) -> ExecuteRefund:
         ports = self.ports
-        return SettleRefund(ports.payments, ports.gateway, self.settle_payment.settle, ports.clock)
+        return ExecuteRefund(ports.payments, ports.gateway, self.settle_payment.settle, ports.clock)
 
     @cached_property
     def reconcile_payments(self) -> ReconcilePayments:
@@ -61,6 +61,6 @@ class Settling:
             sessions=ports.sessions,
             gateway=ports.gateway,
             settle_payment=self.settle_payment,
-            settle_refund=self.settle_refund,
+            execute_refund=self.execute_refund,
             clock=ports.clock,
         )

@@ -73,7 +73,7 @@ def buy_and_undo(stage: str, url: str, patience: float = ANSWERS_WITHIN_SECONDS)
     """
     screenings, buyers = Cancellation.in_tables(boto3.client("dynamodb"), f"cinema-{stage}-"), _buyers(stage)
     try:
-        session = screenings.sessions.add(_screening(stage))
+        session = screenings.sessions.get_or_add(_screening(stage))
         try:
             with urllib3.PoolManager(retries=False, timeout=REQUEST_SECONDS) as http:
                 was_bought = Purchase(Api(http, url), session, patience).make(buyers)

@@ -19,7 +19,7 @@ from infra.ops.replay import SENT_TOGETHER, Progress, Relay
 from infra.ops.text import Answer, counted
 
 if TYPE_CHECKING:
-    from chalicelib.domain.events import Outgoing
+    from chalicelib.domain.events import OutgoingMessage
 
 Item = dict[str, Any]
 
@@ -37,7 +37,7 @@ def tell_again(connection: Connection, session_id: str, progress: Progress, *, s
     except SessionNotFound as refusal:
         raise OpsError(f"There is no screening {session_id!r} at {connection.where}: correct its id.") from refusal
     wiring = load_wiring(connection)
-    messages: list[Outgoing] = []
+    messages: list[OutgoingMessage] = []
     for items, relay in (
         (tables.payments(), wiring.streams.relay_payment),
         (tables.reservations(), wiring.streams.relay_reservation),
@@ -86,7 +86,7 @@ class ScreeningItems:
         return (dict(item) for page in pages for item in page["Items"])
 
 
-def _messages_of(items: Iterator[Item], relay: Relay) -> "Iterator[Outgoing]":
+def _messages_of(items: Iterator[Item], relay: Relay) -> "Iterator[OutgoingMessage]":
     for item in items:
         yield from relay(_record_of(item))
 
@@ -96,7 +96,7 @@ def _record_of(item: Item) -> Mapping[str, Any]:
     return {"dynamodb": {"NewImage": item, "ApproximateCreationDateTime": int(utc_now().timestamp())}}
 
 
-def _send(messages: "list[Outgoing]", send: Callable[[Any], set[int]], progress: Progress) -> None:
+def _send(messages: "list[OutgoingMessage]", send: Callable[[Any], set[int]], progress: Progress) -> None:
     """Sends the messages. Raises OpsError unless the queues take all of them."""
     for start in range(0, len(messages), SENT_TOGETHER):
         some = messages[start : start + SENT_TOGETHER]

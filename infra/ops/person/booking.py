@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chalicelib.domain.payments import PaymentStatus
 from chalicelib.domain.people.person import ERASED, Person
-from chalicelib.domain.people.stores import Kind, Store, stores_of
+from chalicelib.domain.people.stores import Store, StoreKind, stores_by_name
 from chalicelib.domain.ports import Clock
 from chalicelib.domain.reservations import State
 from chalicelib.domain.times import from_ms, to_iso
@@ -18,7 +18,7 @@ from infra.ops.find import to_plain
 
 from .tables import StageTables, ids_of
 
-TABLES = stores_of(Kind.TABLE)
+TABLES = stores_by_name(StoreKind.TABLE)
 SETTLED = (PaymentStatus.SOLD, PaymentStatus.REFUNDED)
 """The ends of a payment. Any other payment is open: its person must be known until it has ended."""
 
@@ -141,7 +141,7 @@ class PersonsOpenMatters:
     reservations: PersonsReservations
     payments: PersonsPayments
 
-    def list(self, person: Person, now: datetime) -> Sequence[str]:
+    def list_open_matters(self, person: Person, now: datetime) -> Sequence[str]:
         held = [each for each in self.reservations.find(person) if _is_live_hold(each, now)]
         paid = [each for each in self.payments.find(person) if each["fate"] not in SETTLED]
         return [
@@ -149,7 +149,7 @@ class PersonsOpenMatters:
             *(f"payment {each['transaction_id']} is {each['fate'].replace('_', ' ')}" for each in paid),
         ]
 
-    def emails(self, person: Person) -> frozenset[str]:
+    def known_emails(self, person: Person) -> frozenset[str]:
         return frozenset(each["email"] for each in self.reservations.find(person) if each.get("email"))
 
 

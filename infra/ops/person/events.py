@@ -11,14 +11,14 @@ from typing import Any
 
 from chalicelib.domain.events import PRIVATE
 from chalicelib.domain.people.person import Person
-from chalicelib.domain.people.stores import Kind, Store, stores_of
+from chalicelib.domain.people.stores import Store, StoreKind, stores_by_name
 from chalicelib.infrastructure.dynamodb.values import Item, read_text, text_value
 from infra.ops.find import Item as PlainItem
 from infra.ops.find import to_plain
 
 from .tables import StageTables, ids_of
 
-TABLES = stores_of(Kind.TABLE)
+TABLES = stores_by_name(StoreKind.TABLE)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.domain.people.person import Person
-from chalicelib.domain.people.stores import Kind, Store, stores_of
+from chalicelib.domain.people.stores import Store, StoreKind, stores_by_name
 from chalicelib.domain.times import to_iso
 from chalicelib.infrastructure.sqs import dead_letters
 from infra.ops.connection import OpsError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-BUCKETS = stores_of(Kind.BUCKET)
+BUCKETS = stores_by_name(StoreKind.BUCKET)
 PARTS = ("DataType", "StringValue", "BinaryValue")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.people.person import Person
-from chalicelib.domain.people.stores import Kind, Store, stores_of
+from chalicelib.domain.people.stores import Store, StoreKind, stores_by_name
 from chalicelib.domain.times import to_iso
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.values import text_value
@@ -18,7 +18,7 @@ from .tables import StageTables, ids_of
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-TABLES, BUCKETS = stores_of(Kind.TABLE), stores_of(Kind.BUCKET)
+TABLES, BUCKETS = stores_by_name(StoreKind.TABLE), stores_by_name(StoreKind.BUCKET)
 LETS_IN = "token"
 """The attribute of a ticket that is not exported: whoever has it is admitted."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.application.person import ErasePerson, ExportPerson
-from chalicelib.domain.people.stores import AtErasure, Kind, Store, stores_of
+from chalicelib.domain.people.stores import ErasureEffect, Store, StoreKind, stores_by_name
 from chalicelib.domain.ports import Clock, PersonalStore
 from chalicelib.infrastructure.clock import utc_now
 from infra.ops.connection import Connection, OpsError
@@ -41,7 +41,7 @@ class People:
             *_accounts(connection),
             *_leftovers(connection),
             PersonsLiveHolds(tables, clock),
-            *(PersonsEvents(tables, stores_of(Kind.TABLE)[name]) for name in ("events", "notifications")),
+            *(PersonsEvents(tables, stores_by_name(StoreKind.TABLE)[name]) for name in ("events", "notifications")),
             *_papers(connection, tables),
             payments,
             reservations,
@@ -57,9 +57,11 @@ def _accounts(connection: Connection) -> Iterator[PersonalStore]:
 
 
 def _leftovers(connection: Connection) -> Iterator[PersonalStore]:
-    queues, known = read_queues(connection), stores_of(Kind.QUEUE)
+    queues, known = read_queues(connection), stores_by_name(StoreKind.QUEUE)
     for queue in queues.dead_letter_queues:
-        store = known.get(queue.short_name) or Store(Kind.QUEUE, queue.short_name, UNKNOWN, AtErasure.TAKES_NAMES_OUT)
+        store = known.get(queue.short_name) or Store(
+            StoreKind.QUEUE, queue.short_name, UNKNOWN, ErasureEffect.TAKES_NAMES_OUT
+        )
         yield PersonsDeadLetters(connection.client("sqs"), queue, store)
     yield PersonsStreamFailures(connection.client("s3"), StreamFailures.of(connection).bucket)
 

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from chalicelib.application.person import Erasure, Export, MattersAreOpen
+from chalicelib.application.person import ErasureResult, MattersAreOpen, PersonalDataExport
 from chalicelib.domain.people.person import ERASED, Person
-from chalicelib.domain.people.stores import STORES, AtErasure, Store
+from chalicelib.domain.people.stores import STORES, ErasureEffect, Store
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.times import to_iso
 from infra.ops.connection import Connection, OpsError
@@ -53,7 +53,7 @@ def _person(user_id: str, emails: Sequence[str]) -> Person:
     return Person(user_id).with_emails(emails)
 
 
-def _export_data(person: Person, export: Export) -> dict[str, Any]:
+def _export_data(person: Person, export: PersonalDataExport) -> dict[str, Any]:
     return {
         "version": VERSION,
         "userId": person.user_id,
@@ -74,14 +74,14 @@ def _described(store: Store) -> dict[str, str]:
     }
 
 
-def _unconfirmed(export: Export) -> OpsError:
+def _unconfirmed(export: PersonalDataExport) -> OpsError:
     """Makes the error for a missing confirmation. Its message says what the erasure would do in each store."""
     rows = [(store.kind, store.name, len(found), store.at_erasure.value) for store, found in export.found.items()]
     table = aligned(("KIND", "NAME", "ITEMS", "AN ERASURE"), rows) if rows else "Nothing is stored."
     return OpsError(f"This would erase a person for good: say --yes if that is what you want.\n{table}")
 
 
-def _erasure_answer(erasure: Erasure) -> Answer:
+def _erasure_answer(erasure: ErasureResult) -> Answer:
     rows = [
         *_rows(erasure.erased, "erased"),
         *_rows(erasure.left, "left: run the command again"),
@@ -112,5 +112,5 @@ def _reasons(kept: Mapping[Store, int]) -> Iterable[str]:
 
 def _not_reached() -> Iterable[str]:
     """Lists the stores that no command can change, and when their data is deleted."""
-    gone = [store for store in STORES if store.at_erasure is AtErasure.RUNS_OUT]
+    gone = [store for store in STORES if store.at_erasure is ErasureEffect.RUNS_OUT]
     return (f"Runs out by itself: {store.name}, {store.lasts}." for store in gone)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from chalicelib.domain.email import masked
+from chalicelib.domain.email import mask_email_addresses
 from chalicelib.domain.money import Money
-from chalicelib.domain.sessions import row_of
+from chalicelib.domain.sessions import row_of_seat
 from chalicelib.domain.times import from_iso, from_ms, to_iso
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.processed_events import REMEMBERED
@@ -32,7 +32,7 @@ def tell_reservation(known: KnownFacts) -> Iterator[Told]:
 
 def _tell_steps(item: Item) -> Iterator[Line]:
     """Tells the steps in the reservation's item: its hold, its end, its sale, its refund."""
-    contact = f", emails to {masked(item['email'])}" if item.get("email") else ", no email"
+    contact = f", emails to {mask_email_addresses(item['email'])}" if item.get("email") else ", no email"
     until = to_iso(from_ms(item["expires_at_ms"]))
     held = f"held {' '.join(item['seats'])} for {_money_text(item['amount_cents'])} until {until}{contact}"
     yield Line(from_ms(item["created_at_ms"]), "reservation", held)
@@ -56,11 +56,11 @@ def tell_seats(known: KnownFacts) -> Iterator[Told]:
     if not known.session_id:
         yield "rows: its screening is not known, so neither are its seats' rows: name it with --session."
         return
-    for row in dict.fromkeys(map(row_of, known.seats)):
+    for row in dict.fromkeys(map(row_of_seat, known.seats)):
         items = known.records.get_item("rows", id=row_id(known.session_id, row))
         if not items:
             yield f"rows: row {row} of screening {known.session_id} is not there."
-        for seat in (seat for seat in known.seats if items and row_of(seat) == row):
+        for seat in (seat for seat in known.seats if items and row_of_seat(seat) == row):
             yield Line(known.now, "row", f"now: {seat} {_entry_text(items[0].get('seats', {}).get(seat), known)}")
 
 
@@ -143,14 +143,14 @@ def tell_invoice(known: KnownFacts) -> Iterator[Told]:
     invoices = DynamoInvoices(known.connection.client("dynamodb"), f"{known.connection.prefix}invoices")
     if invoice := invoices.find(known.reservation_id):
         filed = "filed" if invoice.filed else "not filed yet: it has a number and no file"
-        what = f"{invoice.number} over {Money.of(invoice.bill.amount).format()}: {filed}"
+        what = f"{invoice.number} over {Money.from_exact_amount(invoice.bill.amount).format()}: {filed}"
         yield Line(invoice.bill.paid_at, "invoice", what)
 
 
 def tell_tickets(known: KnownFacts) -> Iterator[Told]:
     """Tells the valid tickets, or those that a refund made void. Leaves out their codes, which let people in."""
     tickets = DynamoTickets(known.connection.client("dynamodb"), f"{known.connection.prefix}tickets")
-    sold = tickets.of_sale(known.reservation_id)
+    sold = tickets.find_by_sale(known.reservation_id)
     for ticket in sold.tickets if sold else ():
         signed = "signed" if ticket.token else "not signed yet"
         void = f", void since: {ticket.void}" if ticket.void else ""

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.events import RowClosed
 from chalicelib.domain.refusals import SessionNotFound
-from chalicelib.domain.reservations import Held, Release, RowsClosed, SeatsTaken, Sold, State
+from chalicelib.domain.reservations import Held, ReleaseResult, RowsClosed, SeatsTaken, Sold, State
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.sessions import KEPT_SECONDS, DynamoSessions
 from tests.builders import NOW, a_hold, a_reservation, a_sale, a_session, a_user, seconds
@@ -24,7 +24,7 @@ def test_closing_a_row_says_what_stands_in_it(backend: Backend, session: Session
     hold = held(backend, session, "A1")
     bought, sale = sold(backend, session, "A10", "B1")
 
-    standing = backend.rows.close(session.id, "A", NOW)
+    standing = backend.rows.close_row(session.id, "A", NOW)
 
     assert standing == {
         "A1": Held(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint),
@@ -37,9 +37,9 @@ def test_closing_a_row_says_what_stands_in_it(backend: Backend, session: Session
 
 def test_closing_it_again_says_the_same_and_tells_nothing(backend: Backend, session: Session) -> None:
     sold(backend, session, "A1")
-    first = backend.rows.close(session.id, "A", NOW)
+    first = backend.rows.close_row(session.id, "A", NOW)
 
-    assert backend.rows.close(session.id, "A", LATER) == first
+    assert backend.rows.close_row(session.id, "A", LATER) == first
     event = backend.last_event(session.id, "A")
     assert event
     assert event.occurred_at == NOW
@@ -47,7 +47,7 @@ def test_closing_it_again_says_the_same_and_tells_nothing(backend: Backend, sess
 
 @in_one_row_and_in_two
 def test_no_seat_is_held_where_one_row_is_closed(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
-    backend.rows.close(session.id, "A", NOW)
+    backend.rows.close_row(session.id, "A", NOW)
 
     with pytest.raises(RowsClosed):
         backend.rows.hold(a_hold(*seats, session=session), NOW)
@@ -57,56 +57,56 @@ def test_no_seat_is_held_where_one_row_is_closed(backend: Backend, session: Sess
 @in_one_row_and_in_two
 def test_no_hold_is_sold_where_one_row_is_closed(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold = held(backend, session, *seats)
-    backend.rows.close(session.id, "A", NOW)
+    backend.rows.close_row(session.id, "A", NOW)
 
     with pytest.raises(RowsClosed) as refused:
         backend.rows.sell(hold, a_sale(hold), NOW)
 
-    assert refused.value.sale_of(hold.reservation_id) is None
+    assert refused.value.sale_id_of(hold.reservation_id) is None
 
 
 def test_who_sells_again_what_was_sold_before_is_shown_its_sale(backend: Backend, session: Session) -> None:
     hold, sale = sold(backend, session, "A1")
-    backend.rows.close(session.id, "A", NOW)
+    backend.rows.close_row(session.id, "A", NOW)
 
     with pytest.raises(RowsClosed) as refused:
         backend.rows.sell(hold, sale, NOW)
 
-    assert refused.value.sale_of(hold.reservation_id) == sale.id
+    assert refused.value.sale_id_of(hold.reservation_id) == sale.id
 
 
 @in_one_row_and_in_two
 def test_a_hold_is_still_given_back(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold = held(backend, session, *seats)
     for row in session.rows:
-        backend.rows.close(session.id, row, NOW)
+        backend.rows.close_row(session.id, row, NOW)
 
-    assert backend.rows.release(hold, NOW) == Release(seats)
-    assert backend.rows.close(session.id, "A", NOW) == {}
+    assert backend.rows.release(hold, NOW) == ReleaseResult(seats)
+    assert backend.rows.close_row(session.id, "A", NOW) == {}
 
 
 def test_the_seats_of_a_screening_with_a_closed_row_are_shown_as_such(backend: Backend, session: Session) -> None:
     hold, sale = sold(backend, session, "A1")
-    backend.rows.close(session.id, "B", NOW)
+    backend.rows.close_row(session.id, "B", NOW)
 
     with pytest.raises(RowsClosed) as refused:
-        backend.rows.occupancy(session)
+        backend.rows.read_seat_entries(session)
 
     assert refused.value.occupancy == {"A1": Sold(hold.reservation_id, sale.id)}
     assert isinstance(refused.value, SeatsTaken)
 
 
 def test_a_row_that_is_not_there_is_not_made_by_closing_it(backend: Backend, session: Session) -> None:
-    assert backend.rows.close(session.id, "Z", NOW) == {}
+    assert backend.rows.close_row(session.id, "Z", NOW) == {}
 
 
 # The screening.
 
 
 def test_a_cancelled_screening_says_since_when(backend: Backend, session: Session) -> None:
-    assert backend.sessions.cancel(session.id, NOW).cancelled_at == NOW
+    assert backend.sessions.mark_cancelled(session.id, NOW).cancelled_at == NOW
 
-    assert backend.sessions.cancel(session.id, LATER).cancelled_at == NOW
+    assert backend.sessions.mark_cancelled(session.id, LATER).cancelled_at == NOW
     assert backend.sessions.get(session.id).cancelled_at == NOW
 
 
@@ -114,15 +114,15 @@ def test_what_is_no_screening_is_not_made_by_cancelling_it(backend: Backend) -> 
     unknown = a_session()
     for _ in range(2):
         with pytest.raises(SessionNotFound):
-            backend.sessions.cancel(unknown.id, NOW)
+            backend.sessions.mark_cancelled(unknown.id, NOW)
 
 
 def test_the_programme_says_that_a_screening_is_cancelled(dynamo: Dynamo) -> None:
     session = a_session(starts_at=NOW.replace(year=8765))
-    dynamo.sessions.add(session)
-    dynamo.sessions.cancel(session.id, NOW)
+    dynamo.sessions.get_or_add(session)
+    dynamo.sessions.mark_cancelled(session.id, NOW)
 
-    shown = dynamo.sessions.page(session.starts_at, 100, None).items
+    shown = dynamo.sessions.list_by_start(session.starts_at, 100, None).items
 
     assert [found.cancelled_at for found in shown if found.id == session.id] == [NOW]
 
@@ -131,9 +131,9 @@ def test_another_instance_shows_it_as_cancelled_after_a_minute_at_most(dynamo: D
     elapsed = 0.0
     other = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", seconds=lambda: elapsed)
     session = a_session()
-    dynamo.sessions.add(session)
+    dynamo.sessions.get_or_add(session)
     other.get(session.id)
-    dynamo.sessions.cancel(session.id, NOW)
+    dynamo.sessions.mark_cancelled(session.id, NOW)
 
     elapsed = KEPT_SECONDS - 0.001
     assert other.get(session.id).cancelled_at is None
@@ -145,9 +145,9 @@ def test_another_instance_shows_it_as_cancelled_after_a_minute_at_most(dynamo: D
 
 
 def test_a_purchase_says_when_its_money_went_back_and_stays_a_purchase(backend: Backend) -> None:
-    reservation = backend.reservations.add(a_reservation(user_id=(user := a_user())))
+    reservation = backend.reservations.get_or_add(a_reservation(user_id=(user := a_user())))
     sale = a_sale(reservation.hold)
-    backend.reservations.confirm(reservation.id, sale)
+    backend.reservations.mark_confirmed(reservation.id, sale)
 
     for _ in range(2):
         backend.reservations.mark_refunded(reservation.id, sale.id, LATER)
@@ -155,14 +155,14 @@ def test_a_purchase_says_when_its_money_went_back_and_stays_a_purchase(backend: 
     found = backend.reservations.find(reservation.id)
     assert found
     assert (found.state, found.sale, found.refunded_at) == (State.CONFIRMED, sale, LATER)
-    assert list(backend.reservations.purchases(user, 20, None).items) == [found]
+    assert list(backend.reservations.list_purchases(user, 20, None).items) == [found]
 
 
 @pytest.mark.parametrize("bought", [True, False])
 def test_only_the_sale_that_was_returned_says_so(backend: Backend, bought: Any) -> None:
-    reservation = backend.reservations.add(a_reservation())
+    reservation = backend.reservations.get_or_add(a_reservation())
     if bought:
-        backend.reservations.confirm(reservation.id, a_sale(reservation.hold))
+        backend.reservations.mark_confirmed(reservation.id, a_sale(reservation.hold))
     before = backend.reservations.find(reservation.id)
 
     backend.reservations.mark_refunded(reservation.id, "sale-of-another", NOW + seconds(1))

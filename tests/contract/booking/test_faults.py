@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.application.hold import HoldSeats, PlaceHold
+from chalicelib.application.hold import HoldSeatsCommand, PlaceHold
 from chalicelib.application.live_holds import CountLiveHold
 from chalicelib.application.release import ExpireHold
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.domain.reservations import Release, Reservation, SeatsTaken, State
+from chalicelib.domain.reservations import ReleaseResult, Reservation, SeatsTaken, State
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.connection import (
     CONFLICT_ATTEMPTS,
@@ -50,7 +50,7 @@ def rows(moto: Dynamo, pauses: Pauses) -> DynamoRows:
 @pytest.fixture
 def session(moto: Dynamo) -> Session:
     session = a_session()
-    moto.sessions.add(session)
+    moto.sessions.get_or_add(session)
     return session
 
 
@@ -65,7 +65,7 @@ def test_a_conflict_is_tried_again_until_it_is_over(
     with answering(moto, "TransactWriteItems", cancelled(CONFLICT, NOTHING_WRONG), cancelled(CONFLICT, CONFLICT)):
         rows.hold(hold, NOW)
 
-    assert rows.occupancy(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
+    assert rows.read_seat_entries(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
     assert len(pauses.seconds) == 2
 
 
@@ -77,7 +77,7 @@ def test_a_single_row_waits_for_a_transaction_to_end(
     with answering(moto, "UpdateItem", error("TransactionConflictException")):
         rows.hold(hold, NOW)
 
-    assert rows.occupancy(session) == dict.fromkeys(ONE_ROW, held_entry(hold))
+    assert rows.read_seat_entries(session) == dict.fromkeys(ONE_ROW, held_entry(hold))
     assert len(pauses.seconds) == 1
 
 
@@ -88,7 +88,7 @@ def test_giving_back_waits_for_a_transaction_to_end_too(
     rows.hold(hold, NOW)
 
     with answering(moto, "UpdateItem", error("TransactionConflictException")):
-        assert rows.release(hold, NOW) == Release(ONE_ROW)
+        assert rows.release(hold, NOW) == ReleaseResult(ONE_ROW)
 
     assert len(pauses.seconds) == 1
 
@@ -105,7 +105,7 @@ def test_pauses_grow_with_full_jitter_and_end_in_unavailable(
     longest = [CONFLICT_FIRST_PAUSE_SECONDS * 2**attempt for attempt in range(CONFLICT_ATTEMPTS - 1)]
     assert all(0 <= pause <= most for pause, most in zip(pauses.seconds, longest, strict=False))
     assert len(set(pauses.seconds)) > 1
-    assert rows.occupancy(session) == {}
+    assert rows.read_seat_entries(session) == {}
 
 
 @pytest.mark.parametrize("is_mine", [False, True], ids=["somebody else's", "my own"])
@@ -172,7 +172,7 @@ def test_an_overloaded_table_is_unavailable(
 
 def test_an_overloaded_table_of_live_holds_is_unavailable(moto: Dynamo) -> None:
     with answering(moto, "UpdateItem", error("ThrottlingException")), pytest.raises(StoreUnavailable):
-        moto.live_holds.add("ana", a_hold(), 2, NOW)
+        moto.live_holds.count_hold("ana", a_hold(), 2, NOW)
 
 
 def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo) -> None:
@@ -200,7 +200,7 @@ def test_rows_that_a_batch_left_out_are_read_again(moto: Dynamo, rows: DynamoRow
     nothing_yet = HttpStatus(200), {"Responses": {moto.rows_table: []}, "UnprocessedKeys": {moto.rows_table: keys}}
 
     with answering(moto, "BatchGetItem", nothing_yet, nothing_yet) as scripted:
-        assert rows.occupancy(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
+        assert rows.read_seat_entries(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
 
     assert scripted.calls == 3
 
@@ -218,7 +218,7 @@ def test_rows_that_are_left_out_again_and_again_are_unavailable_after_growing_pa
     with answering(moto, "BatchGetItem", *[nothing_of(rows, session)] * (2 * tries)) as scripted:
         for _ in range(2):
             with pytest.raises(StoreUnavailable):
-                rows.occupancy(session)
+                rows.read_seat_entries(session)
 
     assert scripted.calls == 2 * tries
     first, second = pauses.seconds[: tries - 1], pauses.seconds[tries - 1 :]
@@ -258,14 +258,14 @@ class WakingUp:
     def __call__(self, **_: Any) -> None:
         self.calls += 1
         if self.calls == self.nth:
-            self.moto.reservations.add(self.reservation)
+            self.moto.reservations.get_or_add(self.reservation)
 
 
 def test_a_refused_end_does_not_tell_of_a_reservation_that_came_after_it(moto: Dynamo) -> None:
     reservation = a_reservation()
 
     with hooked(moto, "after-call.dynamodb.UpdateItem", WakingUp(moto, reservation, nth=1)):
-        ended = moto.reservations.end(reservation.hold, State.EXPIRED, NOW)
+        ended = moto.reservations.mark_ended(reservation.hold, State.EXPIRED, NOW)
 
     assert ended is None
 
@@ -319,12 +319,12 @@ def test_a_hold_whose_answer_was_lost_does_not_refuse_itself(
 
     with hooked(moto, f"needs-retry.dynamodb.{operation}", losing):
         reservation = place_hold(
-            HoldSeats(session_id=session.id, user_id=session.id, seat_numbers=seats, idempotency_key=key)
+            HoldSeatsCommand(session_id=session.id, user_id=session.id, seat_numbers=seats, idempotency_key=key)
         )
 
     assert losing.lost >= 2
     assert moto.reservations.find(reservation.id) == reservation
-    assert rows.occupancy(session) == dict.fromkeys(seats, held_entry(reservation.hold))
+    assert rows.read_seat_entries(session) == dict.fromkeys(seats, held_entry(reservation.hold))
 
 
 def test_a_count_whose_answer_was_lost_counts_once(moto: Dynamo) -> None:
@@ -332,8 +332,8 @@ def test_a_count_whose_answer_was_lost_counts_once(moto: Dynamo) -> None:
     losing = LosingTheFirstAnswer()
 
     with hooked(moto, "needs-retry.dynamodb.UpdateItem", losing):
-        moto.live_holds.add("ana", first, 2, NOW)
-    moto.live_holds.add("ana", replace(second, session_id=first.session_id), 2, NOW)
+        moto.live_holds.count_hold("ana", first, 2, NOW)
+    moto.live_holds.count_hold("ana", replace(second, session_id=first.session_id), 2, NOW)
 
     assert losing.lost == 2
 
@@ -347,4 +347,4 @@ def test_a_release_whose_answer_was_lost_leaves_the_seats_free(
     with hooked(moto, "needs-retry.dynamodb.UpdateItem", LosingTheFirstAnswer()):
         rows.release(hold, NOW)
 
-    assert rows.occupancy(session) == {}
+    assert rows.read_seat_entries(session) == {}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.reservations import CountedHold, Hold, LimitReached
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReached
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
 from chalicelib.infrastructure.dynamodb.values import Item
 from chalicelib.infrastructure.ids import buyer_of_user
@@ -25,11 +25,11 @@ class User:
     id: str
 
     def count(self, hold: Hold, now: datetime = NOW, limit: int = LIMIT, instead_of: CountedHold | None = None) -> None:
-        self.backend.live_holds.add(self.id, hold, limit, now, instead_of)
+        self.backend.live_holds.count_hold(self.id, hold, limit, now, instead_of)
 
     def counted(self, limit: int = LIMIT, now: datetime = NOW) -> list[tuple[str, datetime, int]]:
-        """Gives the holds that LimitReached names for one hold more."""
-        with pytest.raises(LimitReached) as reached:
+        """Gives the holds that HoldLimitReached names for one hold more."""
+        with pytest.raises(HoldLimitReached) as reached:
             self.count(a_hold(session=SCREENING), now, limit)
         return [(hold.reservation_id, hold.expires_at, hold.age) for hold in reached.value.counted]
 
@@ -130,7 +130,7 @@ def test_who_comes_second_for_the_place_of_an_ended_one_is_told_what_counts_now(
     ended = CountedHold(reservation_id=gone.reservation_id, expires_at=gone.expires_at, age=age)
     ana.count(third, instead_of=ended)
 
-    with pytest.raises(LimitReached) as reached:
+    with pytest.raises(HoldLimitReached) as reached:
         ana.count(fourth, instead_of=ended)
 
     kept = (first, second)[age]
@@ -138,7 +138,7 @@ def test_who_comes_second_for_the_place_of_an_ended_one_is_told_what_counts_now(
 
 
 def test_nothing_counts_in_place_of_what_was_never_there(ana: User) -> None:
-    with pytest.raises(LimitReached) as reached:
+    with pytest.raises(HoldLimitReached) as reached:
         ana.count(a_hold(session=SCREENING), instead_of=CountedHold(reservation_id="res-none", expires_at=NOW, age=0))
 
     assert reached.value.counted == ()

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.reservations import Release, SeatsTaken, Sold
+from chalicelib.domain.reservations import ReleaseResult, SeatsTaken, Sold
 from chalicelib.domain.sessions import Session
 from tests.builders import HOLD_SECONDS, NOW, a_hold, a_sale, later_hold_of
 from tests.contract.conftest import Backend
@@ -18,8 +18,8 @@ A_MILLISECOND = timedelta(milliseconds=1)
 def test_released_seats_are_free(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold = held(backend, session, *seats)
 
-    assert backend.rows.release(hold, NOW) == Release(seats)
-    assert backend.rows.occupancy(session) == {}
+    assert backend.rows.release(hold, NOW) == ReleaseResult(seats)
+    assert backend.rows.read_seat_entries(session) == {}
     held(backend, session, *seats, expires_in=HOLD_SECONDS + 0.001)
 
 
@@ -34,7 +34,7 @@ def test_a_released_hold_can_not_be_made_again(backend: Backend, session: Sessio
         with pytest.raises(SeatsTaken) as refused:
             backend.rows.hold(late, NOW)
         assert refused.value.occupancy == {}
-    assert backend.rows.occupancy(session) == {}
+    assert backend.rows.read_seat_entries(session) == {}
 
 
 @in_one_row_and_in_two
@@ -56,7 +56,7 @@ def test_a_seat_given_back_is_not_shown_to_viewers_nor_sold(backend: Backend, se
 
     with pytest.raises(SeatsTaken):
         backend.rows.sell(hold, a_sale(hold), NOW)
-    assert backend.rows.close(session.id, "A", NOW) == {}
+    assert backend.rows.close_row(session.id, "A", NOW) == {}
 
 
 def test_sales_are_found_by_when_their_row_was_last_written(backend: Backend, session: Session) -> None:
@@ -75,8 +75,8 @@ def test_sales_are_found_by_when_their_row_was_last_written(backend: Backend, se
 def test_a_lapsed_hold_is_released_too(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold = held(backend, session, *seats)
 
-    assert backend.rows.release(hold, hold.expires_at) == Release(seats)
-    assert backend.rows.occupancy(session) == {}
+    assert backend.rows.release(hold, hold.expires_at) == ReleaseResult(seats)
+    assert backend.rows.read_seat_entries(session) == {}
 
 
 @in_one_row_and_in_two
@@ -85,8 +85,8 @@ def test_releasing_twice_frees_nothing_more(backend: Backend, session: Session, 
     backend.rows.release(hold, NOW)
     theirs = held(backend, session, *seats, expires_in=HOLD_SECONDS + 1)
 
-    assert backend.rows.release(hold, NOW) == Release(())
-    assert backend.rows.occupancy(session) == dict.fromkeys(seats, held_entry(theirs))
+    assert backend.rows.release(hold, NOW) == ReleaseResult(())
+    assert backend.rows.read_seat_entries(session) == dict.fromkeys(seats, held_entry(theirs))
 
 
 @in_one_row_and_in_two
@@ -95,8 +95,8 @@ def test_sold_seats_are_not_released_and_tell_their_sale(
 ) -> None:
     hold, sale = sold(backend, session, *seats)
 
-    assert backend.rows.release(hold, hold.expires_at) == Release((), sale.id)
-    assert backend.rows.occupancy(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
+    assert backend.rows.release(hold, hold.expires_at) == ReleaseResult((), sale.id)
+    assert backend.rows.read_seat_entries(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
 
 
 def test_someone_elses_sale_is_not_told_as_ones_own(backend: Backend, session: Session) -> None:
@@ -105,7 +105,7 @@ def test_someone_elses_sale_is_not_told_as_ones_own(backend: Backend, session: S
     backend.rows.hold(theirs, hold.expires_at)
     backend.rows.sell(theirs, a_sale(theirs), hold.expires_at)
 
-    assert backend.rows.release(hold, hold.expires_at) == Release(())
+    assert backend.rows.release(hold, hold.expires_at) == ReleaseResult(())
 
 
 @in_one_row_and_in_two
@@ -116,15 +116,15 @@ def test_a_later_hold_under_the_same_id_is_not_released(
     later = later_hold_of(hold)
     backend.rows.hold(later, hold.expires_at)
 
-    assert backend.rows.release(hold, hold.expires_at) == Release(())
-    assert backend.rows.occupancy(session) == dict.fromkeys(seats, held_entry(later))
+    assert backend.rows.release(hold, hold.expires_at) == ReleaseResult(())
+    assert backend.rows.read_seat_entries(session) == dict.fromkeys(seats, held_entry(later))
 
 
 def test_another_request_under_the_same_id_is_not_released(backend: Backend, session: Session) -> None:
     hold = held(backend, session, "A1", fingerprint="0123456789ab")
 
-    assert backend.rows.release(replace(hold, fingerprint="another"), NOW) == Release(())
-    assert backend.rows.occupancy(session) == {"A1": held_entry(hold)}
+    assert backend.rows.release(replace(hold, fingerprint="another"), NOW) == ReleaseResult(())
+    assert backend.rows.read_seat_entries(session) == {"A1": held_entry(hold)}
 
 
 @pytest.mark.parametrize("taken", ["A1", "A2", "A10", "B1", "B2"])
@@ -134,8 +134,8 @@ def test_what_is_left_of_a_partly_taken_hold_is_released(backend: Backend, sessi
     taker = a_hold(taken, session=session, expires_in=60)
     backend.rows.hold(taker, hold.expires_at)
 
-    assert backend.rows.release(hold, hold.expires_at) == Release(tuple(seat for seat in seats if seat != taken))
-    assert backend.rows.occupancy(session) == {taken: held_entry(taker)}
+    assert backend.rows.release(hold, hold.expires_at) == ReleaseResult(tuple(seat for seat in seats if seat != taken))
+    assert backend.rows.read_seat_entries(session) == {taken: held_entry(taker)}
 
 
 def test_what_is_left_of_a_hold_is_released_though_a_later_one_under_the_same_id_has_the_rest(
@@ -145,5 +145,5 @@ def test_what_is_left_of_a_hold_is_released_though_a_later_one_under_the_same_id
     later = replace(later_hold_of(hold), seats=("A2",))
     backend.rows.hold(later, hold.expires_at)
 
-    assert backend.rows.release(hold, hold.expires_at) == Release(("A1",))
-    assert backend.rows.occupancy(session) == {"A2": held_entry(later)}
+    assert backend.rows.release(hold, hold.expires_at) == ReleaseResult(("A1",))
+    assert backend.rows.read_seat_entries(session) == {"A2": held_entry(later)}

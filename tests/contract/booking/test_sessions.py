@@ -29,7 +29,7 @@ def far_future() -> datetime:
 def added(backend: Backend, *starts: datetime) -> list[Session]:
     sessions = [a_session(starts_at=start) for start in starts]
     for session in sessions:
-        backend.sessions.add(session)
+        backend.sessions.get_or_add(session)
     return sessions
 
 
@@ -38,7 +38,7 @@ def walked(backend: Backend, starting_from: datetime, limit: int) -> list[list[S
     pages: list[list[Session]] = []
     cursor = None
     while cursor or not pages:
-        page = backend.sessions.page(starting_from, limit, cursor)
+        page = backend.sessions.list_by_start(starting_from, limit, cursor)
         pages.append(list(page.items))
         cursor = page.cursor
     return pages
@@ -51,20 +51,20 @@ def test_an_added_screening_is_found_as_it_is(backend: Backend, session: Session
 def test_adding_again_replaces_nothing_and_gives_what_is_stored(backend: Backend, session: Session) -> None:
     hold = a_hold("A1", session=session)
     backend.rows.hold(hold, NOW)
-    cancelled = backend.sessions.cancel(session.id, NOW)
+    cancelled = backend.sessions.mark_cancelled(session.id, NOW)
 
-    assert backend.sessions.add(replace(session, created_at=NOW + AN_HOUR)) == cancelled
-    assert backend.rows.occupancy(session).keys() == {"A1"}
+    assert backend.sessions.get_or_add(replace(session, created_at=NOW + AN_HOUR)) == cancelled
+    assert backend.rows.read_seat_entries(session).keys() == {"A1"}
     assert backend.sessions.get(session.id) == cancelled
 
 
 def test_what_died_after_some_rows_is_finished_by_who_comes_again(dynamo: Dynamo) -> None:
     smaller = a_session(total_seats=30, seats_per_row=10)
     with hooked(dynamo, "before-call.dynamodb.PutItem", unreachable), pytest.raises(StoreUnavailable):
-        dynamo.sessions.add(smaller)
+        dynamo.sessions.get_or_add(smaller)
     whole = replace(smaller, total_seats=50)
 
-    assert dynamo.sessions.add(whole) == whole
+    assert dynamo.sessions.get_or_add(whole) == whole
     dynamo.rows.hold(a_hold("A1", "E10", session=whole), NOW)
 
 
@@ -72,7 +72,7 @@ def test_a_hall_may_have_as_many_rows_as_seats(dynamo: Dynamo) -> None:
     session = a_session(total_seats=201, seats_per_row=1)
 
     with counting(dynamo) as calls:
-        dynamo.sessions.add(session)
+        dynamo.sessions.get_or_add(session)
 
     assert [call.operation for call in calls] == [*["TransactWriteItems"] * 3, "PutItem"]
     dynamo.rows.hold(a_hold("A1", "CV1", "GS1", session=session), NOW)
@@ -83,7 +83,7 @@ def test_a_conflict_with_a_twin_is_tried_again_before_anything_is_concluded(moto
     there = {"Code": "ConditionalCheckFailed"}
 
     with answering(moto, "TransactWriteItems", cancelled(CONFLICT, CONFLICT), cancelled(there, CONFLICT), None):
-        stored = replace(cast(DynamoSessions, moto.sessions), sleep=pauses).add(session)
+        stored = replace(cast(DynamoSessions, moto.sessions), sleep=pauses).get_or_add(session)
 
     assert stored == session
     assert len(pauses.seconds) == 1
@@ -99,36 +99,36 @@ def test_an_unknown_screening_is_not_found(backend: Backend, session_id: str) ->
 
 
 def test_a_screening_is_cancelled_once(backend: Backend, session: Session) -> None:
-    cancelled = backend.sessions.cancel(session.id, NOW)
+    cancelled = backend.sessions.mark_cancelled(session.id, NOW)
 
-    assert backend.sessions.cancel(session.id, NOW + AN_HOUR) == cancelled
+    assert backend.sessions.mark_cancelled(session.id, NOW + AN_HOUR) == cancelled
 
 
 def test_cancelling_makes_no_screening(backend: Backend) -> None:
     with pytest.raises(SessionNotFound):
-        backend.sessions.cancel(a_session().id, NOW)
+        backend.sessions.mark_cancelled(a_session().id, NOW)
 
 
 def test_the_seats_of_a_new_screening_are_all_free(backend: Backend, session: Session) -> None:
-    assert backend.rows.occupancy(session) == {}
+    assert backend.rows.read_seat_entries(session) == {}
 
 
 def test_the_programme_is_in_the_order_of_starts(backend: Backend, far_future: datetime) -> None:
     third, first, second = added(backend, far_future + 2 * AN_HOUR, far_future, far_future + AN_HOUR)
 
-    assert backend.sessions.page(far_future, 3, None).items == [first, second, third]
+    assert backend.sessions.list_by_start(far_future, 3, None).items == [first, second, third]
 
 
 def test_the_programme_begins_with_what_starts_at_the_moment_asked_for(backend: Backend, far_future: datetime) -> None:
     _, second = added(backend, far_future, far_future + AN_HOUR)
 
-    assert backend.sessions.page(far_future + AN_HOUR, 1, None).items == [second]
+    assert backend.sessions.list_by_start(far_future + AN_HOUR, 1, None).items == [second]
 
 
 def test_a_millisecond_later_it_is_past(backend: Backend, far_future: datetime) -> None:
     _, second = added(backend, far_future, far_future + AN_HOUR)
 
-    assert backend.sessions.page(far_future + timedelta(milliseconds=1), 1, None).items == [second]
+    assert backend.sessions.list_by_start(far_future + timedelta(milliseconds=1), 1, None).items == [second]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
@@ -146,7 +146,7 @@ def test_all_pages_together_name_each_screening_once_though_some_start_together(
 
 
 def test_the_programme_may_be_asked_for_from_its_beginning(backend: Backend, session: Session) -> None:
-    page = backend.sessions.page(None, 1, None)
+    page = backend.sessions.list_by_start(None, 1, None)
 
     assert len(page.items) == 1
     assert page.items[0].starts_at <= session.starts_at
@@ -155,22 +155,22 @@ def test_the_programme_may_be_asked_for_from_its_beginning(backend: Backend, ses
 @pytest.mark.parametrize("cursor", ["x", to_cursor(["one part"]), to_cursor(["three", "parts", "here"])])
 def test_a_cursor_that_is_none_of_ours_is_refused(backend: Backend, cursor: str) -> None:
     with pytest.raises(CursorInvalid):
-        backend.sessions.page(None, 1, cursor)
+        backend.sessions.list_by_start(None, 1, cursor)
 
 
 def test_a_cursor_from_before_the_moment_asked_for_is_refused(backend: Backend, far_future: datetime) -> None:
     added(backend, far_future, far_future + AN_HOUR)
-    cursor = backend.sessions.page(far_future, 1, None).cursor
+    cursor = backend.sessions.list_by_start(far_future, 1, None).cursor
 
     with pytest.raises(CursorInvalid):
-        backend.sessions.page(far_future + AN_HOUR, 1, cursor)
+        backend.sessions.list_by_start(far_future + AN_HOUR, 1, cursor)
 
 
 def test_a_made_up_cursor_of_the_right_form_does_no_harm(backend: Backend, far_future: datetime) -> None:
     (session,) = added(backend, far_future)
     before = to_cursor([f"{far_future.year - 1}-12-31T23:59:59.999Z", "made up"])
 
-    assert backend.sessions.page(None, 1, before).items[0].starts_at <= session.starts_at
+    assert backend.sessions.list_by_start(None, 1, before).items[0].starts_at <= session.starts_at
 
 
 # Kept for a second.
@@ -178,7 +178,7 @@ def test_a_made_up_cursor_of_the_right_form_does_no_harm(backend: Backend, far_f
 
 def programme_of(sessions: DynamoSessions, session: Session) -> list[Session]:
     """The screenings that start when this one does."""
-    return [one for one in sessions.page(session.starts_at, 10, None).items if one.id == session.id]
+    return [one for one in sessions.list_by_start(session.starts_at, 10, None).items if one.id == session.id]
 
 
 def test_a_page_of_the_programme_is_read_once_a_second(dynamo: Dynamo, far_future: datetime) -> None:
@@ -186,7 +186,7 @@ def test_a_page_of_the_programme_is_read_once_a_second(dynamo: Dynamo, far_futur
     ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=TtlCache(PROGRAMME_SECONDS, seconds=ticks))
     session = a_session(starts_at=far_future)
     assert programme_of(ours, session) == []
-    dynamo.sessions.add(session)
+    dynamo.sessions.get_or_add(session)
 
     ticks.now = 0.999
     assert programme_of(ours, session) == [], "another instance shows it within a second"
@@ -197,10 +197,10 @@ def test_a_page_of_the_programme_is_read_once_a_second(dynamo: Dynamo, far_futur
 def test_each_question_has_a_page_of_its_own(dynamo: Dynamo, far_future: datetime) -> None:
     ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=TtlCache(3600.0, max_entries=2))
     session = a_session(starts_at=far_future)
-    ours.add(session)
+    ours.get_or_add(session)
     assert programme_of(ours, session) == [session]
 
-    later = ours.page(far_future + timedelta(milliseconds=1), 10, None)
+    later = ours.list_by_start(far_future + timedelta(milliseconds=1), 10, None)
 
     assert session.id not in {one.id for one in later.items}
 
@@ -209,8 +209,8 @@ def test_who_schedules_or_cancels_sees_it_in_the_programme_at_once(dynamo: Dynam
     ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=TtlCache(3600.0))
     session = a_session(starts_at=far_future)
     programme_of(ours, session)
-    ours.add(session)
+    ours.get_or_add(session)
     assert programme_of(ours, session) == [session]
 
-    ours.cancel(session.id, NOW)
+    ours.mark_cancelled(session.id, NOW)
     assert [one.cancelled_at for one in programme_of(ours, session)] == [NOW]

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.budgets import EVENT_COUNTED
 from chalicelib.application.consumers.analytics import CountEvent
-from chalicelib.domain.analytics import BUCKET, COUNTERS, Tally, bucket_of, tally_of, total
+from chalicelib.domain.analytics import BUCKET_LENGTH, COUNTERS, Tally, bucket_start, sum_tallies, tally_of
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Analytics
 from chalicelib.domain.refusals import StoreUnavailable
@@ -59,14 +59,14 @@ def reservation(session_id: str) -> Facts:
 
 
 def counted(analytics: Analytics, session_id: str) -> Tally:
-    return total(analytics.by_bucket(session_id).values())
+    return sum_tallies(analytics.read_tallies_by_bucket(session_id).values())
 
 
 def a_history(session_id: str) -> list[Event]:
     """Makes twelve reservations of every status, over an hour."""
     events: list[Event] = []
     for number in range(12):
-        reservation, at = Facts(session_id, (f"A{number + 1}",)), NOW + number * BUCKET
+        reservation, at = Facts(session_id, (f"A{number + 1}",)), NOW + number * BUCKET_LENGTH
         status = (reservation.paid, reservation.expired, reservation.cancelled)[number % 3]
         events += [reservation.created(at), status(at + timedelta(seconds=30)), reservation.released(at)]
     return events
@@ -76,21 +76,21 @@ def a_history(session_id: str) -> list[Event]:
 
 
 def test_nothing_is_counted_of_a_screening_at_first(analytics: Analytics, session_id: str) -> None:
-    assert analytics.by_bucket(session_id) == {}
+    assert analytics.read_tallies_by_bucket(session_id) == {}
 
 
 def test_what_was_added_is_found_in_its_five_minutes(analytics: Analytics, session_id: str) -> None:
     tally = Tally(*range(1, 9))
 
-    assert analytics.add(f"event of {session_id}", session_id, bucket_of(NOW), tally)
-    assert analytics.by_bucket(session_id) == {bucket_of(NOW): tally}
+    assert analytics.add_tally_once(f"event of {session_id}", session_id, bucket_start(NOW), tally)
+    assert analytics.read_tallies_by_bucket(session_id) == {bucket_start(NOW): tally}
 
 
 def test_events_of_the_same_five_minutes_add_up(analytics: Analytics, session_id: str) -> None:
     for number in range(5):
-        analytics.add(f"{number} of {session_id}", session_id, bucket_of(NOW), HOLD)
+        analytics.add_tally_once(f"{number} of {session_id}", session_id, bucket_start(NOW), HOLD)
 
-    assert analytics.by_bucket(session_id) == {bucket_of(NOW): Tally(holds=5, seats_in_holds=10)}
+    assert analytics.read_tallies_by_bucket(session_id) == {bucket_start(NOW): Tally(holds=5, seats_in_holds=10)}
 
 
 def test_the_same_event_five_times_counts_once(analytics: Analytics, reservation: Facts) -> None:
@@ -101,9 +101,9 @@ def test_the_same_event_five_times_counts_once(analytics: Analytics, reservation
 
 
 def test_an_event_that_was_added_before_adds_nothing(analytics: Analytics, session_id: str) -> None:
-    analytics.add(f"event of {session_id}", session_id, bucket_of(NOW), HOLD)
+    analytics.add_tally_once(f"event of {session_id}", session_id, bucket_start(NOW), HOLD)
 
-    assert not analytics.add(f"event of {session_id}", session_id, bucket_of(NOW), HOLD)
+    assert not analytics.add_tally_once(f"event of {session_id}", session_id, bucket_start(NOW), HOLD)
 
 
 def test_a_screening_has_its_own_numbers(analytics: Analytics, reservation: Facts) -> None:
@@ -120,7 +120,7 @@ def test_the_order_of_events_changes_no_number(analytics: Analytics) -> None:
     for event in random.sample(a_history(mixed), k=36):
         CountEvent(analytics)(event)
 
-    assert analytics.by_bucket(mixed) == analytics.by_bucket(ordered)
+    assert analytics.read_tallies_by_bucket(mixed) == analytics.read_tallies_by_bucket(ordered)
     assert counted(analytics, mixed) == Tally(
         holds=12,
         seats_in_holds=12,
@@ -137,7 +137,7 @@ def test_a_crash_before_the_write_loses_nothing_when_the_event_comes_again(
     analytics: Analytics, reservation: Facts
 ) -> None:
     with pytest.raises(Crash):
-        CountEvent(interposed(analytics, "add", before=crash))(reservation.paid())
+        CountEvent(interposed(analytics, "add_tally_once", before=crash))(reservation.paid())
     CountEvent(analytics)(reservation.paid())
 
     assert counted(analytics, reservation.session_id) == tally_of(reservation.paid())
@@ -147,14 +147,14 @@ def test_a_crash_after_the_write_doubles_nothing_when_the_event_comes_again(
     analytics: Analytics, reservation: Facts
 ) -> None:
     with pytest.raises(Crash):
-        CountEvent(interposed(analytics, "add", after=crash))(reservation.paid())
+        CountEvent(interposed(analytics, "add_tally_once", after=crash))(reservation.paid())
     CountEvent(analytics)(reservation.paid())
 
     assert counted(analytics, reservation.session_id) == tally_of(reservation.paid())
 
 
 def test_a_write_that_is_sent_twice_counts_once(analytics: Analytics, reservation: Facts) -> None:
-    CountEvent(sent_twice(analytics, "add"))(reservation.paid())
+    CountEvent(sent_twice(analytics, "add_tally_once"))(reservation.paid())
 
     assert counted(analytics, reservation.session_id) == tally_of(reservation.paid())
 
@@ -166,9 +166,13 @@ def test_a_write_that_is_sent_twice_counts_once(analytics: Analytics, reservatio
 def test_numbers_on_many_pages_are_read_to_the_last(dynamo: Dynamo, session_id: str, page_items: int) -> None:
     analytics = dynamo_analytics(dynamo, page_items=page_items)
     for number in range(7):
-        analytics.add(f"{number} of {session_id}", session_id, bucket_of(NOW) + number * BUCKET, HOLD)
+        analytics.add_tally_once(
+            f"{number} of {session_id}", session_id, bucket_start(NOW) + number * BUCKET_LENGTH, HOLD
+        )
 
-    assert analytics.by_bucket(session_id) == {bucket_of(NOW) + number * BUCKET: HOLD for number in range(7)}
+    assert analytics.read_tallies_by_bucket(session_id) == {
+        bucket_start(NOW) + number * BUCKET_LENGTH: HOLD for number in range(7)
+    }
 
 
 def test_many_events_at_once_are_spread_over_many_items(dynamo: Dynamo, session_id: str) -> None:
@@ -201,7 +205,9 @@ def test_another_consumers_entry_is_not_ours(dynamo: Dynamo, reservation: Facts)
     )
     assert other.add_with_effects(reservation.created().id, [])
 
-    assert dynamo_analytics(dynamo).add(reservation.created().id, reservation.session_id, bucket_of(NOW), HOLD)
+    assert dynamo_analytics(dynamo).add_tally_once(
+        reservation.created().id, reservation.session_id, bucket_start(NOW), HOLD
+    )
 
 
 # Races, and costs, on an emulator that takes and reckons writes as DynamoDB does.
@@ -273,7 +279,7 @@ def test_a_conflict_that_does_not_end_is_left_to_the_queue_which_delivers_again(
     with answering(moto, "TransactWriteItems", *conflicts), pytest.raises(StoreUnavailable):
         CountEvent(analytics)(reservation.paid())
     assert len(pauses.seconds) == CONFLICT_ATTEMPTS - 1
-    assert analytics.by_bucket(reservation.session_id) == {}
+    assert analytics.read_tallies_by_bucket(reservation.session_id) == {}
 
     CountEvent(analytics)(reservation.paid())
     assert counted(analytics, reservation.session_id) == tally_of(reservation.paid())
@@ -323,7 +329,7 @@ def test_an_overloaded_table_is_left_to_the_queue(moto: Dynamo, reservation: Fac
 
 def test_a_mistake_of_ours_stays_loud(moto: Dynamo, session_id: str) -> None:
     with pytest.raises(moto.client.exceptions.ClientError):
-        dynamo_analytics(moto).add("", session_id, bucket_of(NOW), Tally())
+        dynamo_analytics(moto).add_tally_once("", session_id, bucket_start(NOW), Tally())
 
 
 def test_an_unreachable_table_is_left_to_the_queue(moto: Dynamo, reservation: Facts) -> None:
@@ -337,4 +343,4 @@ def test_numbers_that_cannot_be_read_are_an_outage(moto: Dynamo, session_id: str
     analytics = dynamo_analytics(moto)
 
     with hooked(moto, "before-call.dynamodb.Query", unreachable), pytest.raises(StoreUnavailable):
-        analytics.by_bucket(session_id)
+        analytics.read_tallies_by_bucket(session_id)

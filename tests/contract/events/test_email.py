@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
-from chalicelib.domain.email import EmailRefused, EmailThrottled, EmailUnavailable, Message
+from chalicelib.domain.email import EmailRefused, EmailThrottled, EmailUnavailable, RenderedEmail
 from chalicelib.domain.ports import EmailSender, SuppressedAddresses
 from chalicelib.domain.ports import ProcessedEvents as ProcessedEventsPort
 from chalicelib.infrastructure.clock import utc_now
@@ -79,8 +79,8 @@ def post_office(request: pytest.FixtureRequest) -> Iterator[PostOffice]:
         yield from (moto_post_office(request) if request.param == "moto" else fake_post_office())
 
 
-def a_message(subject: str = "Your seats") -> Message:
-    return Message(
+def a_message(subject: str = "Your seats") -> RenderedEmail:
+    return RenderedEmail(
         to=f"{uuid.uuid4()}@example.com",
         language="en",
         subject=subject,

@@ -32,7 +32,7 @@ def all_of(log: EventLog, session_id: str, limit: int = 100) -> list[Event]:
     found: list[Event] = []
     cursor: str | None = None
     while True:
-        page = log.page(session_id, limit, cursor)
+        page = log.list_events(session_id, limit, cursor)
         found += page.items
         cursor = page.cursor
         if cursor is None:
@@ -83,4 +83,4 @@ def test_another_screening_has_its_own_log(log: EventLog, session_id: str) -> No
 
 def test_a_made_up_cursor_is_refused(log: EventLog, session_id: str) -> None:
     with pytest.raises(CursorInvalid):
-        log.page(session_id, 10, "made up")
+        log.list_events(session_id, 10, "made up")

@@ -106,8 +106,8 @@ def test_a_filed_invoice_is_found_as_filed(invoices: Invoices, year: datetime) -
     invoices.mark_filed(given)
     invoices.mark_filed(given)
 
-    assert invoices.find(given.bill.reservation_id) == given.as_filed()
-    assert invoices.assign_number(given.bill) == given.as_filed()
+    assert invoices.find(given.bill.reservation_id) == given.marked_filed()
+    assert invoices.assign_number(given.bill) == given.marked_filed()
 
 
 def test_a_sale_without_an_invoice_has_none(invoices: Invoices) -> None:

@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from mypy_boto3_sqs import SQSClient
 
-from chalicelib.domain.events import Event, Outgoing
-from chalicelib.domain.payments import Charge, PaymentDue
+from chalicelib.domain.events import Event, OutgoingMessage
+from chalicelib.domain.payments import Charge, SettlementDue
 from chalicelib.domain.ports import Outbox
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.webhooks import Delivery
@@ -32,7 +32,7 @@ class Post:
     """An outbox and its queues. `due` receives messages of a queue, and waits a little for as many as are expected."""
 
     outbox: Outbox
-    due: Callable[[str, int], list[Hold | PaymentDue | Charge | Event | Delivery]]
+    due: Callable[[str, int], list[Hold | SettlementDue | Charge | Event | Delivery]]
 
 
 @pytest.fixture(scope="module", params=["fake", "moto", "emulator"])
@@ -66,7 +66,7 @@ def sqs_post(client: SQSClient) -> Post:
         client.create_queue(QueueName=f"{prefix}-{queue}")
     urls = QueueUrls(client)
 
-    def due(queue: str, expected: int) -> list[Hold | PaymentDue | Charge | Event | Delivery]:
+    def due(queue: str, expected: int) -> list[Hold | SettlementDue | Charge | Event | Delivery]:
         read = READERS[queue]
         return [read({"body": message["Body"]}) for message in received(client, urls[f"{prefix}-{queue}"], expected)]
 
@@ -93,14 +93,14 @@ def received(client: SQSClient, url: str, expected: int) -> list[dict[str, Any]]
 def test_a_lapsed_hold_is_delivered_at_once_and_whole(post: Post) -> None:
     hold = a_hold("A1", "B1", fingerprint="0123456789ab", expires_in=-10)
 
-    assert post.outbox.send([Outgoing("expiry", hold)], NOW) == set()
+    assert post.outbox.send([OutgoingMessage("expiry", hold)], NOW) == set()
 
     assert post.due("expiry", 1) == [hold]
 
 
 @pytest.mark.parametrize("expires_in", [30, 900, 3600])
 def test_a_live_hold_is_not_delivered_yet(post: Post, expires_in: float) -> None:
-    post.outbox.send([Outgoing("expiry", a_hold(expires_in=expires_in))], NOW)
+    post.outbox.send([OutgoingMessage("expiry", a_hold(expires_in=expires_in))], NOW)
 
     assert post.due("expiry", 0) == []
 
@@ -108,7 +108,7 @@ def test_a_live_hold_is_not_delivered_yet(post: Post, expires_in: float) -> None
 def test_events_are_delivered_whole_each_to_its_queue(post: Post) -> None:
     event, hold = an_event("e-1"), a_hold(expires_in=-10)
 
-    assert post.outbox.send([Outgoing("audit", event), Outgoing("expiry", hold)], NOW) == set()
+    assert post.outbox.send([OutgoingMessage("audit", event), OutgoingMessage("expiry", hold)], NOW) == set()
 
     assert post.due("audit", 1) == [event]
     assert post.due("expiry", 1) == [hold]
@@ -117,7 +117,7 @@ def test_events_are_delivered_whole_each_to_its_queue(post: Post) -> None:
 def test_a_webhooks_delivery_is_delivered_whole_and_at_once(post: Post) -> None:
     delivery = Delivery(webhook_id="wh-1", session_id="session-1", sequence=12)
 
-    assert post.outbox.send([Outgoing("webhooks", delivery)], NOW) == set()
+    assert post.outbox.send([OutgoingMessage("webhooks", delivery)], NOW) == set()
 
     assert post.due("webhooks", 1) == [delivery]
 
@@ -125,7 +125,7 @@ def test_a_webhooks_delivery_is_delivered_whole_and_at_once(post: Post) -> None:
 def test_more_messages_than_a_batch_holds_are_all_delivered(post: Post) -> None:
     events = [an_event(f"e-{number}") for number in range(25)]
 
-    assert post.outbox.send([Outgoing("audit", event) for event in events], NOW) == set()
+    assert post.outbox.send([OutgoingMessage("audit", event) for event in events], NOW) == set()
 
     def by_id(event: Any) -> str:
         return str(event.id)
@@ -157,12 +157,12 @@ def stubborn() -> tuple[Any, SqsOutbox]:
 def test_messages_that_sqs_did_not_take_are_named() -> None:
     _, outbox = stubborn()
 
-    assert outbox.send([Outgoing("audit", an_event(str(n))) for n in range(13)], NOW) == {0, 3, 6, 9, 12}
+    assert outbox.send([OutgoingMessage("audit", an_event(str(n))) for n in range(13)], NOW) == {0, 3, 6, 9, 12}
 
 
 def test_a_queue_that_is_away_does_not_hinder_the_others() -> None:
     _, outbox = stubborn()
-    messages = [Outgoing(queue, an_event("e")) for queue in ("away", "audit", "away", "audit", "audit")]
+    messages = [OutgoingMessage(queue, an_event("e")) for queue in ("away", "audit", "away", "audit", "audit")]
 
     assert outbox.send(messages, NOW) == {0, 2, 3}
 
@@ -192,7 +192,7 @@ def test_the_messages_of_a_hundred_records_fill_their_batches_and_do_not_wait_fo
     outbox = SqsOutbox(client=client, prefix="any", urls=QueueUrls(client))
     queues_ = ("audit", "analytics", "email", "notification", "cache")
 
-    unsent = outbox.send([Outgoing(queue, an_event(f"{n}")) for n in range(100) for queue in queues_], NOW)
+    unsent = outbox.send([OutgoingMessage(queue, an_event(f"{n}")) for n in range(100) for queue in queues_], NOW)
 
     assert client.sizes == [10] * 50
     assert unsent == {0}, "the one that was not taken, whichever thread sent it"
@@ -204,7 +204,7 @@ def test_the_messages_of_a_hundred_records_fill_their_batches_and_do_not_wait_fo
 def test_a_message_comes_a_second_after_the_lapse_never_before(expires_in: float, delay: int) -> None:
     client, outbox = stubborn()
 
-    outbox.send([Outgoing("expiry", a_hold(expires_in=expires_in))], NOW)
+    outbox.send([OutgoingMessage("expiry", a_hold(expires_in=expires_in))], NOW)
 
     assert [message["DelaySeconds"] for message in client.sent] == [delay]
     assert NOW + timedelta(seconds=delay) >= min(NOW + timedelta(seconds=expires_in), NOW + timedelta(seconds=900))
@@ -213,7 +213,7 @@ def test_a_message_comes_a_second_after_the_lapse_never_before(expires_in: float
 def test_an_event_is_not_delayed() -> None:
     client, outbox = stubborn()
 
-    outbox.send([Outgoing("audit", an_event("e"))], NOW)
+    outbox.send([OutgoingMessage("audit", an_event("e"))], NOW)
 
     assert [message["DelaySeconds"] for message in client.sent] == [0]
 

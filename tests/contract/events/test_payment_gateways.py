@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.money import CURRENCY
-from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentUnknown
+from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentUnknownAtGateway
 from chalicelib.domain.ports import PaymentGateway
 from chalicelib.domain.reservations import Reservation
 from chalicelib.infrastructure.clock import utc_now
@@ -31,7 +31,7 @@ class Bank:
     start_unpaid: Callable[[Reservation], str]
 
     def paid(self, reservation: Reservation) -> str:
-        transaction_id = self.gateway.start(reservation, f"pay-{reservation.id}").id
+        transaction_id = self.gateway.start_payment(reservation, f"pay-{reservation.id}").id
         self.pay(reservation, transaction_id)
         return transaction_id
 
@@ -65,7 +65,7 @@ def fake_bank(run_dir: Path) -> Iterator[Bank]:
             )
         )
 
-    yield Bank(gateway=gateway, pay=pay, start_unpaid=lambda reservation: gateway.start(reservation, a_key()).id)
+    yield Bank(gateway=gateway, pay=pay, start_unpaid=lambda booked: gateway.start_payment(booked, a_key()).id)
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def stripe_bank(run_dir: Path) -> Iterator[Bank]:
         yield Bank(
             gateway=gateway,
             pay=lambda _, transaction_id: server.pay(transaction_id),
-            start_unpaid=lambda reservation: gateway.start(reservation, a_key()).id,
+            start_unpaid=lambda reservation: gateway.start_payment(reservation, a_key()).id,
         )
 
 
@@ -104,10 +104,10 @@ def a_key() -> str:
 
 def test_a_payment_is_started_once_for_each_key(bank: Bank) -> None:
     reservation, key = a_reservation(), a_key()
-    first = bank.gateway.start(reservation, key)
+    first = bank.gateway.start_payment(reservation, key)
 
-    assert bank.gateway.start(reservation, key) == first
-    assert bank.gateway.start(reservation, a_key()).id != first.id
+    assert bank.gateway.start_payment(reservation, key) == first
+    assert bank.gateway.start_payment(reservation, a_key()).id != first.id
 
 
 def test_what_was_paid_is_known_with_its_reservation_and_amount(bank: Bank) -> None:
@@ -123,9 +123,9 @@ def test_what_was_paid_is_known_with_its_reservation_and_amount(bank: Bank) -> N
 def test_what_nobody_has_paid_is_no_charge_and_can_not_be_returned(bank: Bank, made_up: str) -> None:
     for transaction_id in (made_up, bank.start_unpaid(a_reservation())):
         assert bank.gateway.find_charge(transaction_id) is None
-        with pytest.raises(PaymentUnknown):
+        with pytest.raises(PaymentUnknownAtGateway):
             bank.gateway.refund(transaction_id, 100, a_key())
-        with pytest.raises(PaymentUnknown):
+        with pytest.raises(PaymentUnknownAtGateway):
             bank.gateway.refund(transaction_id, None, a_key())
 
 
@@ -173,7 +173,7 @@ def test_a_key_that_came_with_another_request_is_refused(bank: Bank) -> None:
     if isinstance(bank.gateway, FakeGateway):
         pytest.skip("the fake compares no requests")
     key = a_key()
-    bank.gateway.start(a_reservation(), key)
+    bank.gateway.start_payment(a_reservation(), key)
 
     with pytest.raises(GatewayUnavailable):
-        bank.gateway.start(a_reservation(), key)
+        bank.gateway.start_payment(a_reservation(), key)

@@ -74,7 +74,7 @@ def test_nothing_is_known_of_a_payment_at_first(payments: Payments, sale: Paymen
 
 
 def test_a_sale_is_found_as_it_was_registered(payments: Payments, sale: Payment) -> None:
-    assert payments.register_sale(sale) == sale
+    assert payments.mark_sold(sale) == sale
 
     assert payments.find(sale.transaction_id) == sale
     assert (sale.status, sale.amount_cents, sale.sold_at) == (PaymentStatus.SOLD, 5000, PAID_AT)
@@ -108,7 +108,7 @@ def test_what_is_claimed_is_nobody_elses(payments: Payments, sale: Payment) -> N
     other = replace(claim, reservation_id="res-other")
 
     assert payments.claim(other, charged_only=False) == claim
-    assert payments.register_sale(replace(sale, reservation_id="res-other")) == claim
+    assert payments.mark_sold(replace(sale, reservation_id="res-other")) == claim
     assert payments.request_refund(for_nothing(sale)) == claim
 
 
@@ -146,7 +146,7 @@ def test_what_was_charged_for_it_is_claimed_and_keeps_the_gateways_word(
 
     assert payments.claim(a_claim(sale), charged_only=charged_only) == claim
     assert payments.claim(a_claim(sale), charged_only=charged_only) == claim
-    assert payments.register_sale(sale) == replace(
+    assert payments.mark_sold(sale) == replace(
         claim, status=PaymentStatus.SOLD, sale_id=sale.sale_id, sold_at=sale.sold_at
     )
 
@@ -156,7 +156,7 @@ def test_what_went_back_or_is_on_its_way_is_never_claimed(payments: Payments, sa
     request = a_claim(sale).with_refund_requested(RefundReason.LATE, LATER)
     stands = payments.request_refund(request)
     if ended == "refunded":
-        stands = payments.mark_refunded(stands.as_refunded("re-1", LATER))
+        stands = payments.mark_refunded(stands.with_refund_completed("re-1", LATER))
 
     for charged_only in (False, True):
         assert payments.claim(a_claim(sale), charged_only=charged_only) == stands
@@ -211,7 +211,7 @@ def test_what_the_gateway_says_of_a_claim_or_a_sale_is_added_to_it(
     assert payments.record_charge(charge) == charged(claim, charge)
 
     other = a_payment_of_sale(f"tx-{uuid.uuid4()}")
-    payments.register_sale(other)
+    payments.mark_sold(other)
     assert payments.record_charge(a_charge(other)) == charged(other, a_charge(other))
 
 
@@ -244,10 +244,10 @@ def test_a_claim_that_may_be_selling_its_row_stands_though_it_was_charged_for_an
 def test_what_was_sold_or_returned_stays_though_it_was_charged_for_another(
     payments: Payments, sale: Payment, step: str
 ) -> None:
-    stands = payments.register_sale(sale)
+    stands = payments.mark_sold(sale)
     if step == "returned":
         request = payments.request_refund(sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER))
-        stands = payments.mark_refunded(request.as_refunded("re-1", LATER))
+        stands = payments.mark_refunded(request.with_refund_completed("re-1", LATER))
     charge = a_charge(sale, reservation_id="res-of-its-buyer")
 
     assert payments.record_charge(charge) == charged(stands, charge)
@@ -260,14 +260,14 @@ def test_what_is_outstanding_is_listed_until_it_was_returned(payments: Payments,
     def listed() -> list[Payment]:
         return [each for each in payments.list_outstanding_refunds() if each.transaction_id == sale.transaction_id]
 
-    payments.register_sale(sale)
+    payments.mark_sold(sale)
     assert listed() == []
     request = payments.request_refund(sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER))
     assert listed() == [request]
     asked = payments.count_unknown_at_gateway(request, LATER)
     assert (asked.asked, asked.asked_at) == (1, LATER)
     assert listed() == [asked]
-    payments.mark_refunded(request.as_refunded("re-1", LATER))
+    payments.mark_refunded(request.with_refund_completed("re-1", LATER))
     assert listed() == []
 
 
@@ -305,21 +305,21 @@ def test_the_first_request_stands(payments: Payments, sale: Payment) -> None:
 
 
 def test_what_has_bought_a_sale_is_not_requested_back_for_nothing(payments: Payments, sale: Payment) -> None:
-    payments.register_sale(sale)
+    payments.mark_sold(sale)
 
     assert payments.request_refund(for_nothing(sale)) == sale
 
 
 def test_what_has_bought_a_sale_is_requested_back_for_that_sale(payments: Payments, sale: Payment) -> None:
-    payments.register_sale(sale)
+    payments.mark_sold(sale)
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
     assert payments.request_refund(request) == request
-    assert payments.register_sale(sale) == request, "told late, it changes nothing"
+    assert payments.mark_sold(sale) == request, "told late, it changes nothing"
 
 
 def test_what_has_bought_a_sale_is_not_requested_back_for_another(payments: Payments, sale: Payment) -> None:
-    payments.register_sale(sale)
+    payments.mark_sold(sale)
     other = a_payment_of_sale(sale.transaction_id).with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
     assert payments.request_refund(other) == sale
@@ -329,22 +329,22 @@ def test_a_sale_may_be_requested_back_before_it_was_registered(payments: Payment
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
     assert payments.request_refund(request) == request
-    assert payments.register_sale(sale) == request
+    assert payments.mark_sold(sale) == request
 
 
 def test_a_sale_takes_the_place_of_its_own_request_for_nothing(payments: Payments, sale: Payment) -> None:
     request = replace(for_nothing(sale), reservation_id=sale.reservation_id)
     payments.request_refund(request)
 
-    assert payments.register_sale(sale) == sale
-    assert payments.mark_refunded(request.as_refunded("re-1", LATER)) == sale, "and is not returned any more"
+    assert payments.mark_sold(sale) == sale
+    assert payments.mark_refunded(request.with_refund_completed("re-1", LATER)) == sale, "and is not returned any more"
 
 
 def test_a_sale_does_not_take_the_place_of_another_reservations_request(payments: Payments, sale: Payment) -> None:
     request = for_nothing(sale)
     payments.request_refund(request)
 
-    assert payments.register_sale(sale) == request
+    assert payments.mark_sold(sale) == request
 
 
 def test_a_cancelled_sale_takes_the_place_of_a_request_for_nothing(payments: Payments, sale: Payment) -> None:
@@ -353,39 +353,41 @@ def test_a_cancelled_sale_takes_the_place_of_a_request_for_nothing(payments: Pay
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
     assert payments.request_refund(request) == request
-    assert payments.register_sale(sale) == request
+    assert payments.mark_sold(sale) == request
 
 
 def test_the_first_sale_of_a_payment_stands(payments: Payments, sale: Payment) -> None:
-    payments.register_sale(sale)
+    payments.mark_sold(sale)
 
-    assert payments.register_sale(a_payment_of_sale(sale.transaction_id)) == sale
+    assert payments.mark_sold(a_payment_of_sale(sale.transaction_id)) == sale
 
 
 def test_what_was_returned_stays_returned(payments: Payments, sale: Payment) -> None:
     request = for_nothing(sale)
     payments.request_refund(request)
-    returned = request.as_refunded("re-1", LATER)
+    returned = request.with_refund_completed("re-1", LATER)
 
     assert payments.mark_refunded(returned) == returned
-    assert payments.mark_refunded(request.as_refunded("re-2", LATER)) == returned
-    assert payments.register_sale(sale) == returned
+    assert payments.mark_refunded(request.with_refund_completed("re-2", LATER)) == returned
+    assert payments.mark_sold(sale) == returned
     assert payments.request_refund(request) == returned
     assert payments.count_unknown_at_gateway(request, LATER) == returned
     assert payments.find(sale.transaction_id) == returned
 
 
 def test_a_returned_sale_keeps_what_it_was(payments: Payments, sale: Payment) -> None:
-    payments.register_sale(sale)
+    payments.mark_sold(sale)
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
     payments.request_refund(request)
 
-    assert payments.mark_refunded(request.as_refunded("re-1", LATER)) == request.as_refunded("re-1", LATER)
+    assert payments.mark_refunded(request.with_refund_completed("re-1", LATER)) == request.with_refund_completed(
+        "re-1", LATER
+    )
 
 
 def test_nothing_is_settled_that_nobody_knows(payments: Payments, sale: Payment) -> None:
     with pytest.raises(LookupError):
-        payments.mark_refunded(sale.as_refunded("re-1", LATER))
+        payments.mark_refunded(sale.with_refund_completed("re-1", LATER))
     with pytest.raises(LookupError):
         payments.count_unknown_at_gateway(sale, LATER)
 
@@ -394,7 +396,7 @@ def test_nothing_is_settled_that_nobody_knows(payments: Payments, sale: Payment)
 def test_any_transaction_id_of_the_contract_is_taken(payments: Payments, transaction_id: str) -> None:
     payment = a_payment_of_sale(f"{uuid.uuid4().hex[:1]}{transaction_id}"[:100])
 
-    assert payments.register_sale(payment).transaction_id == payment.transaction_id
+    assert payments.mark_sold(payment).transaction_id == payment.transaction_id
 
 
 # Only in DynamoDB.
@@ -406,17 +408,17 @@ def stored(dynamo: Dynamo, payment: Payment) -> dict[str, object]:
 
 
 def test_only_what_is_to_be_returned_is_outstanding(dynamo: Dynamo, sale: Payment) -> None:
-    dynamo.payments.register_sale(sale)
+    dynamo.payments.mark_sold(sale)
     assert "outstanding" not in stored(dynamo, sale)
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
     dynamo.payments.request_refund(request)
     assert stored(dynamo, sale)["outstanding"] == {"S": OUTSTANDING}
-    dynamo.payments.mark_refunded(request.as_refunded("re-1", LATER))
+    dynamo.payments.mark_refunded(request.with_refund_completed("re-1", LATER))
     assert "outstanding" not in stored(dynamo, sale)
 
 
 def test_the_stream_tells_what_is_stored(dynamo: Dynamo, sale: Payment) -> None:
-    dynamo.payments.register_sale(sale)
+    dynamo.payments.mark_sold(sale)
 
     change = payment_change({"dynamodb": {"NewImage": stored(dynamo, sale)}})
 
@@ -427,7 +429,7 @@ def test_a_payment_of_eight_seats_costs_one_write_unit(dynamo: Dynamo) -> None:
     reservation = a_reservation(*(f"AAA{number}" for number in range(1001, 1009)), user_id="u" * 100)
     payment = payment_of_sale(reservation.confirmed(a_sale(reservation.hold, "t" * 90)))
     assert payment
-    dynamo.payments.register_sale(payment)
+    dynamo.payments.mark_sold(payment)
 
     assert sum(len(name) + len(str(value)) - 8 for name, value in stored(dynamo, payment).items()) < 1024
 
@@ -438,7 +440,7 @@ def test_a_payment_of_eight_seats_costs_one_write_unit(dynamo: Dynamo) -> None:
 def test_what_has_bought_its_seats_is_not_returned_as_if_it_had_bought_nothing(
     payments: Payments, sale: Payment
 ) -> None:
-    payments.register_sale(sale)
+    payments.mark_sold(sale)
     nothing = replace(sale, sale_id="", sold_at=None).with_refund_requested(RefundReason.LATE, LATER)
 
     assert payments.request_refund(nothing).status is PaymentStatus.SOLD
@@ -447,7 +449,7 @@ def test_what_has_bought_its_seats_is_not_returned_as_if_it_had_bought_nothing(
 def test_a_sale_that_is_being_returned_keeps_its_payment_whatever_is_charged_for(
     payments: Payments, sale: Payment
 ) -> None:
-    payments.register_sale(sale)
+    payments.mark_sold(sale)
     payments.request_refund(sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER))
 
     stands = payments.record_charge(a_charge(sale, reservation_id="res-other"))

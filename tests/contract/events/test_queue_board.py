@@ -9,8 +9,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from chalicelib.domain.analytics import BUCKET, bucket_of
-from chalicelib.domain.board import QueueState, Redriven, shown_buckets
+from chalicelib.domain.analytics import BUCKET_LENGTH, bucket_start
+from chalicelib.domain.board import QueueState, RedriveResult, shown_buckets
 from chalicelib.domain.ports import QueueBoard, Refusals
 from chalicelib.domain.refusals import QueueNotFound, QueueOutOfReach, StoreUnavailable
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
@@ -108,9 +108,9 @@ def test_a_redrive_gives_back_no_more_than_it_was_told(stage: Stage) -> None:
     stage.park("email", "one", "two", "three")
     stage.park("expiry", "another's")
 
-    assert stage.board.redrive("email", 2) == Redriven(moved=2, left=1)
-    assert stage.board.redrive("email", 100) == Redriven(moved=1, left=0)
-    assert stage.board.redrive("email", 100) == Redriven(moved=0, left=0)
+    assert stage.board.redrive("email", 2) == RedriveResult(moved=2, left=1)
+    assert stage.board.redrive("email", 100) == RedriveResult(moved=1, left=0)
+    assert stage.board.redrive("email", 100) == RedriveResult(moved=0, left=0)
     assert (stage.state("email").waiting, stage.state("expiry").dead_letters) == (3, 1)
 
 
@@ -203,15 +203,15 @@ def refusals(request: pytest.FixtureRequest, clock: MovableClock) -> Refusals:
 def test_refusals_are_counted_by_code_in_the_five_minutes_in_which_they_were_answered(
     refusals: Refusals, clock: MovableClock
 ) -> None:
-    refusals.add("SEAT_ALREADY_RESERVED")
-    refusals.add("SEAT_ALREADY_RESERVED")
-    clock.forward(seconds=BUCKET.total_seconds())
-    refusals.add("RESERVATION_EXPIRED")
+    refusals.count_refusal("SEAT_ALREADY_RESERVED")
+    refusals.count_refusal("SEAT_ALREADY_RESERVED")
+    clock.forward(seconds=BUCKET_LENGTH.total_seconds())
+    refusals.count_refusal("RESERVATION_EXPIRED")
 
-    first = bucket_of(NOW)
+    first = bucket_start(NOW)
     assert refusals.counts_by_bucket(shown_buckets(clock())) == {
         first: {"SEAT_ALREADY_RESERVED": 2},
-        first + BUCKET: {"RESERVATION_EXPIRED": 1},
+        first + BUCKET_LENGTH: {"RESERVATION_EXPIRED": 1},
     }
     assert refusals.counts_by_bucket([first]) == {first: {"SEAT_ALREADY_RESERVED": 2}}
 
@@ -222,7 +222,7 @@ def test_where_nobody_was_refused_nothing_is_counted(refusals: Refusals) -> None
 
 def test_counts_forget_themselves(redis_url: str) -> None:
     prefix = uuid.uuid4().hex
-    RedisRefusals(connection=connection(redis_url), prefix=prefix, clock=MovableClock(NOW)).add("NOT_FOUND")
+    RedisRefusals(connection=connection(redis_url), prefix=prefix, clock=MovableClock(NOW)).count_refusal("NOT_FOUND")
 
     (key,) = past_the_door(redis_url, lambda client: client.keys(f"{{{prefix}:*"))
     assert 0 < past_the_door(redis_url, lambda client: client.ttl(key)) <= KEPT_SECONDS
@@ -233,12 +233,12 @@ def test_a_dead_redis_counts_nothing_says_so_and_fails_nobody() -> None:
         connection=connection(f"redis://127.0.0.1:{free_port()}"), prefix="any", clock=MovableClock(NOW)
     )
 
-    refusals.add("NOT_FOUND")
+    refusals.count_refusal("NOT_FOUND")
 
     assert refusals.counts_by_bucket([NOW]) is None
 
 
 def test_without_redis_nothing_is_counted_and_that_is_known() -> None:
-    NoRefusalCounts().add("NOT_FOUND")
+    NoRefusalCounts().count_refusal("NOT_FOUND")
 
     assert NoRefusalCounts().counts_by_bucket([NOW]) is None

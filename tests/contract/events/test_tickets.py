@@ -72,7 +72,7 @@ def test_what_is_added_is_found_as_it_is(tickets: Tickets) -> None:
     sale = sold("A1", "B10")
     tickets.add(sale)
 
-    assert tickets.of_sale(sale.reservation_id) == sale
+    assert tickets.find_by_sale(sale.reservation_id) == sale
     assert [tickets.find(ticket.code) for ticket in sale.tickets] == list(sale.tickets)
 
 
@@ -81,7 +81,7 @@ def test_a_sale_is_given_tickets_once(tickets: Tickets) -> None:
     tickets.add(first)
     tickets.add(replace(first, tickets=(replace(first.tickets[0], code=random_code()),)))
 
-    assert tickets.of_sale(first.reservation_id) == first
+    assert tickets.find_by_sale(first.reservation_id) == first
 
 
 def test_a_code_is_given_once(tickets: Tickets) -> None:
@@ -92,7 +92,7 @@ def test_a_code_is_given_once(tickets: Tickets) -> None:
     with pytest.raises(StoreUnavailable):
         tickets.add(clashing)
 
-    assert tickets.of_sale(second.reservation_id) is None
+    assert tickets.find_by_sale(second.reservation_id) is None
     assert tickets.find(first.tickets[0].code) == first.tickets[0]
 
 
@@ -101,7 +101,7 @@ def test_what_is_no_tickets_code_is_found_nowhere(tickets: Tickets, keys: Ticket
     keys.publish(PublicKey(bytes(32)), NOW)
 
     assert tickets.find(code) is None
-    assert tickets.of_sale(code) is None
+    assert tickets.find_by_sale(code) is None
 
 
 def test_a_sale_is_not_found_as_a_ticket(tickets: Tickets) -> None:
@@ -109,17 +109,17 @@ def test_a_sale_is_not_found_as_a_ticket(tickets: Tickets) -> None:
     tickets.add(sale)
 
     assert tickets.find(sale.reservation_id) is None
-    assert tickets.of_sale(a_reservation().id) is None
+    assert tickets.find_by_sale(a_reservation().id) is None
 
 
 def test_a_token_is_stored_once(tickets: Tickets) -> None:
     sale = sold("A1", text="")
     tickets.add(sale)
 
-    tickets.store_token(sale.tickets[0].signed("FIRST"))
-    tickets.store_token(sale.tickets[0].signed("SECOND"))
+    tickets.store_token(sale.tickets[0].with_token("FIRST"))
+    tickets.store_token(sale.tickets[0].with_token("SECOND"))
 
-    found = tickets.of_sale(sale.reservation_id)
+    found = tickets.find_by_sale(sale.reservation_id)
     assert found
     assert [ticket.token for ticket in found.tickets] == ["FIRST"]
 
@@ -147,20 +147,20 @@ def test_an_admission_that_is_sent_twice_is_one(tickets: Tickets) -> None:
 
 def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) -> None:
     first, other = stored(tickets, "A1", "A2")
-    renewed = first.renewed(random_code(), NOW)
+    renewed = first.replacement(random_code(), NOW)
 
     old = tickets.transfer(first, renewed)
 
     assert (old.void, old.renewed_as) == (VoidReason.TRANSFERRED, renewed.code)
     assert tickets.find(first.code) == old
-    assert tickets.of_sale(first.reservation_id) == SaleTickets(first.reservation_id, (renewed, other))
+    assert tickets.find_by_sale(first.reservation_id) == SaleTickets(first.reservation_id, (renewed, other))
     assert tickets.admit(first, ENTRY).admission is None
     assert tickets.admit(renewed, ENTRY).admission == ENTRY
 
 
 def test_a_ticket_is_transferred_once(tickets: Tickets) -> None:
     (first,) = stored(tickets, "A1")
-    renewed, again = first.renewed(random_code(), NOW), first.renewed(random_code(), NOW)
+    renewed, again = first.replacement(random_code(), NOW), first.replacement(random_code(), NOW)
 
     sent_twice(tickets, "transfer").transfer(first, renewed)
 
@@ -172,23 +172,23 @@ def test_who_is_in_is_not_transferred(tickets: Tickets) -> None:
     (ticket,) = stored(tickets, "A1")
     admitted = tickets.admit(ticket, ENTRY)
 
-    assert tickets.transfer(ticket, ticket.renewed(random_code(), NOW)) == admitted
+    assert tickets.transfer(ticket, ticket.replacement(random_code(), NOW)) == admitted
 
 
 def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     first, second = stored(tickets, "A1", "A2")
-    renewed = first.renewed(random_code(), NOW)
+    renewed = first.replacement(random_code(), NOW)
     tickets.transfer(first, renewed)
 
     for _ in range(2):
         tickets.void(first.reservation_id, VoidReason.REFUNDED, NOW)
 
-    found = tickets.of_sale(first.reservation_id)
+    found = tickets.find_by_sale(first.reservation_id)
     assert found
     assert found.void is VoidReason.REFUNDED
     assert {ticket.void for ticket in found.tickets} == {VoidReason.REFUNDED}
     assert tickets.admit(renewed, ENTRY).admission is None
-    assert tickets.transfer(second, second.renewed(random_code(), NOW)).renewed_as == ""
+    assert tickets.transfer(second, second.replacement(random_code(), NOW)).renewed_as == ""
     assert (tickets.find(first.code) or first).void is VoidReason.TRANSFERRED
 
 
@@ -198,7 +198,7 @@ def test_a_sale_that_is_void_is_given_no_tickets(tickets: Tickets) -> None:
 
     tickets.add(sale)
 
-    assert tickets.of_sale(sale.reservation_id) == SaleTickets(sale.reservation_id, (), VoidReason.REFUNDED)
+    assert tickets.find_by_sale(sale.reservation_id) == SaleTickets(sale.reservation_id, (), VoidReason.REFUNDED)
     assert tickets.find(sale.tickets[0].code) is None
 
 
@@ -218,16 +218,16 @@ def listed(ticket: Ticket) -> ListedTicket:
 def test_a_screenings_tickets_are_listed_by_seat_with_what_became_of_them(tickets: Tickets) -> None:
     session_id, (first, second) = of_one_session(tickets, "A1", "A2")
     stored(tickets, "A1")  # of another screening
-    renewed = second.renewed(random_code(), NOW)
+    renewed = second.replacement(random_code(), NOW)
     transferred = tickets.transfer(second, renewed)
     admitted = tickets.admit(first, ENTRY)
 
-    page = tickets.of_session(session_id, 10, None)
+    page = tickets.list_by_session(session_id, 10, None)
 
     expected = sorted([admitted, transferred, renewed], key=lambda ticket: (ticket.seat, ticket.code))
     assert sorted(page.items, key=lambda ticket: (ticket.seat, ticket.code)) == [listed(one) for one in expected]
     assert page.cursor is None
-    assert tickets.of_session(str(uuid.uuid4()), 10, None).items == []
+    assert tickets.list_by_session(str(uuid.uuid4()), 10, None).items == []
 
 
 def test_a_screenings_tickets_come_page_by_page(tickets: Tickets) -> None:
@@ -235,26 +235,26 @@ def test_a_screenings_tickets_come_page_by_page(tickets: Tickets) -> None:
     codes: list[str] = []
     cursor, pages = None, 0
     while cursor or not pages:
-        page = tickets.of_session(session_id, 2, cursor)
+        page = tickets.list_by_session(session_id, 2, cursor)
         codes, cursor, pages = [*codes, *(ticket.code for ticket in page.items)], page.cursor, pages + 1
         assert pages < 5
 
     assert codes == [ticket.code for ticket in sale]
     with pytest.raises(CursorInvalid):
-        tickets.of_session(session_id, 2, "nonsense!")
+        tickets.list_by_session(session_id, 2, "nonsense!")
 
 
 def test_a_key_is_published_as_long_as_any_ticket_needs_it(tickets: Tickets, keys: TicketKeys) -> None:
     first, second = (PublicKey(code.encode().ljust(32)) for code in (random_code(), random_code()))
 
     def published(now: datetime) -> set[str]:
-        return {first.id, second.id} & set(keys.published(now))
+        return {first.id, second.id} & set(keys.read_published(now))
 
     keys.publish(first, NOW + timedelta(days=2))
     keys.publish(first, NOW + timedelta(days=1))
     keys.publish(second, NOW + timedelta(days=1))
 
-    assert keys.published(NOW)[first.id] == first
+    assert keys.read_published(NOW)[first.id] == first
     assert published(NOW) == {first.id, second.id}
     assert published(NOW + timedelta(days=1)) == {first.id}
     assert published(NOW + timedelta(days=2)) == set()
@@ -267,7 +267,7 @@ def test_two_processes_publish_a_key_until_the_later_moment(emulated: Dynamo) ->
     DynamoTicketKeys(emulated.client, table).publish(key, NOW + timedelta(days=2))
     DynamoTicketKeys(emulated.client, table).publish(key, NOW + timedelta(days=1))
 
-    assert key.id in DynamoTicketKeys(emulated.client, table).published(NOW + timedelta(days=1))
+    assert key.id in DynamoTicketKeys(emulated.client, table).read_published(NOW + timedelta(days=1))
 
 
 # Races, on an emulator that takes writes as DynamoDB does
@@ -309,7 +309,7 @@ def test_a_transfer_and_an_admission_at_once_are_not_both(emulated: Dynamo, pool
     tickets = dynamo_tickets(emulated)
     for _ in range(10):
         (ticket,) = stored(tickets, "A1")
-        renewed, start = ticket.renewed(random_code(), NOW), Barrier(2)
+        renewed, start = ticket.replacement(random_code(), NOW), Barrier(2)
 
         def admit(ticket: Ticket = ticket, start: Barrier = start) -> bool:
             start.wait()
@@ -334,15 +334,15 @@ DYNAMODB_LOCALS_UNITS = 12
 def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
     tickets, sale = dynamo_tickets(emulated), sold("A1", "A2", text="T" * 167)
     with counting(emulated) as issuing:
-        assert tickets.of_sale(sale.reservation_id) is None
+        assert tickets.find_by_sale(sale.reservation_id) is None
         tickets.add(sale)
     with counting(emulated) as transferring:
         tickets.find(sale.tickets[0].code)
-        tickets.transfer(sale.tickets[0], sale.tickets[0].renewed(random_code(), NOW))
+        tickets.transfer(sale.tickets[0], sale.tickets[0].replacement(random_code(), NOW))
     with counting(emulated) as showing:
-        tickets.of_sale(sale.reservation_id)
+        tickets.find_by_sale(sale.reservation_id)
     with counting(emulated) as admitting:
-        DynamoTicketKeys(emulated.client, tickets.table_name).published(NOW)
+        DynamoTicketKeys(emulated.client, tickets.table_name).read_published(NOW)
         tickets.find(sale.tickets[1].code)
         tickets.admit(sale.tickets[1], ENTRY)
 
@@ -364,7 +364,7 @@ def test_a_listed_ticket_is_small_and_has_no_token(emulated: Dynamo) -> None:
     tickets.admit(ticket, replace(ENTRY, gate="g" * 40))
 
     with counting(emulated) as listing:
-        tickets.of_session(session_id, 100, None)
+        tickets.list_by_session(session_id, 100, None)
     (item,) = emulated.client.query(
         TableName=tickets.table_name,
         IndexName="by_session",
@@ -382,7 +382,7 @@ def test_an_unreachable_table_is_an_outage(moto: Dynamo, operation: str) -> None
     tickets, sale = dynamo_tickets(moto), sold("A1")
     ask: Mapping[str, Callable[[], object]] = {
         "GetItem": lambda: tickets.find(sale.tickets[0].code),
-        "Query": lambda: tickets.of_session(sale.tickets[0].session_id, 10, None),
+        "Query": lambda: tickets.list_by_session(sale.tickets[0].session_id, 10, None),
         "UpdateItem": lambda: tickets.admit(sale.tickets[0], ENTRY),
         "TransactWriteItems": lambda: tickets.add(sale),
     }

@@ -77,13 +77,16 @@ def numbers(notifications: Notifications, session_id: str) -> list[int]:
 
 
 def test_a_webhook_is_found_as_it_was_added(webhooks: Webhooks) -> None:
-    plain, special = a_webhook(), a_webhook("PaymentConfirmed", "SeatReleased").rotated("new", NOW, timedelta(hours=1))
+    plain, special = (
+        a_webhook(),
+        a_webhook("PaymentConfirmed", "SeatReleased").with_rotated_secret("new", NOW, timedelta(hours=1)),
+    )
     for webhook in (plain, special):
         webhooks.add(webhook)
 
     assert webhooks.find(plain.id) == plain
     assert webhooks.find(special.id) == special
-    assert {plain, special} <= set(webhooks.all())
+    assert {plain, special} <= set(webhooks.list_all())
     for webhook in (plain, special):
         assert webhooks.remove(webhook.id)
 
@@ -100,7 +103,7 @@ def test_a_webhook_that_is_gone_is_not_made_again_by_a_change(webhooks: Webhooks
     assert webhooks.remove(webhook.id)
 
     assert not webhooks.remove(webhook.id)
-    assert not webhooks.disable(webhook.id, "why")
+    assert not webhooks.set_disabled(webhook.id, "why")
     assert not webhooks.change_secrets(webhook.id, webhook.secrets)
     assert webhooks.find(webhook.id) is None
 
@@ -108,12 +111,12 @@ def test_a_webhook_that_is_gone_is_not_made_again_by_a_change(webhooks: Webhooks
 def test_changes_touch_nothing_else(webhooks: Webhooks) -> None:
     webhook = a_webhook("PaymentConfirmed")
     webhooks.add(webhook)
-    rotated = webhook.rotated("new", NOW, timedelta(hours=1))
+    rotated = webhook.with_rotated_secret("new", NOW, timedelta(hours=1))
 
-    assert webhooks.disable(webhook.id, "it answered 410 Gone")
+    assert webhooks.set_disabled(webhook.id, "it answered 410 Gone")
     assert webhooks.change_secrets(webhook.id, rotated.secrets)
     assert webhooks.find(webhook.id) == replace(rotated, disabled="it answered 410 Gone")
-    assert webhooks.disable(webhook.id, None)
+    assert webhooks.set_disabled(webhook.id, None)
     assert webhooks.find(webhook.id) == rotated
     webhooks.remove(webhook.id)
 
@@ -122,9 +125,9 @@ def test_subscribers_are_listed_with_what_they_want_and_whether_they_are_called(
     called, silenced = a_webhook("PaymentConfirmed"), a_webhook()
     for webhook in (called, silenced):
         webhooks.add(webhook)
-    webhooks.disable(silenced.id, "it answered 410 Gone")
+    webhooks.set_disabled(silenced.id, "it answered 410 Gone")
 
-    known = {one.id: one for one in webhooks.subscribers()}
+    known = {one.id: one for one in webhooks.list_subscribers()}
 
     assert known[called.id] == called.subscriber
     assert known[silenced.id] == Subscriber(id=silenced.id, event_types=frozenset(), disabled="it answered 410 Gone")
@@ -478,9 +481,9 @@ def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo, session_id: s
         "GetItem": lambda: dynamo_webhooks(moto).find("wh-1"),
         "TransactWriteItems": lambda: dynamo_notifications(moto).assign_number(Facts(session_id).paid()),
         "Query": lambda: dynamo_notifications(moto).list_after(session_id, 0, 1),
-        "Scan": lambda: dynamo_webhooks(moto).all(),
+        "Scan": lambda: dynamo_webhooks(moto).list_all(),
         "DeleteItem": lambda: dynamo_webhooks(moto).remove("wh-1"),
-        "UpdateItem": lambda: dynamo_webhooks(moto).disable("wh-1", None),
+        "UpdateItem": lambda: dynamo_webhooks(moto).set_disabled("wh-1", None),
     }
     with hooked(moto, f"before-call.dynamodb.{operation}", unreachable), pytest.raises(StoreUnavailable):
         calls[operation]()
@@ -492,7 +495,7 @@ def test_who_lists_subscribers_reads_no_secret_and_no_address(moto: Dynamo) -> N
     answers: list[str] = []
 
     with hooked(moto, "after-call.dynamodb.Scan", lambda parsed, **_: answers.append(repr(parsed["Items"]))):
-        found.subscribers()
+        found.list_subscribers()
 
     assert webhook.id in answers[0]
     assert webhook.url not in answers[0]

@@ -14,7 +14,7 @@ import pytest
 from chalice.app import Chalice
 
 from chalicelib.api.http import limits
-from chalicelib.domain.rate_limits import NO_LIMITS, Requester
+from chalicelib.domain.rate_limits import NO_LIMITS, RequesterKind
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter
 from chalicelib.settings import RATE_LIMITS, SettingInvalid, load
 from tests.builders import NOW
@@ -209,7 +209,7 @@ def test_giving_seats_back_gives_no_quota_back(weighed: Api) -> None:
 
 def test_one_address_keeps_no_more_seats_from_the_others_than_the_settings_say() -> None:
     """With what ships, by the limiter itself, in 300 s of holds of eight seats that are asked for without a pause."""
-    quota = NO_LIMITS.with_changes(RATE_LIMITS).of(Requester.ADDRESS, "hold_seats")
+    quota = NO_LIMITS.with_overrides(RATE_LIMITS).quota_for(RequesterKind.ADDRESS, "hold_seats")
     assert quota
     limiter, held = ProcessRateLimiter(), list[int]()
     for tenth in range(3000):

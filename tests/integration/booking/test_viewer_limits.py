@@ -15,7 +15,7 @@ from chalice.app import Chalice
 from chalicelib import wiring
 from chalicelib.api import live
 from chalicelib.api.http import limits
-from chalicelib.domain.rate_limits import NO_LIMITS, Requester
+from chalicelib.domain.rate_limits import NO_LIMITS, RequesterKind
 from chalicelib.settings import RATE_LIMITS, load
 from chalicelib.wiring.shared.adapters import adapters
 from infra.local.serving import serve
@@ -56,7 +56,7 @@ def screens(app: Chalice, data_stack: str) -> Iterator[Connections]:
 @pytest.fixture
 def session_id(data_stack: str, app: Chalice) -> str:
     session = a_session()
-    adapters().sessions.add(session)
+    adapters().sessions.get_or_add(session)
     return session.id
 
 
@@ -119,7 +119,9 @@ def test_the_settings_know_connections_and_subscribing(app: Chalice) -> None:
     chosen = load({"RATE_LIMITS": "subscribe=2/1s per connection"}).rate_limits
     limits.require_known_routes(app, chosen)
 
-    assert (quota := chosen.of(Requester.CONNECTION, "subscribe"))
+    assert (quota := chosen.quota_for(RequesterKind.CONNECTION, "subscribe"))
     assert (quota.requests, quota.seconds) == (2, 1)
-    assert NO_LIMITS.with_changes(RATE_LIMITS).of(Requester.ADDRESS, "subscribe")
-    assert load({}).rate_limits.of(Requester.ADDRESS, "subscribe") is None, "on a laptop all have one address"
+    assert NO_LIMITS.with_overrides(RATE_LIMITS).quota_for(RequesterKind.ADDRESS, "subscribe")
+    assert load({}).rate_limits.quota_for(RequesterKind.ADDRESS, "subscribe") is None, (
+        "on a laptop all have one address"
+    )

@@ -18,7 +18,7 @@ from chalicelib.api.batches import handle_messages
 from chalicelib.application.consumers.email import SendBuyerEmail
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.email import EmailUnavailable, TicketsUnsigned
-from chalicelib.domain.events import Event, EventType, Outgoing, reservation_ended
+from chalicelib.domain.events import Event, EventType, OutgoingMessage, reservation_ended
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.reservations import Contact, Reservation, State
 from chalicelib.domain.tickets.ticket import SaleTickets, Ticket
@@ -234,7 +234,7 @@ class Consumer:
 
     def send(self, *events: Event) -> None:
         queue = self.name.removeprefix(f"{self.prefix}-")
-        assert self.outbox.send([Outgoing(queue, event) for event in events], utc_now()) == set()
+        assert self.outbox.send([OutgoingMessage(queue, event) for event in events], utc_now()) == set()
 
     def work(self) -> None:
         deadline = time.monotonic() + DEADLINE_SECONDS
@@ -279,7 +279,7 @@ def stored(data_stack: str, api: Api, address: str) -> Reservation:
     """A hold of which no stream has told: nobody else writes about it."""
     now, user = utc_now(), a_user()
     reservation = Reservation(
-        id=IDS.reservation(user, None),
+        id=IDS.reservation_id(user, None),
         session_id=api.schedule(),
         movie_title="Oppenheimer",
         user_id=user,
@@ -291,7 +291,7 @@ def stored(data_stack: str, api: Api, address: str) -> Reservation:
         contact=Contact(address, "en"),
     )
     with closing(connection.new_dynamodb_client()) as client:
-        DynamoReservations(client, f"{data_stack}-reservations").add(reservation)
+        DynamoReservations(client, f"{data_stack}-reservations").get_or_add(reservation)
     return reservation
 
 

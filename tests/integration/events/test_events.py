@@ -15,8 +15,8 @@ from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
 from chalicelib.application.consumers.email import WAITS_FOR_TICKETS, SendBuyerEmail
 from chalicelib.application.consumers.invoices import IssueInvoices
-from chalicelib.application.consumers.webhooks import AnnounceEvents
-from chalicelib.application.refunds import SettleRefund
+from chalicelib.application.consumers.webhooks import QueueWebhookDeliveries
+from chalicelib.application.refunds import ExecuteRefund
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason
 from chalicelib.domain.reservations import Contact
@@ -157,7 +157,7 @@ def test_many_sales_are_in_the_audit_log_once_each(database: Any, data_stack: st
 
     worked_through(Consumer(RecordEvent(log), chance), sales, chance)
 
-    assert [event.id for event in log.page(sales[0].session_id, SALES + 1, None).items] == [s.id for s in sales]
+    assert [event.id for event in log.list_events(sales[0].session_id, SALES + 1, None).items] == [s.id for s in sales]
 
 
 def test_many_sales_are_counted_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
@@ -167,7 +167,7 @@ def test_many_sales_are_counted_once_each(database: Any, data_stack: str, sales:
 
     worked_through(Consumer(CountEvent(analytics), chance), sales, chance)
 
-    counted = list(analytics.by_bucket(sales[0].session_id).values())
+    counted = list(analytics.read_tallies_by_bucket(sales[0].session_id).values())
     assert sum(tally.sales for tally in counted) == SALES
     assert sum(tally.revenue_cents for tally in counted) == SALES * 2500
 
@@ -175,7 +175,7 @@ def test_many_sales_are_counted_once_each(database: Any, data_stack: str, sales:
 def test_many_sales_are_numbered_for_webhooks_once_each(database: Any, data_stack: str, sales: list[Event]) -> None:
     chance = random.Random(4)
     notifications = DynamoNotifications(database, f"{data_stack}-notifications")
-    announce = AnnounceEvents(notifications, FakeWebhooks(), FakeOutbox(), utc_now)
+    announce = QueueWebhookDeliveries(notifications, FakeWebhooks(), FakeOutbox(), utc_now)
 
     worked_through(BatchConsumer(announce, chance), sales, chance)
 
@@ -235,7 +235,7 @@ def test_many_payments_are_returned_once_each(database: Any, data_stack: str, sa
         stands = payments.record_charge(charge)
         payments.request_refund(stands.with_refund_requested(RefundReason.RESERVATION_UNKNOWN, NOW))
 
-    settle = SettleRefund(payments, gateway, lambda payment: None, utc_now)
+    settle = ExecuteRefund(payments, gateway, lambda payment: None, utc_now)
     worked_through(Consumer(settle, chance), requests, chance)
 
     assert sorted(transaction for transaction, _ in gateway.returned.values()) == sorted(transactions)
@@ -256,5 +256,5 @@ def test_a_redriven_message_takes_effect(database: Any, data_stack: str, sales: 
         consumer.sqs.send_message(QueueUrl=consumer.queue.url, MessageBody=message["Body"])
     consumer.work()
 
-    assert list(log.page(sales[0].session_id, 10, None).items) == sales[:3]
+    assert list(log.list_events(sales[0].session_id, 10, None).items) == sales[:3]
     assert {message["Body"] for message in parked} == {to_body(sale) for sale in sales[:3]}

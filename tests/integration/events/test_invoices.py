@@ -252,6 +252,6 @@ def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
 
     issue_with(store)(sale)
 
-    assert store.find(sale.reservation_id) == half_made.as_filed()
+    assert store.find(sale.reservation_id) == half_made.marked_filed()
     pdf = urllib3.request("GET", files.link(half_made, NOW).url).data
     assert pdf == print_invoice(half_made)

@@ -17,7 +17,7 @@ import pytest
 from chalicelib.application.payments import SettlePayment
 from chalicelib.application.reconcile import AT_WORK, ReconcilePayments
 from chalicelib.domain.events import Event
-from chalicelib.domain.payments import PaymentDue
+from chalicelib.domain.payments import SettlementDue
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
@@ -181,7 +181,7 @@ def test_a_refund_that_is_declined_ends_in_the_dlq_and_a_redrive_settles_it(
     till.pump.drain()
 
     assert till.status(transaction) == ("refund_requested", "twice")
-    assert till.parked()[transaction].startswith("RefundRefused('the payment gateway answered 402 DECLINED")
+    assert till.parked()[transaction].startswith("RefundFailed('the payment gateway answered 402 DECLINED")
     waiting = ops("payments", "--older-than", "0", "--json")
     assert waiting.status == 1
     assert transaction in [one["transaction"] for one in waiting.data["waiting"]]
@@ -518,15 +518,15 @@ class Payments:
         )
         settling = Settling(ports)
         settle = replace(settling.settle_payment, clock=a_while_later)
-        refund = replace(settling.settle_refund, settle_payment=settle.settle)
+        refund = replace(settling.execute_refund, settle_payment=settle.settle)
         return cls(
             settle,
-            replace(settling.reconcile_payments, settle_payment=settle, settle_refund=refund, clock=a_while_later),
+            replace(settling.reconcile_payments, settle_payment=settle, execute_refund=refund, clock=a_while_later),
         )
 
     def settle(self, transaction: str) -> None:
         with suppress(Exception):  # whatever the fault came to: the message comes again
-            self.settle_payment(PaymentDue(transaction, utc_now()))
+            self.settle_payment(SettlementDue(transaction, utc_now()))
 
     def sweep(self) -> None:
         with suppress(Exception):
@@ -682,7 +682,7 @@ def test_should_the_operators_command_die_after_the_rows_the_stream_refunds(till
     till.pay(held(till, session_id, "A1"), transaction)
     stage = Cancellation.of(Connection.to(STAGE))
     for row in ("B", "A"):
-        stage.rows.close(session_id, row, utc_now())
+        stage.rows.close_row(session_id, row, utc_now())
     till.pump.drain()
 
     assert till.status(transaction) == ("refunded", "screening_cancelled")

@@ -15,7 +15,7 @@ import pytest
 from stripe import WebhookSignature
 
 from chalicelib.domain.events import UnreadableMessage
-from chalicelib.domain.payments import GatewayUnavailable, PaymentUnknown, RefundRefused
+from chalicelib.domain.payments import GatewayUnavailable, PaymentUnknownAtGateway, RefundFailed
 from chalicelib.domain.refusals import SignatureInvalid
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent
@@ -82,7 +82,7 @@ def an_event(**changes: Any) -> dict[str, Any]:
 
 
 def test_the_buyers_browser_is_given_what_it_needs_and_no_more(stripe: StripeGateway) -> None:
-    intent = stripe.start(a_reservation(), "key-of-a-browser")
+    intent = stripe.start_payment(a_reservation(), "key-of-a-browser")
 
     assert (intent.provider, intent.public_key) == ("stripe", PUBLIC_KEY)
     assert intent.client_secret.startswith(intent.id)
@@ -91,7 +91,7 @@ def test_the_buyers_browser_is_given_what_it_needs_and_no_more(stripe: StripeGat
 
 
 def test_a_card_that_is_declined_charges_nothing(server: StripeServer, stripe: StripeGateway) -> None:
-    intent = stripe.start(a_reservation(), "key-of-a-bad-card")
+    intent = stripe.start_payment(a_reservation(), "key-of-a-bad-card")
     server.pay(intent.id, card="4000000000000341")
 
     assert stripe.find_charge(intent.id) is None
@@ -112,17 +112,17 @@ def test_a_payment_of_something_else_is_left_alone(server: StripeServer, stripe:
     assert foreign not in [
         charge.transaction_id for charge in stripe.list_charges_since(utc_now() - timedelta(minutes=5))
     ]
-    with pytest.raises(PaymentUnknown):
+    with pytest.raises(PaymentUnknownAtGateway):
         stripe.refund(foreign, None, "key-of-popcorn")
     headers, body = signed(an_event(metadata={"order": "popcorn"}))
-    assert StripeMessages([WEBHOOK_SECRET]).read(headers, body, NOW) is None
+    assert StripeMessages([WEBHOOK_SECRET]).read_charge(headers, body, NOW) is None
 
 
 def test_what_a_client_made_up_is_not_asked_for(server: StripeServer) -> None:
     nobody = StripeGateway(SECRET_KEY, PUBLIC_KEY, api_base="http://127.0.0.1:9")
 
     assert nobody.find_charge("tx-456") is None
-    with pytest.raises(PaymentUnknown):
+    with pytest.raises(PaymentUnknownAtGateway):
         nobody.refund("pi_1/../../refunds", None, "key")
 
 
@@ -132,7 +132,7 @@ def test_what_a_client_made_up_is_not_asked_for(server: StripeServer) -> None:
 def test_a_refund_is_found_by_its_key_when_stripe_has_forgotten_that_key(
     server: StripeServer, stripe: StripeGateway
 ) -> None:
-    transaction_id = stripe.start(a_reservation(), "key-of-forgotten").id
+    transaction_id = stripe.start_payment(a_reservation(), "key-of-forgotten").id
     server.pay(transaction_id)
     first = stripe.refund(transaction_id, 2000, "refund-of-forgotten")
     server.answers.clear()
@@ -144,7 +144,7 @@ def test_a_refund_is_found_by_its_key_when_stripe_has_forgotten_that_key(
 
 
 def test_what_was_returned_on_stripes_own_pages_is_returned(server: StripeServer, stripe: StripeGateway) -> None:
-    transaction_id = stripe.start(a_reservation(), "key-of-by-hand").id
+    transaction_id = stripe.start_payment(a_reservation(), "key-of-by-hand").id
     server.pay(transaction_id)
     by_hand = server.asked("POST", "/v1/refunds", {"payment_intent": transaction_id})["id"]
 
@@ -231,21 +231,21 @@ NONSENSE: list[tuple[int, object]] = [
 def test_an_answer_that_means_nothing_is_no_payment_and_no_refund(answer: tuple[int, object]) -> None:
     with answering(answer) as stripe:
         for ask in (
-            lambda: stripe.start(a_reservation(), "key"),
+            lambda: stripe.start_payment(a_reservation(), "key"),
             lambda: stripe.find_charge("pi_1"),
             lambda: stripe.list_charges_since(NOW),
         ):
             with pytest.raises(GatewayUnavailable):
                 ask()
-        with pytest.raises(RefundRefused) as refused:
+        with pytest.raises(RefundFailed) as refused:
             stripe.refund("pi_1", None, "key")
-    assert not isinstance(refused.value, PaymentUnknown), "a wrong address must not make payments void"
+    assert not isinstance(refused.value, PaymentUnknownAtGateway), "a wrong address must not make payments void"
 
 
 def test_a_stripe_that_nobody_reaches_is_silent() -> None:
     nobody = StripeGateway(SECRET_KEY, PUBLIC_KEY, api_base="http://127.0.0.1:9")
     for ask in (
-        lambda: nobody.start(a_reservation(), "key"),
+        lambda: nobody.start_payment(a_reservation(), "key"),
         lambda: nobody.find_charge("pi_1"),
         lambda: nobody.list_charges_since(NOW),
         lambda: nobody.refund("pi_1", None, "key"),
@@ -264,7 +264,7 @@ def test_it_is_alive_when_it_takes_our_key(stripe: StripeGateway) -> None:
 def test_a_payment_that_stripe_does_not_know_is_told_apart() -> None:
     with answering((404, error("resource_missing"))) as stripe:
         assert stripe.find_charge("pi_1") is None
-        with pytest.raises(PaymentUnknown):
+        with pytest.raises(PaymentUnknownAtGateway):
             stripe.refund("pi_1", 5000, "key")
 
 
@@ -277,7 +277,7 @@ def test_a_refund_that_somebody_else_made_meanwhile_is_found() -> None:
 @pytest.mark.parametrize("status", ["failed", "canceled"])
 def test_a_refund_that_failed_is_none(status: str) -> None:
     unlucky = answering((200, an_intent()), (200, refund_of("key", status=status)))
-    with unlucky as stripe, pytest.raises(RefundRefused, match=status):
+    with unlucky as stripe, pytest.raises(RefundFailed, match=status):
         stripe.refund("pi_1", 5000, "key")
     with answering((200, an_intent(refund_of("key", status=status))), (200, refund_of("new"))) as stripe:
         assert stripe.refund("pi_1", 5000, "key") == "re_new"
@@ -315,16 +315,16 @@ def test_money_that_is_only_reserved_on_the_card_is_not_charged() -> None:
 def test_its_message_is_signed_as_we_verify_it(server: StripeServer, stripe: StripeGateway) -> None:
     reservation = a_reservation()
     with told(server) as first:
-        transaction_id = stripe.start(reservation, "key-of-a-message").id
+        transaction_id = stripe.start_payment(reservation, "key-of-a-message").id
         server.pay(transaction_id)
         message = first()
 
     with pytest.raises(SignatureInvalid):
-        StripeMessages(["whsec_other"]).read(message.headers, message.raw, utc_now())
+        StripeMessages(["whsec_other"]).read_charge(message.headers, message.raw, utc_now())
     with pytest.raises(UnreadableMessage, match="amount_received"):  # which localstripe leaves out
-        StripeMessages(["whsec_other", WEBHOOK_SECRET]).read(message.headers, message.raw, utc_now())
+        StripeMessages(["whsec_other", WEBHOOK_SECRET]).read_charge(message.headers, message.raw, utc_now())
     headers, body = signed(as_today(message.body))
-    charge = StripeMessages([WEBHOOK_SECRET]).read(headers, body, NOW)
+    charge = StripeMessages([WEBHOOK_SECRET]).read_charge(headers, body, NOW)
     assert charge
     assert charge == stripe.find_charge(transaction_id)
     assert (charge.reservation_id, charge.amount_cents) == (reservation.id, 5000)
@@ -333,20 +333,20 @@ def test_its_message_is_signed_as_we_verify_it(server: StripeServer, stripe: Str
 def test_several_secrets_are_good_while_they_are_rotated() -> None:
     headers, body = signed(an_event())
 
-    charge = StripeMessages(["whsec_new", WEBHOOK_SECRET]).read(headers, body, NOW)
+    charge = StripeMessages(["whsec_new", WEBHOOK_SECRET]).read_charge(headers, body, NOW)
     assert charge
     assert (charge.transaction_id, charge.reservation_id, charge.currency) == ("pi_1", "res-1", "BRL")
     assert (charge.amount_cents, charge.charged_at) == (5000, NOW.replace(microsecond=0) - timedelta(seconds=2))
     for secrets in ([], [""], ["whsec_new"]):
         with pytest.raises(SignatureInvalid):
-            StripeMessages(secrets).read(headers, body, NOW)
+            StripeMessages(secrets).read_charge(headers, body, NOW)
 
 
 @pytest.mark.parametrize("seconds", [-301, 302])
 def test_a_signature_is_worth_five_minutes(seconds: int) -> None:
     headers, body = signed(an_event())
     with pytest.raises(SignatureInvalid):
-        StripeMessages([WEBHOOK_SECRET]).read(headers, body, NOW + timedelta(seconds=seconds))
+        StripeMessages([WEBHOOK_SECRET]).read_charge(headers, body, NOW + timedelta(seconds=seconds))
 
 
 def test_the_moment_that_is_signed_is_the_one_that_is_looked_at() -> None:
@@ -355,7 +355,7 @@ def test_the_moment_that_is_signed_is_the_one_that_is_looked_at() -> None:
     later = NOW + timedelta(hours=1)
     forged = {SIGNATURE_HEADER: f"{headers[SIGNATURE_HEADER]},t={int(later.timestamp())}"}
     with pytest.raises(SignatureInvalid):
-        StripeMessages([WEBHOOK_SECRET]).read(forged, body, later)
+        StripeMessages([WEBHOOK_SECRET]).read_charge(forged, body, later)
 
 
 @pytest.mark.parametrize("header", ["", "t=1", "v1=0", "é", "t=1,v1=é", "t=\u0661,v1=00"])
@@ -363,7 +363,7 @@ def test_the_moment_that_is_signed_is_the_one_that_is_looked_at() -> None:
 def test_what_is_no_signature_is_none(header: str, body: bytes) -> None:
     for given in ({}, {SIGNATURE_HEADER: header}, {SIGNATURE_HEADER: f"t={int(NOW.timestamp())},{header}"}):
         with pytest.raises(SignatureInvalid):
-            StripeMessages([WEBHOOK_SECRET]).read(given, body, NOW)
+            StripeMessages([WEBHOOK_SECRET]).read_charge(given, body, NOW)
 
 
 @pytest.mark.parametrize(
@@ -385,13 +385,13 @@ def test_what_is_no_signature_is_none(header: str, body: bytes) -> None:
 def test_what_is_signed_and_makes_no_sense_is_unreadable(event: object) -> None:
     headers, body = signed(event)
     with pytest.raises(UnreadableMessage):
-        StripeMessages([WEBHOOK_SECRET]).read(headers, body, NOW)
+        StripeMessages([WEBHOOK_SECRET]).read_charge(headers, body, NOW)
 
 
 def test_a_message_of_something_else_says_nothing() -> None:
     for kind in ("payment_intent.payment_failed", "charge.refunded", "customer.created"):
         headers, body = signed(an_event() | {"type": kind})
-        assert StripeMessages([WEBHOOK_SECRET]).read(headers, body, NOW) is None
+        assert StripeMessages([WEBHOOK_SECRET]).read_charge(headers, body, NOW) is None
 
 
 # What it costs those who don't call it

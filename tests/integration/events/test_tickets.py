@@ -10,7 +10,7 @@ from typing import Any
 import icalendar
 import pytest
 
-from chalicelib.domain.tickets.checking import GateList, check_offline
+from chalicelib.domain.tickets.checking import GateList, verify_admissible_offline
 from chalicelib.domain.tickets.tokens import PublicKey
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.tickets.signatures import is_signed
@@ -90,7 +90,9 @@ def test_a_ticket_is_good_without_asking_the_api(api: Api, pump: Pump, session_i
     (ticket,) = shown.body["tickets"]
     known = GateList({session_id: utc_now() + SOON}, {})
 
-    facts = check_offline(ticket["token"], published_keys(api), is_signed, known, timedelta(hours=1), utc_now())
+    facts = verify_admissible_offline(
+        ticket["token"], published_keys(api), is_signed, known, timedelta(hours=1), utc_now()
+    )
 
     assert (facts.session_id, facts.seat, facts.code) == (session_id, "A1", ticket["code"])
 

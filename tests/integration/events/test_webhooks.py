@@ -25,9 +25,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mypy_boto3_sqs import SQSClient
 
 from chalicelib.api.batches import handle_messages_in_parallel, handle_messages_together
-from chalicelib.application.consumers.webhooks import AnnounceEvents, DeliverNotification
+from chalicelib.application.consumers.webhooks import DeliverNotification, QueueWebhookDeliveries
 from chalicelib.domain.addresses import UrlRefused
-from chalicelib.domain.events import Event, EventType, Outgoing
+from chalicelib.domain.events import Event, EventType, OutgoingMessage
 from chalicelib.domain.signatures import is_signed, sign_body
 from chalicelib.domain.webhooks import DeliveryFailed, Secret, Webhook
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
@@ -83,7 +83,7 @@ class Office:
         return Redelivery(self.sqs, self.urls, pause=lambda receives: 0)
 
     def announcing(self) -> QueueSource:
-        announce = AnnounceEvents(self.notifications, self.webhooks, self.outbox, utc_now)
+        announce = QueueWebhookDeliveries(self.notifications, self.webhooks, self.outbox, utc_now)
 
         def handle(event: Any, _: Any) -> Any:
             return handle_messages_together(event["Records"], event_in, announce, self.redelivery)
@@ -103,7 +103,7 @@ class Office:
         return queue_source(queue, handle, self.sqs, f"cinema-{self.stage}-{queue}", 10)
 
     def tell(self, *events: Event) -> None:
-        assert self.outbox.send([Outgoing("notification", event) for event in events], utc_now()) == set()
+        assert self.outbox.send([OutgoingMessage("notification", event) for event in events], utc_now()) == set()
 
     def work(self) -> None:
         """Until both queues are empty: all is delivered, or parked."""
@@ -214,7 +214,7 @@ def test_while_a_secret_is_rotated_both_verify_and_afterwards_only_the_new_one(
     office: Office, theirs: Receiver, facts: Facts
 ) -> None:
     webhook = office.subscribe(theirs.url, key="whsec_old")
-    rotated = webhook.rotated("whsec_new", utc_now(), timedelta(hours=1))
+    rotated = webhook.with_rotated_secret("whsec_new", utc_now(), timedelta(hours=1))
     office.webhooks.change_secrets(webhook.id, rotated.secrets)
     office.tell(facts.created())
     office.work()
@@ -644,7 +644,7 @@ def test_a_replay_that_is_too_large_is_413(subscriber: Subscriber) -> None:
 
 
 def test_a_disabled_webhook_is_told_so(subscriber: Subscriber, office: Office) -> None:
-    office.webhooks.disable(subscriber.webhook.id, "it answered 410 Gone")
+    office.webhooks.set_disabled(subscriber.webhook.id, "it answered 410 Gone")
 
     answer = subscriber.replay({"sessionId": "any", "afterSequence": 0})
 
@@ -669,7 +669,7 @@ def announce(office: Office, wired: tuple[Any, Any], wire: Wire) -> Callable[[Ev
     database, sqs = wired
     url = office.urls[f"cinema-{office.stage}-webhooks"]
     on_the_wire = QueueUrls(sqs, {f"cinema-{office.stage}-webhooks": wire.url + urlsplit(url).path})
-    announce_together = AnnounceEvents(
+    announce_together = QueueWebhookDeliveries(
         DynamoNotifications(database, office.notifications.table_name),
         DynamoWebhooks(database, office.webhooks.table_name),
         SqsOutbox(sqs, f"cinema-{office.stage}", on_the_wire),

@@ -87,11 +87,11 @@ def test_a_redrive_costs_three_calls_for_its_queues_and_two_for_each_message(
 def test_counting_a_refusal_is_one_round_trip(redis_wire: RedisWire) -> None:
     redis = RedisConnection(redis_wire.url, Breaker("redis", POLICIES["redis"]))
     refusals = RedisRefusals(redis, uuid.uuid4().hex, MovableClock(NOW))
-    refusals.add("NOT_FOUND")  # connected
+    refusals.count_refusal("NOT_FOUND")  # connected
 
     with redis_wire.counting() as round_trips:
         for _ in range(10):
-            refusals.add("NOT_FOUND")
+            refusals.count_refusal("NOT_FOUND")
 
     assert round_trips == [10]
 

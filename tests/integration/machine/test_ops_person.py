@@ -22,9 +22,9 @@ import redis
 from jsonschema import Draft202012Validator
 from pypdf import PdfReader
 
-from chalicelib.application.person import Erasure
+from chalicelib.application.person import ErasureResult
 from chalicelib.domain.people.person import ERASED, Person
-from chalicelib.domain.people.stores import STORES, AtErasure, Kind, Store
+from chalicelib.domain.people.stores import STORES, ErasureEffect, Store, StoreKind
 from chalicelib.domain.ports import PersonalStore
 from chalicelib.domain.webhooks import Secret, Webhook
 from chalicelib.infrastructure.clock import utc_now
@@ -104,12 +104,12 @@ def ops(data_stack: str, capsys: pytest.CaptureFixture[str]) -> Ops:
 class Stage:
     prefix: str
 
-    def texts(self) -> dict[tuple[Kind, str], str]:
+    def texts(self) -> dict[tuple[StoreKind, str], str]:
         """Reads every table, every queue and every version of every file."""
-        kinds = {Kind.TABLE: self._tables(), Kind.QUEUE: self._queues(), Kind.BUCKET: self._buckets()}
+        kinds = {StoreKind.TABLE: self._tables(), StoreKind.QUEUE: self._queues(), StoreKind.BUCKET: self._buckets()}
         return {(kind, name): text for kind, found in kinds.items() for name, text in found}
 
-    def named(self, canary: Canary) -> set[tuple[Kind, str]]:
+    def named(self, canary: Canary) -> set[tuple[StoreKind, str]]:
         return {store for store, text in self.texts().items() if canary.is_named_in(text)}
 
     def _tables(self) -> Iterator[tuple[str, str]]:
@@ -254,7 +254,7 @@ class Life:
             item: Any = {**key, "number": {"N": "1"}, "event": {"S": json.dumps(event)}}
             dynamodb.put_item(TableName=f"{self.prefix}-{table}", Item=item)
         for store in STORES:
-            if store.kind is Kind.QUEUE and not store.name.endswith("-dlq"):
+            if store.kind is StoreKind.QUEUE and not store.name.endswith("-dlq"):
                 url = sqs.get_queue_url(QueueName=f"{self.prefix}-{store.name}")["QueueUrl"]
                 sqs.send_message(
                     QueueUrl=url, MessageBody=json.dumps({"version": 0, **event, "bounce": self._report()})
@@ -285,9 +285,11 @@ def life(api: Api, pump: Pump, canary: Canary, data_stack: str, emulator: str, s
     return Life(api, pump, canary, data_stack, emulator, simulated_gateway)
 
 
-def rows(at_erasure: AtErasure) -> set[tuple[Kind, str]]:
+def rows(at_erasure: ErasureEffect) -> set[tuple[StoreKind, str]]:
     """Names the tables, queues and buckets of which STORES says so."""
-    return {(store.kind, store.name) for store in STORES if store.at_erasure is at_erasure and store.kind != Kind.OTHER}
+    return {
+        (store.kind, store.name) for store in STORES if store.at_erasure is at_erasure and store.kind != StoreKind.OTHER
+    }
 
 
 @dataclass(frozen=True)
@@ -313,10 +315,10 @@ def witnesses(subscriber: Receiver, heard: Listening, redis_url: str, run_dir: P
     return Witnesses(subscriber, heard, redis_url, run_dir)
 
 
-def stores_in(exported: Any) -> set[tuple[Kind, str]]:
+def stores_in(exported: Any) -> set[tuple[StoreKind, str]]:
     """Names the stores in which something was found. The export must be as its schema says."""
     Draft202012Validator(json.loads(SCHEMA.read_text())).validate(exported)
-    return {(Kind(store["kind"]), store["name"]) for store in exported["stores"]}
+    return {(StoreKind(store["kind"]), store["name"]) for store in exported["stores"]}
 
 
 # The canary
@@ -334,13 +336,13 @@ def test_who_is_erased_is_named_nowhere_but_where_the_law_keeps_it(
     after = stage.named(canary)
     again = ops("erase", canary.user, "--yes", "--json").data
 
-    assert before == rows(AtErasure.TAKES_NAMES_OUT) | rows(AtErasure.KEEPS)
-    assert after == rows(AtErasure.KEEPS)
+    assert before == rows(ErasureEffect.TAKES_NAMES_OUT) | rows(ErasureEffect.KEEPS)
+    assert after == rows(ErasureEffect.KEEPS)
     assert (said.status, said.err) == (0, "")
     assert "Kept: an invoice that was issued is kept unchanged" in said.out
     assert (again["complete"], again["left"]) == (True, {})
     assert again["erased"].keys() <= {"table live-holds"}, "only holds that have lapsed meanwhile"
-    assert stores_in(exported) == before | {(Kind.TABLE, "live-holds"), (Kind.TABLE, "tickets")}
+    assert stores_in(exported) == before | {(StoreKind.TABLE, "live-holds"), (StoreKind.TABLE, "tickets")}
     for text in (*witnesses.texts(canary), said.out, json.dumps(again)):
         assert not canary.is_named_in(text), text[:500]
 
@@ -364,7 +366,7 @@ def test_the_audit_knows_of_an_erasure_and_names_nobody(life: Life, canary: Cana
 def test_counts_of_live_holds_are_deleted_once_the_holds_have_lapsed(
     life: Life, canary: Canary, stage: Stage, ops: Ops
 ) -> None:
-    table = (Kind.TABLE, "live-holds")
+    table = (StoreKind.TABLE, "live-holds")
     life.buy("A1")
     life.pump.drain()
     assert ops("erase", canary.user, "--yes").status == 0
@@ -391,7 +393,7 @@ def test_nothing_is_erased_while_seats_are_held_or_money_is_on_its_way(
     assert (while_held.status, while_claimed.status, settled.status) == (REFUSED, REFUSED, 0)
     assert f"{held} holds seats until " in while_held.err
     assert f"payment {transaction} is claimed" in while_claimed.err
-    assert named == {(Kind.TABLE, "reservations"), (Kind.TABLE, "payments")}
+    assert named == {(StoreKind.TABLE, "reservations"), (StoreKind.TABLE, "payments")}
     assert life.api.get(f"/api/reservations/{held}").body["userId"] == ERASED
 
 
@@ -436,14 +438,14 @@ def test_what_is_bought_meanwhile_is_lost_nowhere_and_the_next_run_erases_it(
     *others, reservations = erase.stores
 
     meanwhile = Interposed(reservations, lambda: bought.append(life.buy("A1")))
-    erasure: Erasure = replace(erase, stores=(*others, meanwhile))(canary.person)
+    erasure: ErasureResult = replace(erase, stores=(*others, meanwhile))(canary.person)
     life.pump.drain()
     second = ops("erase", canary.user, "--yes")
 
     assert {store.name for store in erasure.left} == {"payments"}, "its payment was not sold yet"
     assert not erasure.is_complete
     assert second.status == 0
-    assert stage.named(canary) == rows(AtErasure.KEEPS)
+    assert stage.named(canary) == rows(ErasureEffect.KEEPS)
     shown = [life.api.get(f"/api/reservations/{each}").body for each in (first, *bought)]
     assert [(each["status"], each["userId"]) for each in shown] == [("confirmed", ERASED)] * 2
     assert life.api.get(f"/api/reservations/{bought[0]}/invoice").status == 303
@@ -463,7 +465,7 @@ def test_an_erasure_that_dies_at_a_store_is_finished_by_the_next(
     finished = ops("erase", canary.user, "--yes")
 
     assert finished.status == 0
-    assert stage.named(canary) == rows(AtErasure.KEEPS)
+    assert stage.named(canary) == rows(ErasureEffect.KEEPS)
 
 
 def _die() -> None:
@@ -492,7 +494,7 @@ def test_a_refund_after_the_erasure_finds_its_money(life: Life, canary: Canary, 
     assert main(["cancel", session_id, "--yes", "--stage", STAGE]) == 0
     drain_until(life.pump, lambda: "refundedAt" in life.api.get(f"/api/reservations/{bought}").body)
 
-    assert stage.named(canary) == rows(AtErasure.KEEPS)
+    assert stage.named(canary) == rows(ErasureEffect.KEEPS)
 
 
 def test_letters_that_were_given_up_can_still_be_redriven(life: Life, canary: Canary, ops: Ops, stage: Stage) -> None:

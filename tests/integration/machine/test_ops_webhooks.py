@@ -35,9 +35,9 @@ Webhooks = Callable[..., Said]
 def store(data_stack: str) -> Iterator[DynamoWebhooks]:
     """Gives the stage's webhooks; removes those that a test has added."""
     found = DynamoWebhooks(boto3.client("dynamodb"), f"{data_stack}-webhooks")
-    before = {webhook.id for webhook in found.all()}
+    before = {webhook.id for webhook in found.list_all()}
     yield found
-    for webhook in found.all():
+    for webhook in found.list_all():
         if webhook.id not in before:
             found.remove(webhook.id)
 
@@ -111,7 +111,7 @@ def test_a_disabled_webhook_is_shown_with_its_reason_and_enabled_again(
     webhooks: Webhooks, theirs: Receiver, store: DynamoWebhooks
 ) -> None:
     webhook_id = webhooks("add", theirs.url, "--json").data["id"]
-    store.disable(webhook_id, "it answered 410 Gone")
+    store.set_disabled(webhook_id, "it answered 410 Gone")
 
     assert "disabled: it answered 410 Gone" in webhooks("list").out
     assert webhooks("enable", webhook_id).status == 0
@@ -136,13 +136,13 @@ def test_a_removed_webhook_is_gone(webhooks: Webhooks, theirs: Receiver, store: 
     "url", ["http://example.com/", "ftp://127.0.0.1/", "https://me:secret@example.com/", "nonsense", "https://"]
 )
 def test_a_url_that_no_webhook_may_have_is_refused(webhooks: Webhooks, url: str, store: DynamoWebhooks) -> None:
-    before = store.all()
+    before = store.list_all()
 
     said = webhooks("add", url)
 
     assert said.status == REFUSED
     assert "can't be" in said.err
-    assert store.all() == before
+    assert store.list_all() == before
 
 
 def test_in_another_stage_than_a_laptops_this_machine_is_refused(
@@ -155,7 +155,7 @@ def test_in_another_stage_than_a_laptops_this_machine_is_refused(
 
 
 def test_there_is_an_end_to_webhooks(webhooks: Webhooks, theirs: Receiver, store: DynamoWebhooks) -> None:
-    for _ in range(commands.MOST_WEBHOOKS - len(store.all()) - 1):
+    for _ in range(commands.MOST_WEBHOOKS - len(store.list_all()) - 1):
         store.add(a_webhook(url=theirs.url))
     assert webhooks("add", theirs.url).status == 0
 

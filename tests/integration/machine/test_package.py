@@ -839,9 +839,9 @@ charge = stripe.find_charge(sys.argv[3])
 assert charge in stripe.list_charges_since(now - timedelta(minutes=1))
 stripe.refund(charge.transaction_id, None, "refund")
 print(stripe.find_charge(charge.transaction_id).refunded_cents)
-print(stripe.start(SimpleNamespace(id="res-1", amount_cents=2500), "start").provider)
+print(stripe.start_payment(SimpleNamespace(id="res-1", amount_cents=2500), "start").provider)
 header = {"stripe-signature": f"t={int(now.timestamp())},v1=00"}
-try: StripeMessages(["whsec"]).read(header, b"{}", now)
+try: StripeMessages(["whsec"]).read_charge(header, b"{}", now)
 except SignatureInvalid: print("invalid")
 """
 
@@ -850,7 +850,7 @@ def test_the_package_alone_is_enough_to_ask_stripe(made: Package, tmp_path: Path
     with zipfile.ZipFile(made.archive) as archive:
         archive.extractall(tmp_path)
     with stripe_server(run_dir) as server:
-        paid = StripeGateway(SECRET_KEY, PUBLIC_KEY, api_base=server.url).start(a_reservation(), "key").id
+        paid = StripeGateway(SECRET_KEY, PUBLIC_KEY, api_base=server.url).start_payment(a_reservation(), "key").id
         server.pay(paid)
         command = [sys.executable, "-I", "-S", "-c", STRIPE, str(tmp_path), server.url, paid]
         done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)

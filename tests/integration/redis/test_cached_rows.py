@@ -180,7 +180,7 @@ def test_of_a_screening_that_was_announced_every_key_is_known_at_once(cinema: Ca
     cinema.hold("A1")
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
 
-    CacheAnnouncingSessions(cinema.sessions, cinema.cache).add(cinema.session)
+    CacheAnnouncingSessions(cinema.sessions, cinema.cache).get_or_add(cinema.session)
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == []
 
@@ -188,8 +188,8 @@ def test_of_a_screening_that_was_announced_every_key_is_known_at_once(cinema: Ca
 def test_a_key_that_was_used_for_another_screening_is_refused_for_the_seats_there(cinema: CachedCinema) -> None:
     """Marks are in their screening's slot: the one thing that the gate tells otherwise than the rows."""
     other = a_session()
-    cinema.sessions.add(other)
-    CacheAnnouncingSessions(cinema.sessions, cinema.cache).add(cinema.session)
+    cinema.sessions.get_or_add(other)
+    CacheAnnouncingSessions(cinema.sessions, cinema.cache).get_or_add(cinema.session)
     cinema.hold("A1", key="k", session_id=other.id)
     cinema.hold("A1", user="first")
 
@@ -368,9 +368,9 @@ def ended(cinema: Cinema, step: tuple[str, str, str, str | None]) -> str:
             case "hold":
                 return str(cinema.hold(seat, user=user, key=key).id)
             case "confirm":
-                return str(cinema.confirm(cinema.ids.reservation(user, key or "k1")).state)
+                return str(cinema.confirm(cinema.ids.reservation_id(user, key or "k1")).state)
             case "cancel":
-                return str(cinema.cancel(cinema.ids.reservation(user, key or "k1")).state)
+                return str(cinema.cancel(cinema.ids.reservation_id(user, key or "k1")).state)
             case "wait":
                 cinema.clock.now += seconds(16)
             case _ if isinstance(cinema, CachedCinema):

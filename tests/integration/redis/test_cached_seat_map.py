@@ -18,7 +18,7 @@ from .cached_cinema import MS, CachedCinema, made_lasting, written
 def test_a_seat_map_is_read_once_while_nothing_changes(cinema: CachedCinema) -> None:
     cinema.hold("A1")
 
-    assert cinema.questions(lambda: [cinema.seats() for _ in range(5)]) == ["occupancy"]
+    assert cinema.questions(lambda: [cinema.seats() for _ in range(5)]) == ["read_seat_entries"]
     assert cinema.seats() == {"A1": "reserved"}
 
 
@@ -64,10 +64,10 @@ def test_redis_drops_a_map_after_a_second_by_its_own_clock(cinema: CachedCinema)
 def test_a_map_read_before_a_write_is_not_shown_after_it(cinema: CachedCinema) -> None:
     """The write happens between the reading of the rows and the keeping of the map."""
     plain = cinema.plain
-    among = interposed(plain, "occupancy", after=lambda: cinema.hold("A1"))
+    among = interposed(plain, "read_seat_entries", after=lambda: cinema.hold("A1"))
     slow = CachedRows(rows=among, sessions=cinema.sessions, cache=cinema.cache, clock=cinema.clock)
 
-    assert slow.occupancy(cinema.session) == {}
+    assert slow.read_seat_entries(cinema.session) == {}
     assert cinema.seats() == {"A1": "reserved"}
 
 
@@ -93,13 +93,13 @@ def test_under_a_stampede_one_reads_the_rows(redis_url: str) -> None:
         assert begun.wait(5)
 
     rows = CachedRows(
-        rows=interposed(plain, "occupancy", before=slow_read),
+        rows=interposed(plain, "read_seat_entries", before=slow_read),
         sessions=Cinema(session).sessions,
         cache=cache,
         clock=clock,
     )
     with ThreadPoolExecutor(20) as crowd:
-        asked = [crowd.submit(rows.occupancy, session) for _ in range(20)]
+        asked = [crowd.submit(rows.read_seat_entries, session) for _ in range(20)]
         threading.Timer(0.05, begun.set).start()
         maps = [each.result(10) for each in asked]
 
@@ -119,13 +119,13 @@ def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_befor
         threading.Event().wait(0.03)
 
     rows = CachedRows(
-        rows=interposed(plain, "occupancy", after=written_meanwhile),
+        rows=interposed(plain, "read_seat_entries", after=written_meanwhile),
         sessions=Cinema(session).sessions,
         cache=cache,
         clock=clock,
     )
     with ThreadPoolExecutor(20) as crowd:
-        maps = list(crowd.map(lambda _: rows.occupancy(session), range(20)))
+        maps = list(crowd.map(lambda _: rows.read_seat_entries(session), range(20)))
 
     assert all(list(each) == ["A1"] for each in maps)
     assert len(reads) <= 5
@@ -135,5 +135,5 @@ def test_when_the_one_who_reads_dies_the_others_read_by_themselves(cinema: Cache
     cinema.hold("A1")
     assert cinema.cache.claim_rebuild(cinema.session.id)[0]
 
-    assert cinema.questions(cinema.seats) == ["occupancy"]
+    assert cinema.questions(cinema.seats) == ["read_seat_entries"]
     assert cinema.seats() == {"A1": "reserved"}

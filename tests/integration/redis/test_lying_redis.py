@@ -96,7 +96,7 @@ def test_no_lie_counts_as_refusals(liar: LyingRedis, lie: str) -> None:
     liar.lie = LIES[lie]
     refusals = RedisRefusals(connection=asked(liar), prefix="test", clock=MovableClock(NOW))
 
-    refusals.add("NOT_FOUND")
+    refusals.count_refusal("NOT_FOUND")
 
     assert not refusals.counts_by_bucket([NOW, NOW])
 

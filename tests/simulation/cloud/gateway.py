@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, PaymentUnknown, RefundRefused
+from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, PaymentUnknownAtGateway, RefundFailed
 from chalicelib.domain.reservations import Reservation
 from tests.fakes import FakeGateway
 from tests.simulation.faults import Kind
@@ -16,7 +16,7 @@ from .doors import ON_WRITES
 T = TypeVar("T")
 
 
-class Silent(GatewayUnavailable, RefundRefused):
+class Silent(GatewayUnavailable, RefundFailed):
     """The gateway did not answer: the call may have taken effect. CircuitBreakerGateway raises both bases, too."""
 
 
@@ -46,8 +46,8 @@ class Gateway:
     scheduler: Scheduler
     known: WatchedGateway
 
-    def start(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
-        return self._call("start", partial(self.known.start, reservation, idempotency_key), {}, is_read=False)
+    def start_payment(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
+        return self._call("start", partial(self.known.start_payment, reservation, idempotency_key), {}, is_read=False)
 
     def find_charge(self, transaction_id: str) -> Charge | None:
         own = {Kind.GATEWAY_FORGETFUL: lambda: None}
@@ -62,7 +62,7 @@ class Gateway:
         return self._call(f"refund {transaction_id}", act, {Kind.GATEWAY_FORGETFUL: self._knows_none}, is_read=False)
 
     def _knows_none(self) -> Any:
-        raise PaymentUnknown("unknown, as yet")
+        raise PaymentUnknownAtGateway("unknown, as yet")
 
     def _call(self, call: str, act: Callable[[], T], own: Mapping[Kind, Callable[[], Any]], *, is_read: bool) -> T:
         silent = {Kind.GATEWAY_SILENT: self._is_silent}

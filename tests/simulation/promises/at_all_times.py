@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NoReturn
 
-from chalicelib.application.confirm import ConfirmReservation
+from chalicelib.application.confirm import ConfirmReservationCommand
 from chalicelib.domain.payments import Payment, PaymentStatus
 from chalicelib.domain.refusals import LatePayment, PaymentForCancelled, ReservationCancelled, StoreUnavailable
 from chalicelib.domain.reservations import Held, Hold, Occupancy, Reservation, Sale, Sold, State
@@ -40,7 +40,7 @@ def broken(promise: str) -> NoReturn:
 class Paying:
     """A confirmation that was sent and not yet answered."""
 
-    command: ConfirmReservation
+    command: ConfirmReservationCommand
     was_charged: bool
 
 
@@ -179,7 +179,7 @@ class Promises:
             broken(f"{reservation.id} is answered as cancelled, and it is sold")
         self.cancelled.add(identity)
 
-    def begin_confirmation(self, command: ConfirmReservation) -> Paying:
+    def begin_confirmation(self, command: ConfirmReservationCommand) -> Paying:
         transaction_id, reservation_id = command.transaction_id, command.reservation_id
         self.names(transaction_id, reservation_id)
         payment = self.stored.payment(transaction_id)
@@ -222,7 +222,7 @@ class Promises:
 
     def note_admission(self, code: str, admission: Admission) -> None:
         known = self.admitted.setdefault(code, admission)
-        if not known.is_of(admission):
+        if not known.is_same_request_as(admission):
             broken(f"{code} was admitted by {known}, and by {admission}")
 
     # Its hold is over, and a minute more: no sweep yet.

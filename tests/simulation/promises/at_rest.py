@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from chalicelib.domain.analytics import tally_of, total
+from chalicelib.domain.analytics import sum_tallies, tally_of
 from chalicelib.domain.consumers import ANALYTICS, INVOICES, NOTIFICATION, TICKETS
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason
@@ -184,8 +184,8 @@ class AtRest:
 
     def check_events_are_counted(self) -> None:
         """Checks that each event of the log is counted once."""
-        counted = total(tally_from_item(item) for item in self.promises.stored.items("analytics").values())
-        logged = total(tally_of(event) for event in self.events if event.session_id)
+        counted = sum_tallies(tally_from_item(item) for item in self.promises.stored.items("analytics").values())
+        logged = sum_tallies(tally_of(event) for event in self.events if event.session_id)
         if counted != logged:
             broken(f"counted {counted}, but the log has {logged}")
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.rate_limits import NO_LIMITS, Quota, Requester
+from chalicelib.domain.rate_limits import NO_LIMITS, Quota, RequesterKind
 from chalicelib.settings import SETTINGS, SettingInvalid, Settings, load, secret_parameter_names
 from infra.processes import ROOT
 
@@ -99,7 +99,7 @@ OF_ENVIRONMENT = Settings(
     max_live_holds=10,
     max_live_viewers=200,
     sales_end_minutes=-15,
-    rate_limits=NO_LIMITS.with_changes("off"),
+    rate_limits=NO_LIMITS.with_overrides("off"),
     id_secret="s",
     edge_secrets=("e",),
     redis_url="redis://cache",
@@ -205,26 +205,26 @@ def test_a_sender_is_a_bare_address(sender: str) -> None:
 def test_on_ones_own_machine_addresses_are_not_limited_and_users_are() -> None:
     limits = load({}).rate_limits
 
-    assert limits.of(Requester.ADDRESS, "hold_seats") is None
-    assert limits.of(Requester.ADDRESS, "anything") is None
-    assert limits.of(Requester.USER, "hold_seats") == Quota(10, 10)
+    assert limits.quota_for(RequesterKind.ADDRESS, "hold_seats") is None
+    assert limits.quota_for(RequesterKind.ADDRESS, "anything") is None
+    assert limits.quota_for(RequesterKind.USER, "hold_seats") == Quota(10, 10)
 
 
 def test_a_shared_stage_limits_every_route_by_address() -> None:
     limits = load({"STAGE": "dev", "ID_SECRET": "s"}).rate_limits
 
-    assert limits.of(Requester.ADDRESS, "anything") == Quota(100, 10)
-    assert limits.of(Requester.ADDRESS, "hold_seats") == Quota(60, 30)
-    assert limits.of(Requester.USER, "anything") is None
+    assert limits.quota_for(RequesterKind.ADDRESS, "anything") == Quota(100, 10)
+    assert limits.quota_for(RequesterKind.ADDRESS, "hold_seats") == Quota(60, 30)
+    assert limits.quota_for(RequesterKind.USER, "anything") is None
 
 
 def test_what_is_configured_goes_before_the_defaults_also_on_ones_own_machine() -> None:
     limits = load({"RATE_LIMITS": "hold_seats=3/60s per user, show_seats=7/1s per address"}).rate_limits
 
-    assert limits.of(Requester.USER, "hold_seats") == Quota(3, 60)
-    assert limits.of(Requester.USER, "list_purchases") == Quota(20, 10)
-    assert limits.of(Requester.ADDRESS, "show_seats") == Quota(7, 1)
-    assert limits.of(Requester.ADDRESS, "hold_seats") is None
+    assert limits.quota_for(RequesterKind.USER, "hold_seats") == Quota(3, 60)
+    assert limits.quota_for(RequesterKind.USER, "list_purchases") == Quota(20, 10)
+    assert limits.quota_for(RequesterKind.ADDRESS, "show_seats") == Quota(7, 1)
+    assert limits.quota_for(RequesterKind.ADDRESS, "hold_seats") is None
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,16 @@ import pytest
 
 from chalicelib.application.consumers.email import EMAILS, WAITS_FOR_TICKETS, SendBuyerEmail
 from chalicelib.application.consumers.returned_emails import SuppressAddresses
-from chalicelib.application.consumers.tickets import IssueTickets
-from chalicelib.domain.booking_codes import to_code
-from chalicelib.domain.email import Email, EmailRefused, Message, ReturnedEmail, TicketsUnsigned, masked
+from chalicelib.application.consumers.tickets import IssueOrVoidTickets
+from chalicelib.domain.booking_codes import code_from_number
+from chalicelib.domain.email import (
+    BounceOrComplaint,
+    EmailContext,
+    EmailRefused,
+    RenderedEmail,
+    TicketsUnsigned,
+    mask_email_addresses,
+)
 from chalicelib.domain.events import Event, EventType, ReservationChange
 from chalicelib.domain.refusals import IdempotencyKeyReused
 from chalicelib.domain.reservations import Contact, Reservation
@@ -81,8 +88,8 @@ class Office:
 
     def sign(self, sale: Event) -> None:
         numbers = count(1)
-        issue = IssueTickets(
-            self.tickets, self.cinema.sessions, FakeTicketKeys(), FakeSigner(), lambda: to_code(next(numbers))
+        issue = IssueOrVoidTickets(
+            self.tickets, self.cinema.sessions, FakeTicketKeys(), FakeSigner(), lambda: code_from_number(next(numbers))
         )
         issue(sale)
 
@@ -222,7 +229,7 @@ def test_an_email_that_waits_for_a_ticket_just_transferred_has_the_new_one(offic
     reservation, _ = office.held()
     sale = office.paid(reservation)
     (old,) = office.tickets.known.values()
-    office.tickets.transfer(old, old.renewed("K7QX-2MNP", office.cinema.clock()))
+    office.tickets.transfer(old, old.replacement("K7QX-2MNP", office.cinema.clock()))
     with pytest.raises(TicketsUnsigned):
         office(sale)
     office.sign(sale)
@@ -245,7 +252,7 @@ def test_no_text_of_the_values_that_hold_a_ticket_shows_it(office: Office) -> No
     sale = office.paid(reservation)
     office(sale)
     (ticket,), (message,) = office.tickets.known.values(), office.sender.sent
-    email = Email("paid", ANA, sale, reservation, office.cinema.session, (ticket,))
+    email = EmailContext("paid", ANA, sale, reservation, office.cinema.session, (ticket,))
 
     shown = f"{email!r}{message!r}{message.enclosures!r}"
     assert ticket.code not in shown
@@ -255,8 +262,8 @@ def test_no_text_of_the_values_that_hold_a_ticket_shows_it(office: Office) -> No
 # Who is not written to any more.
 
 
-def returned(*addresses: str, reason: str = "bounce Permanent General", is_final: bool = True) -> ReturnedEmail:
-    return ReturnedEmail(addresses, reason, NOW, is_final)
+def returned(*addresses: str, reason: str = "bounce Permanent General", is_final: bool = True) -> BounceOrComplaint:
+    return BounceOrComplaint(addresses, reason, NOW, is_final)
 
 
 def test_an_address_from_which_an_email_came_back_is_not_written_to(
@@ -340,7 +347,7 @@ def test_the_address_is_in_no_event(office: Office) -> None:
 def test_the_address_is_in_no_text_of_the_values_that_hold_it(office: Office) -> None:
     reservation, _ = office.held()
 
-    assert "ana@" not in f"{reservation!r}{ANA!r}{Message(ANA.email, 'en', 'Hi', 'Hi ana@', 'ana@', 'e')!r}"
+    assert "ana@" not in f"{reservation!r}{ANA!r}{RenderedEmail(ANA.email, 'en', 'Hi', 'Hi ana@', 'ana@', 'e')!r}"
 
 
 @pytest.mark.parametrize(
@@ -353,7 +360,7 @@ def test_the_address_is_in_no_text_of_the_values_that_hold_it(office: Office) ->
     ],
 )
 def test_a_masked_address_names_nobody(said: str, shown: str) -> None:
-    assert masked(said) == shown
+    assert mask_email_addresses(said) == shown
 
 
 def test_another_address_under_the_same_key_is_another_request(office: Office) -> None:

@@ -6,15 +6,15 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.consumers import PAYMENTS
-from chalicelib.domain.events import Outgoing, ReservationChange, RowClosed
-from chalicelib.domain.identity import NOBODY
+from chalicelib.domain.events import OutgoingMessage, ReservationChange, RowClosed
+from chalicelib.domain.identity import ANONYMOUS
 from chalicelib.domain.payments import (
     Charge,
     Payment,
     PaymentChange,
-    PaymentDue,
     PaymentStatus,
     RefundReason,
+    SettlementDue,
     claimed_payment_for,
     payment_of_sale,
     refund_request_for,
@@ -28,7 +28,7 @@ from chalicelib.domain.refusals import (
     SessionCancelled,
     StoreUnavailable,
 )
-from chalicelib.domain.reservations import Held, HoldHasEnded, Reservation, State, in_force
+from chalicelib.domain.reservations import Held, HoldHasEnded, Reservation, State, without_lapsed_holds
 from tests.builders import HOLD_SECONDS, NOW, Cinema, a_reservation
 from tests.fakes import FakePayments, FakeReservations, FakeRows, crash, interposed
 
@@ -64,7 +64,7 @@ def unavailable() -> None:
 
 
 def test_a_cancelled_screening_is_refused_before_its_rows_are_asked(cinema: Cinema) -> None:
-    cinema.sessions.cancel(cinema.session.id, NOW)
+    cinema.sessions.mark_cancelled(cinema.session.id, NOW)
 
     with pytest.raises(SessionCancelled):
         replace(cinema, rows=interposed(cinema.rows, "hold", before=crash)).hold("A1")
@@ -78,14 +78,14 @@ def test_a_hold_that_expired_before_it_was_stored_is_never_stored(cinema: Cinema
     cinema.expire(late.hold)
 
     with pytest.raises(HoldHasEnded):
-        cinema.reservations.add(late)
+        cinema.reservations.get_or_add(late)
 
 
 def test_a_reservation_that_was_stored_while_it_expired_ends(cinema: Cinema) -> None:
     slow = a_reservation("A1", session=cinema.session)
     cinema.rows.hold(slow.hold, NOW)
     cinema.clock.forward(seconds=HOLD_SECONDS)
-    stored_meanwhile = interposed(cinema.reservations, "bar", before=lambda: cinema.reservations.add(slow))
+    stored_meanwhile = interposed(cinema.reservations, "bar", before=lambda: cinema.reservations.get_or_add(slow))
 
     replace(cinema, reservations=stored_meanwhile).expire(slow.hold)
 
@@ -102,7 +102,7 @@ def test_a_barred_hold_gives_its_seats_back(cinema: Cinema) -> None:
         assert isinstance(entry, Held)
         reservations.barred[entry.reservation_id] = entry.expires_at
 
-    barred_meanwhile = replace(cinema, rows=rows, reservations=interposed(reservations, "add", before=bar))
+    barred_meanwhile = replace(cinema, rows=rows, reservations=interposed(reservations, "get_or_add", before=bar))
 
     with pytest.raises(ReservationCancelled):
         barred_meanwhile.hold("A1", key="k")
@@ -131,13 +131,13 @@ def test_a_reservation_that_was_cancelled_is_not_released_again(cinema: Cinema) 
 
 
 def test_a_hold_is_not_in_force_at_the_moment_of_its_expiry() -> None:
-    assert in_force({"A1": Held("res-1", NOW)}, NOW) == {}
+    assert without_lapsed_holds({"A1": Held("res-1", NOW)}, NOW) == {}
 
 
 def test_what_ends_a_reservation_comes_after_its_beginning() -> None:
     held = a_reservation()
 
-    assert held.not_before(NOW - timedelta(seconds=5)) == NOW + timedelta(milliseconds=1)
+    assert held.after_creation(NOW - timedelta(seconds=5)) == NOW + timedelta(milliseconds=1)
 
 
 # Payments
@@ -167,7 +167,7 @@ def test_a_sale_whose_reservation_was_deleted_is_stored_anew(cinema: Cinema) -> 
     held = cinema.hold("A1")
     reservations = cinema.reservations
     assert isinstance(reservations, FakeReservations)
-    deleted = interposed(reservations, "confirm", before=lambda: reservations.stored.pop(held.id))
+    deleted = interposed(reservations, "mark_confirmed", before=lambda: reservations.stored.pop(held.id))
 
     replace(cinema, reservations=deleted).confirm(held.id, TX)
 
@@ -221,7 +221,7 @@ def test_the_gateway_is_not_asked_of_a_payment_that_is_not_to_be_returned(cinema
     assert bought
     cinema.gateway.is_silent = True  # type: ignore[attr-defined] # the fake's
 
-    cinema.settle_refund.settle(know(cinema, bought))
+    cinema.execute_refund.settle(know(cinema, bought))
 
     assert cinema.payments.find(TX) == bought
 
@@ -240,7 +240,7 @@ def test_a_charged_payment_that_the_gateway_does_not_know_stays_to_be_returned(c
     requested = refund_request_for(TX, held, RefundReason.LATE, NOW)
     payment = know(cinema, replace(requested, charged_at=NOW, charged_cents=2500, charged_currency="BRL"))
 
-    replace(cinema, gateway=gateway).settle_refund.settle(payment)
+    replace(cinema, gateway=gateway).execute_refund.settle(payment)
 
     assert status(cinema) is PaymentStatus.REFUND_REQUESTED
 
@@ -293,7 +293,9 @@ def test_a_claim_is_due_when_its_hold_is_over_and_told_once(cinema: Cinema) -> N
     held = cinema.hold("A1")
     claim = claimed_payment_for(held, TX, "credit_card", NOW)
 
-    assert cinema.relay_payment(PaymentChange(None, claim)) == [Outgoing(PAYMENTS, PaymentDue(TX, held.expires_at))]
+    assert cinema.relay_payment(PaymentChange(None, claim)) == [
+        OutgoingMessage(PAYMENTS, SettlementDue(TX, held.expires_at))
+    ]
     assert cinema.relay_payment(PaymentChange(claim, replace(claim, charged_at=NOW))) == []
 
 
@@ -304,7 +306,7 @@ def test_a_held_seat_of_a_cancelled_screening_is_no_sale(cinema: Cinema) -> None
 
 
 def test_nobody_in_particular_owns_nothing_also_where_no_owner_is_named() -> None:
-    assert not NOBODY.may_act_for("")
+    assert not ANONYMOUS.may_act_for("")
 
 
 def test_the_stream_registers_a_sale_on_its_payment(cinema: Cinema) -> None:

@@ -5,7 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.application.live import ROWS_PER_MESSAGE, SHOWING_TIME, ShowChanges, StopWatchingSession, WatchSession
+from chalicelib.application.live import (
+    ROWS_PER_MESSAGE,
+    SHOWING_TIME,
+    SendRowChanges,
+    StopWatchingSession,
+    WatchSession,
+)
 from chalicelib.domain.live import RowState
 from chalicelib.domain.refusals import SessionNotFound
 from chalicelib.domain.reservations import Held, Sold
@@ -28,7 +34,7 @@ def as_text(rows: Sequence[RowState]) -> str:
 def shown(*states: RowState, viewers: dict[str, str], gone: set[str] | None = None) -> dict[str, list[str]]:
     """What each viewer sees of these states."""
     screens = FakeConnections(gone or set())
-    ShowChanges(FakeViewers(viewers), screens, MovableClock(NOW))(states, as_text)
+    SendRowChanges(FakeViewers(viewers), screens, MovableClock(NOW))(states, as_text)
     return dict(screens.shown)
 
 
@@ -61,7 +67,7 @@ def test_who_is_gone_is_forgotten_and_the_others_are_shown_everything() -> None:
     screens = FakeConnections({"gone"})
     rows = [a_row(chr(ord("A") + number)) for number in range(ROWS_PER_MESSAGE + 1)]
 
-    ShowChanges(viewers, screens, MovableClock(NOW))(rows, as_text)
+    SendRowChanges(viewers, screens, MovableClock(NOW))(rows, as_text)
 
     assert viewers.watched == {"one": "s"}
     assert len(screens.shown["one"]) == 2
@@ -111,10 +117,10 @@ def test_a_screening_that_has_its_most_viewers_takes_one_more_when_one_has_left(
 
 def test_a_batch_that_takes_too_long_drops_its_rest_before_the_function_is_stopped() -> None:
     clock = MovableClock(NOW)
-    screens = interposed(FakeConnections(), "show", after=lambda: clock.forward(seconds=7))
+    screens = interposed(FakeConnections(), "send_message", after=lambda: clock.forward(seconds=7))
     rows = [a_row(chr(ord("A") + number)) for number in range(26)]
 
-    ShowChanges(FakeViewers({"one": "s"}), screens, clock)(rows, as_text)
+    SendRowChanges(FakeViewers({"one": "s"}), screens, clock)(rows, as_text)
 
     assert screens.seconds == [20, 13, 6], "three messages of four: the fourth would begin after 21 s"
     assert len(screens.shown["one"]) == 3

@@ -15,7 +15,7 @@ from chalicelib.domain.refusals import (
     StoreUnavailable,
     TooManyHolds,
 )
-from chalicelib.domain.reservations import CountedHold, Hold, LimitReached, State
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReached, State
 from tests.builders import HOLD_SECONDS, MAX_LIVE_HOLDS, NOW, Cinema, a_hold, a_session
 from tests.fakes import Crash, crash, interposed, sent_twice
 
@@ -54,7 +54,7 @@ def test_one_hold_too_many_is_refused_with_the_facts_and_holds_nothing(
 
 def test_others_and_other_screenings_have_limits_of_their_own(full: Cinema) -> None:
     another = a_session()
-    full.sessions.add(another)
+    full.sessions.get_or_add(another)
 
     assert full.hold("A3", user="bia").user_id == "bia"
     assert full.hold("A1", user="ana", session_id=another.id).session_id == another.id
@@ -91,8 +91,8 @@ def test_a_lapsed_hold_counts_no_more_from_its_very_millisecond(full: Cinema) ->
 def test_a_hold_that_lapsed_before_an_older_one_counts_no_more(full: Cinema) -> None:
     """As when an instance's clock was behind, or holds were shortened meanwhile."""
     short = a_hold("A9", session=full.session, expires_in=2)
-    ended = CountedHold(full.ids.reservation("ana", "second"), NOW + timedelta(seconds=HOLD_SECONDS + 1), 0)
-    full.live_holds.add("ana", short, MAX_LIVE_HOLDS, full.clock(), ended)
+    ended = CountedHold(full.ids.reservation_id("ana", "second"), NOW + timedelta(seconds=HOLD_SECONDS + 1), 0)
+    full.live_holds.count_hold("ana", short, MAX_LIVE_HOLDS, full.clock(), ended)
     refused(full, "A3")
     full.clock.forward(seconds=1)
 
@@ -112,7 +112,7 @@ def cancelled(cinema: Cinema, reservation_id: str) -> None:
 def test_a_hold_that_has_ended_counts_no_more_at_once_and_makes_room_for_one(
     full: Cinema, ended: Callable[[Cinema, str], None], which: str
 ) -> None:
-    ended(full, full.ids.reservation("ana", which))
+    ended(full, full.ids.reservation_id("ana", which))
 
     full.hold("A3", user="ana")
 
@@ -142,14 +142,14 @@ def test_a_hold_that_is_refused_for_its_seats_counts_nothing(cinema: Cinema) -> 
 
 
 def test_a_resend_gets_its_answer_though_there_is_no_room(full: Cinema) -> None:
-    first = full.reservations.find(full.ids.reservation("ana", "first"))
+    first = full.reservations.find(full.ids.reservation_id("ana", "first"))
 
     assert full.hold("A1", user="ana", key="first") == first
     assert full.seats() == {"A1": "reserved", "A2": "reserved"}
 
 
 def test_a_resend_of_what_was_given_back_is_told_so_though_there_is_no_room(full: Cinema) -> None:
-    cancelled(full, full.ids.reservation("ana", "first"))
+    cancelled(full, full.ids.reservation_id("ana", "first"))
     full.hold("A3", user="ana")
 
     with pytest.raises(ReservationCancelled):
@@ -190,7 +190,7 @@ def test_a_key_that_other_requests_are_being_counted_with_is_refused_as_reused(c
     """None of them is remembered yet: they came together."""
     for seat in ("A1", "A2"):
         with pytest.raises(Crash):
-            replace(cinema, reservations=interposed(cinema.reservations, "add", before=crash)).hold(
+            replace(cinema, reservations=interposed(cinema.reservations, "get_or_add", before=crash)).hold(
                 seat, user="ana", key="k"
             )
         cinema.clock.forward(milliseconds=1)
@@ -212,14 +212,14 @@ def test_a_refused_hold_may_be_sent_with_its_key_again_when_there_is_room(full: 
 
 
 def hold_of(cinema: Cinema, key: str) -> Hold:
-    reservation = cinema.reservations.find(cinema.ids.reservation("ana", key))
+    reservation = cinema.reservations.find(cinema.ids.reservation_id("ana", key))
     assert reservation
     return reservation.hold
 
 
 @pytest.mark.parametrize("key", [None, "k"])
 def test_a_hold_that_the_client_library_counts_twice_takes_one_place(cinema: Cinema, key: str | None) -> None:
-    cinema.live_holds = sent_twice(cinema.live_holds, "add")
+    cinema.live_holds = sent_twice(cinema.live_holds, "count_hold")
     cinema.hold("A1", user="ana", key=key)
 
     cinema.hold("A2", user="ana")
@@ -227,8 +227,8 @@ def test_a_hold_that_the_client_library_counts_twice_takes_one_place(cinema: Cin
 
 
 def test_a_hold_in_an_ended_ones_place_that_is_counted_twice_takes_one_place(full: Cinema) -> None:
-    paid(full, full.ids.reservation("ana", "first"))
-    full.live_holds = sent_twice(full.live_holds, "add")
+    paid(full, full.ids.reservation_id("ana", "first"))
+    full.live_holds = sent_twice(full.live_holds, "count_hold")
     full.hold("A3", user="ana")
 
     refused(full, "A4")
@@ -245,7 +245,7 @@ def test_a_lost_answer_of_the_rows_and_no_room_leave_the_seats_free_or_lapsing(f
     assert full.seats() == {}
 
 
-@pytest.mark.parametrize(("port", "method"), [("live_holds", "add"), ("reservations", "add")])
+@pytest.mark.parametrize(("port", "method"), [("live_holds", "count_hold"), ("reservations", "get_or_add")])
 def test_whatever_a_request_died_at_lapses_with_its_hold(cinema: Cinema, port: str, method: str) -> None:
     for seat, when in (("A1", "before"), ("A2", "after")):
         broken = interposed(getattr(cinema, port), method, **{when: crash})
@@ -261,14 +261,16 @@ def test_a_hold_that_is_counted_and_not_remembered_counts_until_it_would_lapse(c
     """Its request may be at work. To let another one in would let two in."""
     for seat in ("A1", "A2"):
         with pytest.raises(Crash):
-            replace(cinema, reservations=interposed(cinema.reservations, "add", before=crash)).hold(seat, user="ana")
+            replace(cinema, reservations=interposed(cinema.reservations, "get_or_add", before=crash)).hold(
+                seat, user="ana"
+            )
 
     refused(cinema, "A3")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_resend_finishes_what_died_at_counting(cinema: Cinema, when: str) -> None:
-    broken = interposed(cinema.live_holds, "add", **{when: crash})
+    broken = interposed(cinema.live_holds, "count_hold", **{when: crash})
     with pytest.raises(Crash):
         replace(cinema, live_holds=broken).hold("A1", user="ana", key="k")
     cinema.clock.forward(seconds=5)
@@ -282,7 +284,9 @@ def test_a_resend_finishes_what_died_at_counting(cinema: Cinema, when: str) -> N
 
 def test_a_resend_of_what_died_at_counting_is_refused_when_there_is_no_room_and_its_seats_lapse(full: Cinema) -> None:
     with pytest.raises(Crash):
-        replace(full, live_holds=interposed(full.live_holds, "add", before=crash)).hold("A3", user="ana", key="k")
+        replace(full, live_holds=interposed(full.live_holds, "count_hold", before=crash)).hold(
+            "A3", user="ana", key="k"
+        )
 
     refused(full, "A3", key="k")
 
@@ -294,7 +298,7 @@ def test_of_twins_one_let_in_before_the_other_is_refused_both_have_the_seats(ful
     """There is no room for the first; before it gives its seat back, room comes, and its twin makes use of it."""
 
     def twin() -> None:
-        paid(full, full.ids.reservation("ana", "first"))
+        paid(full, full.ids.reservation_id("ana", "first"))
         full.hold("A3", user="ana", key="k")
 
     held = replace(full, reservations=interposed(full.reservations, "bar", before=twin)).hold("A3", user="ana", key="k")
@@ -306,7 +310,7 @@ def test_of_twins_one_let_in_before_the_other_is_refused_both_have_the_seats(ful
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_of_twins_one_refused_first_neither_is_promised_what_it_gives_back(full: Cinema, moment: str) -> None:
     def twin() -> None:
-        paid(full, full.ids.reservation("ana", "first"))
+        paid(full, full.ids.reservation_id("ana", "first"))
         with pytest.raises(ReservationCancelled):
             full.hold("A3", user="ana", key="k")
 
@@ -325,7 +329,7 @@ def test_of_twins_one_refused_first_neither_is_promised_what_it_gives_back(full:
 
 
 def test_of_two_that_see_the_same_ended_hold_one_takes_its_place(full: Cinema) -> None:
-    paid(full, full.ids.reservation("ana", "first"))
+    paid(full, full.ids.reservation_id("ana", "first"))
     other: list[str] = []
 
     def rival() -> None:
@@ -357,8 +361,8 @@ def test_when_the_limit_is_lowered_and_holds_shortened_no_live_hold_is_forgotten
 
 def test_a_hold_that_never_comes_to_its_place_says_ask_again(full: Cinema) -> None:
     class Unlucky:
-        def add(self, user_id: str, hold: object, *_: object) -> None:
-            raise LimitReached(())
+        def count_hold(self, user_id: str, hold: object, *_: object) -> None:
+            raise HoldLimitReached(())
 
     unlucky: LiveHolds = Unlucky()
     with pytest.raises(StoreUnavailable):

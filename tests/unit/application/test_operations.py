@@ -17,12 +17,12 @@ from chalicelib.application.board import (
     Board,
     RedriveDeadLetters,
     ShowBoard,
+    ShowCachedBoard,
     ShowDeadLetters,
-    ShowRecentBoard,
 )
 from chalicelib.application.queries import CheckReadiness
-from chalicelib.domain.analytics import BUCKET, NOTHING, Tally, bucket_of
-from chalicelib.domain.board import WINDOW, DependencyState, QueueState, Redriven, shown_buckets
+from chalicelib.domain.analytics import BUCKET_LENGTH, EMPTY_TALLY, Tally, bucket_start
+from chalicelib.domain.board import WINDOW, DependencyState, QueueState, RedriveResult, shown_buckets
 from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import CursorInvalid, QueueNotFound, QueueOutOfReach, StoreUnavailable
 from chalicelib.domain.sessions import Session
@@ -49,14 +49,14 @@ class Stage:
     def __post_init__(self) -> None:
         self.refusals.clock = self.clock
 
-    def screening(self, starts_in: timedelta = BUCKET) -> Session:
+    def screening(self, starts_in: timedelta = BUCKET_LENGTH) -> Session:
         session = a_session(starts_at=NOW + starts_in)
-        self.sessions.add(session)
+        self.sessions.get_or_add(session)
         return session
 
     def counts(self, session: Session, ago: timedelta = timedelta(0), **tally: int) -> None:
         number = len(self.analytics.added)
-        self.analytics.add(f"event-{number}", session.id, bucket_of(NOW - ago), Tally(**tally))
+        self.analytics.add_tally_once(f"event-{number}", session.id, bucket_start(NOW - ago), Tally(**tally))
 
     @property
     def show(self) -> ShowBoard:
@@ -78,15 +78,15 @@ def screenings(board: Board) -> list[str]:
 
 
 def test_screenings_that_run_or_come_are_shown_in_their_order_and_no_others(stage: Stage) -> None:
-    stage.screening(-WINDOW - BUCKET)
+    stage.screening(-WINDOW - BUCKET_LENGTH)
     running, tomorrow = stage.screening(-WINDOW), stage.screening(timedelta(days=1))
-    soon = stage.screening(BUCKET)
+    soon = stage.screening(BUCKET_LENGTH)
 
     assert screenings(stage.board()) == [running.id, soon.id, tomorrow.id]
 
 
 def test_more_screenings_than_a_board_has_room_for_are_on_its_next_pages(stage: Stage) -> None:
-    scheduled = [stage.screening(BUCKET * number).id for number in range(SCREENINGS + 2)]
+    scheduled = [stage.screening(BUCKET_LENGTH * number).id for number in range(SCREENINGS + 2)]
 
     first = stage.board()
     assert first.screenings
@@ -106,15 +106,15 @@ def test_a_cursor_that_is_not_ours_is_refused(stage: Stage) -> None:
 def test_the_window_ends_with_the_five_minutes_that_are_going_on() -> None:
     buckets = shown_buckets(NOW)
 
-    assert (len(buckets), buckets[-1]) == (36, bucket_of(NOW))
-    assert {later - earlier for earlier, later in pairwise(buckets)} == {BUCKET}
+    assert (len(buckets), buckets[-1]) == (36, bucket_start(NOW))
+    assert {later - earlier for earlier, later in pairwise(buckets)} == {BUCKET_LENGTH}
 
 
 def test_each_five_minutes_sum_up_all_screenings_and_are_there_when_nothing_happened(stage: Stage) -> None:
     one, other = stage.screening(), stage.screening()
     stage.counts(one, holds=3, seats_in_holds=3)
     stage.counts(other, holds=1, seats_in_holds=1, expiries=1)
-    stage.counts(other, ago=BUCKET, sales=1)
+    stage.counts(other, ago=BUCKET_LENGTH, sales=1)
     stage.counts(other, ago=WINDOW, holds=100)
 
     over_time = stage.board().over_time
@@ -124,7 +124,7 @@ def test_each_five_minutes_sum_up_all_screenings_and_are_there_when_nothing_happ
         Tally(sales=1),
         Tally(holds=4, seats_in_holds=4, expiries=1),
     ]
-    assert all(tally == NOTHING for _, tally in over_time[:-2])
+    assert all(tally == EMPTY_TALLY for _, tally in over_time[:-2])
 
 
 def test_totals_are_of_all_time_and_of_the_screenings_shown(stage: Stage) -> None:
@@ -137,14 +137,14 @@ def test_totals_are_of_all_time_and_of_the_screenings_shown(stage: Stage) -> Non
     total = stage.board().total
 
     assert (total.holds, total.sales, total.held_seats, total.revenue) == (4, 1, 4, Decimal(50))
-    assert total.conversion == Decimal("0.25")
+    assert total.conversion_rate == Decimal("0.25")
 
 
 def test_the_wire_shows_shares_money_and_reasons_the_most_frequent_first(stage: Stage) -> None:
     session = stage.screening()
     stage.counts(session, holds=3, seats_in_holds=4, sales=1, seats_in_sales=2, revenue_cents=5000)
     for code in ("RESERVATION_EXPIRED", "SEAT_ALREADY_RESERVED", "SEAT_ALREADY_RESERVED"):
-        stage.refusals.add(code)
+        stage.refusals.count_refusal(code)
 
     body = board_wire.board(stage.board())
 
@@ -164,7 +164,7 @@ def test_the_wire_shows_shares_money_and_reasons_the_most_frequent_first(stage: 
 
 def test_a_cancelled_screening_says_so_and_what_is_left_of_its_revenue(stage: Stage) -> None:
     session = replace(a_session(starts_at=NOW), cancelled_at=NOW)
-    stage.sessions.add(session)
+    stage.sessions.get_or_add(session)
     stage.counts(session, sales=2, revenue_cents=5000, refunds=2, refunded_cents=5000, refunded_revenue_cents=5000)
 
     body = board_wire.board(stage.board())
@@ -183,7 +183,7 @@ def test_an_empty_programme_makes_a_board_without_shares(stage: Stage) -> None:
 
 
 def test_without_the_database_the_rest_is_shown(stage: Stage) -> None:
-    show = replace(stage.show, sessions=interposed(stage.sessions, "page", before=down))
+    show = replace(stage.show, sessions=interposed(stage.sessions, "list_by_start", before=down))
 
     body = board_wire.board(show(None))
 
@@ -195,7 +195,12 @@ def test_without_the_database_the_rest_is_shown(stage: Stage) -> None:
 def test_numbers_of_which_one_could_not_be_read_are_not_shown_at_all(stage: Stage) -> None:
     stage.screening()
 
-    assert replace(stage.show, analytics=interposed(stage.analytics, "by_bucket", before=down))(None).screenings is None
+    assert (
+        replace(stage.show, analytics=interposed(stage.analytics, "read_tallies_by_bucket", before=down))(
+            None
+        ).screenings
+        is None
+    )
 
 
 def out_of_reach() -> None:
@@ -219,7 +224,7 @@ def test_without_counts_of_refusals_the_board_says_nothing_of_them(stage: Stage)
 
 
 def test_a_board_is_shown_again_while_it_is_fresh(stage: Stage) -> None:
-    recent = ShowRecentBoard(stage.show, stage.clock)
+    recent = ShowCachedBoard(stage.show, stage.clock)
     first = recent(None)
     stage.clock.forward(seconds=FRESH.total_seconds() - 0.001)
     assert recent(None) is first
@@ -230,10 +235,10 @@ def test_a_board_is_shown_again_while_it_is_fresh(stage: Stage) -> None:
 
 def test_a_redrive_shows_on_the_very_next_board(stage: Stage) -> None:
     stage.queues.park("email", "one", "two", "three")
-    recent = ShowRecentBoard(stage.show, stage.clock)
+    recent = ShowCachedBoard(stage.show, stage.clock)
     recent(None)
 
-    assert RedriveDeadLetters(stage.queues, recent)("email", 2) == Redriven(moved=2, left=1)
+    assert RedriveDeadLetters(stage.queues, recent)("email", 2) == RedriveResult(moved=2, left=1)
 
     states = recent(None).queues
     assert states is not None
@@ -254,7 +259,7 @@ def test_the_boards_of_many_pages_are_not_kept_for_ever(stage: Stage) -> None:
             shown.append(cursor)
             return Board(NOW, Page([], None), (), None, ())
 
-    recent = ShowRecentBoard(Pages(), stage.clock)  # type: ignore[arg-type] # called, and no more
+    recent = ShowCachedBoard(Pages(), stage.clock)  # type: ignore[arg-type] # called, and no more
     for number in range(1000):
         recent(str(number))
 

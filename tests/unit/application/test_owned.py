@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.application.confirm import ConfirmReservation
-from chalicelib.application.release import CancelReservation
-from chalicelib.domain.identity import NOBODY, UNCHECKED, Principal, Role, Rule, roles_of
+from chalicelib.application.confirm import ConfirmReservationCommand
+from chalicelib.application.release import CancelReservationCommand
+from chalicelib.domain.identity import ANONYMOUS, UNCHECKED, AccessRule, Principal, Role, roles_from_groups
 from chalicelib.domain.refusals import ReservationNotFound, UserNotFound
 from chalicelib.domain.reservations import Reservation
 from tests.builders import Cinema
@@ -20,8 +20,10 @@ Act = Callable[[Cinema, Reservation, Principal], object]
 
 ACTS: dict[str, Act] = {
     "show": lambda cinema, held, who: cinema.selling.show_reservation(held.id, who),
-    "confirm": lambda cinema, held, who: cinema.selling.confirm(ConfirmReservation(held.id, "card", "tx-1", who)),
-    "cancel": lambda cinema, held, who: cinema.selling.cancel(CancelReservation(held.id, who)),
+    "confirm": lambda cinema, held, who: cinema.selling.confirm(
+        ConfirmReservationCommand(held.id, "card", "tx-1", who)
+    ),
+    "cancel": lambda cinema, held, who: cinema.selling.cancel(CancelReservationCommand(held.id, who)),
     "pay": lambda cinema, held, who: cinema.settling.start_payment(held.id, who),
 }
 
@@ -31,7 +33,7 @@ def cinema() -> Cinema:
     return Cinema()
 
 
-@pytest.mark.parametrize("who", [OTHER, GATE, NOBODY, Principal("", frozenset({Role.BUYER}))])
+@pytest.mark.parametrize("who", [OTHER, GATE, ANONYMOUS, Principal("", frozenset({Role.BUYER}))])
 @pytest.mark.parametrize("act", ACTS)
 def test_nobody_finds_a_reservation_of_somebody_else(cinema: Cinema, act: str, who: Principal) -> None:
     held = cinema.hold("A1", user="ana")
@@ -58,7 +60,7 @@ def test_purchases_are_shown_to_their_buyer_and_to_operators(cinema: Cinema, who
     assert len(cinema.selling.list_purchases("ana", 10, None, who).items) == 1
 
 
-@pytest.mark.parametrize("who", [OTHER, GATE, NOBODY])
+@pytest.mark.parametrize("who", [OTHER, GATE, ANONYMOUS])
 def test_and_to_nobody_else(cinema: Cinema, who: Principal) -> None:
     with pytest.raises(UserNotFound):
         cinema.selling.list_purchases("ana", 10, None, who)
@@ -66,21 +68,21 @@ def test_and_to_nobody_else(cinema: Cinema, who: Principal) -> None:
 
 @pytest.mark.parametrize(
     ("rule", "admitted"),
-    [(Rule.BUYER, [OWNER, OTHER, OPERATOR, UNCHECKED]), (Rule.OPERATOR, [OPERATOR, UNCHECKED])],
+    [(AccessRule.BUYER, [OWNER, OTHER, OPERATOR, UNCHECKED]), (AccessRule.OPERATOR, [OPERATOR, UNCHECKED])],
 )
-def test_a_rule_admits_its_roles(rule: Rule, admitted: list[Principal]) -> None:
+def test_a_rule_admits_its_roles(rule: AccessRule, admitted: list[Principal]) -> None:
     assert rule.needs_token
-    assert [who for who in (OWNER, OTHER, OPERATOR, GATE, NOBODY, UNCHECKED) if rule.admits(who)] == admitted
+    assert [who for who in (OWNER, OTHER, OPERATOR, GATE, ANONYMOUS, UNCHECKED) if rule.admits(who)] == admitted
 
 
-@pytest.mark.parametrize("rule", [Rule.ANYONE, Rule.SIGNED])
-def test_some_rules_ask_nobody(rule: Rule) -> None:
+@pytest.mark.parametrize("rule", [AccessRule.ANYONE, AccessRule.SIGNED])
+def test_some_rules_ask_nobody(rule: AccessRule) -> None:
     assert not rule.needs_token
 
 
 def test_who_belongs_to_no_group_is_a_buyer_and_who_belongs_to_one_is_that_only() -> None:
-    assert roles_of([]) == roles_of(["staff"]) == {Role.BUYER}
-    assert roles_of(["gate"]) == {Role.GATE}
+    assert roles_from_groups([]) == roles_from_groups(["staff"]) == {Role.BUYER}
+    assert roles_from_groups(["gate"]) == {Role.GATE}
 
 
 def test_an_address_is_never_shown_where_a_principal_is_written() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from chalicelib.application.payments import NotDueYet, ReceiveGatewayMessage, StartPayment
 from chalicelib.domain.consumers import PAYMENTS
-from chalicelib.domain.events import Outgoing
-from chalicelib.domain.payments import Charge, Payment, PaymentDue, PaymentStatus, RefundReason, claimed_payment_for
+from chalicelib.domain.events import OutgoingMessage
+from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason, SettlementDue, claimed_payment_for
 from chalicelib.domain.refusals import (
     NothingToPay,
     PaymentNotReceived,
@@ -54,7 +54,7 @@ class Till:
         return stands
 
     def due(self, transaction_id: str = "tx-1") -> None:
-        self.cinema.settle_payment(PaymentDue(transaction_id, self.cinema.clock()))
+        self.cinema.settle_payment(SettlementDue(transaction_id, self.cinema.clock()))
 
     def state_of(self, reservation: Reservation) -> State:
         return self.reservations.stored[reservation.id].state
@@ -171,7 +171,7 @@ def test_what_was_charged_for_nobody_goes_back(till: Till, reservation_id: str) 
 
 def test_what_was_charged_for_something_free_goes_back(till: Till) -> None:
     free = replace(a_session(), ticket_price=Decimal(0))
-    till.cinema.sessions.add(free)
+    till.cinema.sessions.get_or_add(free)
     held = till.cinema.hold("A1", session_id=free.id)
     till.hears(held)
 
@@ -216,7 +216,7 @@ def test_a_claim_that_was_charged_is_sold_at_once_and_not_only_when_its_hold_is_
 def test_a_claim_whose_row_was_sold_before_its_request_died_is_a_sale(till: Till, seconds: int) -> None:
     till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1", user="ana")
-    dying = replace(till.cinema, reservations=interposed(till.reservations, "confirm", before=crash))
+    dying = replace(till.cinema, reservations=interposed(till.reservations, "mark_confirmed", before=crash))
     with pytest.raises(Crash):
         dying.confirm(held.id, "tx-1")
     till.cinema.clock.forward(seconds=seconds)
@@ -230,7 +230,7 @@ def test_a_sale_whose_reservation_is_gone_is_restored_from_its_claim(till: Till)
     """Its request died after the commit point, its record was given up, and TTL deleted what was pending."""
     till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1", "A2", user="ana", key="k")
-    dying = replace(till.cinema, reservations=interposed(till.reservations, "confirm", before=crash))
+    dying = replace(till.cinema, reservations=interposed(till.reservations, "mark_confirmed", before=crash))
     with pytest.raises(Crash):
         dying.confirm(held.id, "tx-1")
     del till.reservations.stored[held.id]
@@ -262,7 +262,7 @@ def test_a_claim_whose_reservation_is_gone_and_whose_row_was_not_sold_goes_back(
 def test_a_sale_of_a_screening_that_was_cancelled_before_its_request_could_finish_goes_back(till: Till) -> None:
     till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1")
-    dying = replace(till.cinema, reservations=interposed(till.reservations, "confirm", before=crash))
+    dying = replace(till.cinema, reservations=interposed(till.reservations, "mark_confirmed", before=crash))
     with pytest.raises(Crash):
         dying.confirm(held.id, "tx-1")
     cancellation = till.cinema.cancel_session()
@@ -336,7 +336,7 @@ def test_a_claim_that_came_to_nothing_gives_way_to_whom_the_payment_was_charged_
     till.gateway.pay(a_charge("tx-1", theirs.id, 2500))
 
     till.hears(theirs, "tx-1")
-    till.cinema.settle_refund.settle(till.payments.known["tx-1"])
+    till.cinema.execute_refund.settle(till.payments.known["tx-1"])
 
     assert till.status() == (PaymentStatus.SOLD, None)
     assert till.cinema.seats() == {"A2": "sold"}
@@ -376,9 +376,9 @@ def test_what_goes_back_does_so_after_its_sale_and_after_it_was_requested_by_eve
 
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, behind)
     assert request.requested_at == NOW + timedelta(milliseconds=1)
-    returned = request.as_refunded("re-1", behind)
+    returned = request.with_refund_completed("re-1", behind)
     assert returned.refunded_at == NOW + timedelta(milliseconds=2)
-    assert request.as_refunded("re-1", NOW + timedelta(seconds=1)).refunded_at == NOW + timedelta(seconds=1)
+    assert request.with_refund_completed("re-1", NOW + timedelta(seconds=1)).refunded_at == NOW + timedelta(seconds=1)
 
 
 # Starting one.
@@ -424,7 +424,7 @@ def test_nothing_is_started_for_what_can_not_be_paid(till: Till, start: StartPay
 
 def test_nothing_is_started_for_what_is_free(till: Till, start: StartPayment) -> None:
     free = replace(a_session(), ticket_price=Decimal(0))
-    till.cinema.sessions.add(free)
+    till.cinema.sessions.get_or_add(free)
 
     held = till.cinema.hold("A1", session_id=free.id)
     with pytest.raises(NothingToPay) as refused:
@@ -452,7 +452,7 @@ class Messages:
 
     said: Charge | None
 
-    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
+    def read_charge(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
         assert (headers, body, now) == ({}, b"", NOW)
         return self.said
 
@@ -463,7 +463,7 @@ def test_what_the_gateway_says_is_worked_on_by_whoever_the_queue_wakes(till: Til
     ReceiveGatewayMessage(Messages(charge), outbox, till.cinema.clock)({}, b"")
     ReceiveGatewayMessage(Messages(None), outbox, till.cinema.clock)({}, b"")
 
-    assert outbox.sent == [(Outgoing(PAYMENTS, charge), NOW)]
+    assert outbox.sent == [(OutgoingMessage(PAYMENTS, charge), NOW)]
 
 
 def test_a_message_that_the_queue_does_not_take_is_sent_again_by_the_gateway(till: Till) -> None:

@@ -12,7 +12,7 @@ from chalicelib.application.reconcile import (
     LONGEST_PAUSE,
     RETURNED_BY_THEN,
     ReconcilePayments,
-    Reconciliation,
+    ReconciliationResult,
 )
 from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason, claimed_payment_for
 from chalicelib.domain.reservations import Reservation, Sale, State
@@ -32,7 +32,7 @@ class Till:
             payments=self.payments, reservations=self.reservations, rows=self.rows, gateway=self.gateway
         )
 
-    def sweep(self) -> Reconciliation:
+    def sweep(self) -> ReconciliationResult:
         return self.reconcile()
 
     @property
@@ -45,7 +45,7 @@ class Till:
             cinema.sessions,
             self.gateway,
             cinema.settle_payment,
-            cinema.settle_refund,
+            cinema.execute_refund,
             cinema.clock,
         )
 
@@ -59,7 +59,7 @@ class Till:
         held = self.cinema.hold(seat)
         self.payments.record_charge(self.charge(held.id, transaction_id))
         sold = self.cinema.confirm(held.id, transaction_id)
-        self.cinema.settle_payment.register_sale(sold)
+        self.cinema.settle_payment.mark_payment_sold(sold)
         return sold
 
     def status(self, transaction_id: str = "tx-1") -> PaymentStatus:
@@ -71,14 +71,14 @@ def till() -> Till:
     return Till()
 
 
-def findings(result: Reconciliation) -> list[tuple[str, str]]:
+def findings(result: ReconciliationResult) -> list[tuple[str, str]]:
     return [(one.transaction_id or one.reservation_id, one.says) for one in result.findings]
 
 
 def test_where_all_is_well_nothing_is_mended_and_nothing_named(till: Till) -> None:
     till.sold("A1")
 
-    assert till.sweep() == Reconciliation(1, 0, ())
+    assert till.sweep() == ReconciliationResult(1, 0, ())
 
 
 def test_a_charge_whose_message_was_lost_buys_its_seats(till: Till) -> None:
@@ -153,7 +153,7 @@ def test_what_the_gateway_returned_by_itself_for_a_sale_is_named(till: Till) -> 
 def test_what_is_said_to_be_returned_and_was_not_is_named(till: Till) -> None:
     till.cinema.settle_payment(till.charge("res-forgotten"))
     stands = till.payments.known["tx-1"]
-    till.payments.mark_refunded(stands.as_refunded("re-1", NOW))
+    till.payments.mark_refunded(stands.with_refund_completed("re-1", NOW))
     till.cinema.clock.forward(seconds=AT_WORK.total_seconds() + 1)
 
     ((subject, says),) = findings(till.sweep())
@@ -164,7 +164,7 @@ def test_what_is_returned_while_the_sweep_reads_is_not_named(till: Till) -> None
     """The gateway's list is from before the refund, our payment from after it."""
     till.cinema.settle_payment(till.charge("res-forgotten"))
     stands = till.payments.known["tx-1"]
-    refund = partial(till.payments.mark_refunded, stands.as_refunded("re-1", NOW))
+    refund = partial(till.payments.mark_refunded, stands.with_refund_completed("re-1", NOW))
     gateway = interposed(till.gateway, "list_charges_since", after=refund)
 
     assert findings(replace(till.reconcile, gateway=gateway)()) == []
@@ -172,7 +172,7 @@ def test_what_is_returned_while_the_sweep_reads_is_not_named(till: Till) -> None
 
 def test_what_was_charged_for_another_than_it_bought_is_named(till: Till) -> None:
     mine, theirs = till.cinema.hold("A1", user="ana"), till.cinema.hold("A2", user="bia")
-    till.cinema.settle_payment.register_sale(till.cinema.confirm(mine.id, "tx-1"))
+    till.cinema.settle_payment.mark_payment_sold(till.cinema.confirm(mine.id, "tx-1"))
     till.payments.record_charge(till.charge(theirs.id))
 
     assert findings(till.sweep()) == [("tx-1", f"it was charged for {theirs.id}")]
@@ -283,7 +283,7 @@ def test_a_purchase_that_is_there_with_its_sale_is_no_finding_once_it_is_old_eno
     till.sold("A2", "tx-2")
     till.cinema.clock.forward(seconds=AT_WORK.total_seconds() + 1)
 
-    assert till.sweep() == Reconciliation(4, 0, ())
+    assert till.sweep() == ReconciliationResult(4, 0, ())
 
 
 def test_each_payment_that_is_put_right_is_counted(till: Till) -> None:

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from chalicelib.domain.consumers import ANALYTICS, AUDIT, NOTIFICATION, PAYMENTS, REFUNDS, TICKETS
-from chalicelib.domain.events import Event, EventType, Outgoing, ReservationChange, UnreadableMessage
+from chalicelib.domain.events import Event, EventType, OutgoingMessage, ReservationChange, UnreadableMessage
 from chalicelib.domain.payments import (
     Charge,
     Payment,
     PaymentChange,
-    PaymentDue,
     PaymentStatus,
+    RefundFailed,
     RefundReason,
-    RefundRefused,
+    SettlementDue,
 )
 from chalicelib.domain.refusals import (
     AlreadyPaid,
@@ -70,13 +70,13 @@ class Till:
         payment = self.payments.known[transaction_id]
         return payment.status, payment.reason
 
-    def requested(self, transaction_id: str) -> list[Outgoing]:
+    def requested(self, transaction_id: str) -> list[OutgoingMessage]:
         return self.cinema.relay_payment(PaymentChange(None, self.payments.known[transaction_id]))
 
-    def settle(self, transaction_id: str) -> list[Outgoing]:
+    def settle(self, transaction_id: str) -> list[OutgoingMessage]:
         """What the refund consumer does with the event, and what is told of it."""
         before = self.payments.known[transaction_id]
-        self.cinema.settle_refund(told(self.requested(transaction_id)))
+        self.cinema.execute_refund(told(self.requested(transaction_id)))
         return self.cinema.relay_payment(PaymentChange(before, self.payments.known[transaction_id]))
 
 
@@ -84,7 +84,7 @@ def a_charge(transaction_id: str, reservation_id: str, amount_cents: int) -> Cha
     return Charge(transaction_id, reservation_id, amount_cents, "BRL", NOW)
 
 
-def told(messages: list[Outgoing]) -> Event:
+def told(messages: list[OutgoingMessage]) -> Event:
     event = messages[0].content
     assert isinstance(event, Event)
     return event
@@ -222,9 +222,9 @@ def test_a_refund_that_died_as_its_payment_proved_to_be_anothers_is_ended_by_its
     dying = replace(till.cinema, reservations=interposed(till.cinema.reservations, "find", before=crash))
 
     with pytest.raises(Crash):
-        dying.settle_refund(request)
+        dying.execute_refund(request)
     assert till.status("tx-1") == (PaymentStatus.ASSERTED, None)
-    till.cinema.settle_refund(request)
+    till.cinema.execute_refund(request)
 
     assert till.status("tx-1") == (PaymentStatus.REFUND_REQUESTED, RefundReason.LATE)
 
@@ -335,7 +335,7 @@ def test_a_sale_without_a_claim_takes_its_money_back_from_a_request_that_nobody_
     )
 
     till.cinema.relay_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))
-    till.cinema.settle_refund(_request("tx-1"))
+    till.cinema.execute_refund(_request("tx-1"))
 
     assert till.status("tx-1") == (PaymentStatus.SOLD, None)
     assert till.gateway.returned == {}
@@ -343,7 +343,9 @@ def test_a_sale_without_a_claim_takes_its_money_back_from_a_request_that_nobody_
 
 def test_a_sale_whose_money_was_returned_already_is_told_loudly(till: Till, caplog: pytest.LogCaptureFixture) -> None:
     sold = till.sold("A1", transaction_id="tx-1")
-    payment = till.payments.known["tx-1"].with_refund_requested(RefundReason.LATE, NOW).as_refunded("re-1", NOW)
+    payment = (
+        till.payments.known["tx-1"].with_refund_requested(RefundReason.LATE, NOW).with_refund_completed("re-1", NOW)
+    )
     till.payments.known["tx-1"] = replace(payment, sale_id="")
 
     till.cinema.relay_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))
@@ -389,7 +391,7 @@ def test_a_claim_waits_in_its_queue_until_its_hold_is_over(till: Till) -> None:
     held = till.cinema.hold("A1")
     till.cinema.confirm(held.id, "tx-1")
 
-    assert till.requested("tx-1") == [Outgoing(PAYMENTS, PaymentDue("tx-1", held.expires_at))]
+    assert till.requested("tx-1") == [OutgoingMessage(PAYMENTS, SettlementDue("tx-1", held.expires_at))]
 
 
 def test_a_settled_refund_is_told(till: Till) -> None:
@@ -446,7 +448,7 @@ def late(till: Till) -> Till:
 
 def test_a_refund_is_settled_once_whatever_is_delivered_twice(late: Till) -> None:
     for _ in range(3):
-        late.cinema.settle_refund(_request("tx-1"))
+        late.cinema.execute_refund(_request("tx-1"))
 
     assert late.gateway.returned == {"refund-tx-1": ("tx-1", 2500)}
     assert late.status("tx-1")[0] is PaymentStatus.REFUNDED
@@ -455,11 +457,11 @@ def test_a_refund_is_settled_once_whatever_is_delivered_twice(late: Till) -> Non
 def test_a_crash_between_gateway_and_record_returns_the_money_once(late: Till) -> None:
     late.cinema.payments = interposed(late.payments, "mark_refunded", before=crash)
     with pytest.raises(Crash):
-        late.cinema.settle_refund(_request("tx-1"))
+        late.cinema.execute_refund(_request("tx-1"))
     late.cinema.payments = late.payments
     assert late.status("tx-1")[0] is PaymentStatus.REFUND_REQUESTED
 
-    late.cinema.settle_refund(_request("tx-1"))
+    late.cinema.execute_refund(_request("tx-1"))
 
     assert len(late.gateway.returned) == 1
     assert late.status("tx-1")[0] is PaymentStatus.REFUNDED
@@ -467,12 +469,12 @@ def test_a_crash_between_gateway_and_record_returns_the_money_once(late: Till) -
 
 def test_a_declined_refund_stays_requested_and_is_asked_for_again(late: Till) -> None:
     late.gateway.declined.add("tx-1")
-    with pytest.raises(RefundRefused):
-        late.cinema.settle_refund(_request("tx-1"))
+    with pytest.raises(RefundFailed):
+        late.cinema.execute_refund(_request("tx-1"))
     assert late.status("tx-1")[0] is PaymentStatus.REFUND_REQUESTED
     late.gateway.declined.clear()
 
-    late.cinema.settle_refund(_request("tx-1"))
+    late.cinema.execute_refund(_request("tx-1"))
 
     assert late.status("tx-1")[0] is PaymentStatus.REFUNDED
 
@@ -482,14 +484,14 @@ def test_what_the_gateway_does_not_know_stays_on_the_list_until_it_does(till: Ti
     till.cinema.cancel(held.id)
     till.refused(held.id, "tx-1")
 
-    till.cinema.settle_refund(_request("tx-1"))
+    till.cinema.execute_refund(_request("tx-1"))
     till.cinema.clock.forward(days=40)
-    till.cinema.settle_refund(_request("tx-1"))
+    till.cinema.execute_refund(_request("tx-1"))
     (waiting,) = till.payments.list_outstanding_refunds()
     assert (waiting.asked, waiting.asked_at) == (2, till.cinema.clock())
 
     till.gateway.pay(a_charge("tx-1", held.id, 2500))
-    till.cinema.settle_refund(_request("tx-1"))
+    till.cinema.execute_refund(_request("tx-1"))
 
     assert till.status("tx-1")[0] is PaymentStatus.REFUNDED
     assert list(till.payments.list_outstanding_refunds()) == []
@@ -503,7 +505,7 @@ def test_a_strangers_payment_that_was_claimed_for_a_lapsed_hold_is_not_returned_
     till.cinema.cancel(thiefs.id)
     till.refused(thiefs.id, "tx-1")
 
-    till.cinema.settle_refund(_request("tx-1"))
+    till.cinema.execute_refund(_request("tx-1"))
 
     assert till.gateway.returned == {}
     assert till.cinema.seats() == {"A1": "sold"}
@@ -514,7 +516,7 @@ def test_what_was_charged_goes_back_whatever_the_seats_cost(till: Till) -> None:
     held = till.cinema.hold("A1")
     till.cinema.settle_payment(a_charge("tx-1", held.id, 2499))
 
-    till.cinema.settle_refund(_request("tx-1"))
+    till.cinema.execute_refund(_request("tx-1"))
 
     assert till.gateway.returned == {"refund-tx-1": ("tx-1", 2499)}
     assert till.status("tx-1") == (PaymentStatus.REFUNDED, RefundReason.WRONG_AMOUNT)
@@ -522,13 +524,13 @@ def test_what_was_charged_goes_back_whatever_the_seats_cost(till: Till) -> None:
 
 def test_a_request_without_a_payment_is_not_swallowed(till: Till) -> None:
     with pytest.raises(LookupError):
-        till.cinema.settle_refund(_request("tx-nobody-knows"))
+        till.cinema.execute_refund(_request("tx-nobody-knows"))
 
 
 @pytest.mark.parametrize("data", [{}, {"transactionId": ""}, {"transactionId": 7}])
 def test_an_event_that_names_no_payment_is_unreadable(till: Till, data: dict[str, str | int]) -> None:
     with pytest.raises(UnreadableMessage):
-        till.cinema.settle_refund(Event("id", EventType.REFUND_REQUESTED, NOW, "s", "r", (), data))
+        till.cinema.execute_refund(Event("id", EventType.REFUND_REQUESTED, NOW, "s", "r", (), data))
 
 
 # Any history.

@@ -5,8 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.application.relay import ROUTES, TELLS, RelayPayment
-from chalicelib.domain.events import Event, EventType, Outgoing, ReservationChange, SeatsHeld, SeatsReleased, SeatsSold
+from chalicelib.application.relay import ROUTES, TELLS, RoutePaymentChange
+from chalicelib.domain.events import (
+    Event,
+    EventType,
+    OutgoingMessage,
+    ReservationChange,
+    SeatsHeld,
+    SeatsReleased,
+    SeatsSold,
+)
 from chalicelib.domain.payments import PaymentChange, RefundReason, payment_of_sale
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
@@ -25,7 +33,7 @@ def changed(before: Reservation | None, after: Reservation | None) -> Reservatio
     return ReservationChange(before, after, LATER)
 
 
-def the_event(messages: list[Outgoing]) -> Event:
+def the_event(messages: list[OutgoingMessage]) -> Event:
     """The one event that all the messages carry, to each of its consumers."""
     event = messages[0].content
     assert isinstance(event, Event)
@@ -46,7 +54,7 @@ def test_every_event_is_told_by_one_relay() -> None:
 def test_held_seats_go_to_the_expiry_queue(cinema: Cinema) -> None:
     hold = a_hold("A1")
 
-    assert cinema.relay_row(SeatsHeld(hold, NOW)) == [Outgoing("expiry", hold)]
+    assert cinema.relay_row(SeatsHeld(hold, NOW)) == [OutgoingMessage("expiry", hold)]
 
 
 def test_a_sale_that_its_request_could_not_finish_is_finished(cinema: Cinema) -> None:
@@ -64,7 +72,7 @@ def test_a_finished_sale_is_left_alone_by_a_second_delivery(cinema: Cinema) -> N
     held = cinema.hold("A1")
     paid = cinema.confirm(held.id)
     again = SeatsSold(held.session_id, held.id, held.seats, a_sale(held.hold, transaction_id="tx-2"), NOW)
-    written_no_more = interposed(cinema.reservations, "confirm", before=crash)
+    written_no_more = interposed(cinema.reservations, "mark_confirmed", before=crash)
 
     replace(cinema, reservations=written_no_more).relay_row(again)
 
@@ -197,7 +205,7 @@ def test_a_pending_reservation_that_ttl_deleted_gives_its_seats_back_and_is_told
 
     event = the_event(cinema.relay_reservation(changed(forgotten, None)))
 
-    assert cinema.rows.occupancy(cinema.session) == {}
+    assert cinema.rows.read_seat_entries(cinema.session) == {}
     assert event.id == f"ReservationExpired:{forgotten.id}:{to_ms(forgotten.expires_at)}"
 
 
@@ -215,7 +223,7 @@ def test_a_deleted_reservation_that_was_settled_sets_nothing_off(cinema: Cinema,
     cinema.clock.forward(days=1)
 
     assert cinema.relay_reservation(changed(replace(forgotten, state=state), None)) == []
-    assert list(cinema.rows.occupancy(cinema.session)) == ["A1"]
+    assert list(cinema.rows.read_seat_entries(cinema.session)) == ["A1"]
 
 
 def test_the_refund_of_a_sale_is_marked_on_its_reservation_when_it_was_made(cinema: Cinema) -> None:
@@ -223,11 +231,11 @@ def test_the_refund_of_a_sale_is_marked_on_its_reservation_when_it_was_made(cine
     payment = payment_of_sale(sold)
     assert payment
     requested = payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
-    relay = RelayPayment(cinema.reservations)
+    relay = RoutePaymentChange(cinema.reservations)
 
     assert the_event(relay(PaymentChange(payment, requested))).type is EventType.REFUND_REQUESTED
     assert cinema.reservations.find(sold.id) == sold, "not refunded yet"
-    refunded = requested.as_refunded("re-1", LATER)
+    refunded = requested.with_refund_completed("re-1", LATER)
     done = the_event(relay(PaymentChange(requested, refunded)))
 
     assert done.type is EventType.REFUND_COMPLETED

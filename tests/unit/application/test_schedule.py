@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from chalicelib.application.queries import ListSessions, ShowSession
-from chalicelib.application.schedule import Schedule, ScheduleSession
+from chalicelib.application.schedule import ScheduleSession, ScheduleSessionCommand
 from chalicelib.domain.refusals import IdempotencyKeyReused, SessionNotFound
 from chalicelib.domain.sessions import Session
 from tests.builders import NOW
 from tests.fakes import FakeSessions, MovableClock, ReadableIds
 
-ORDERED = ScheduleSession("Oppenheimer", NOW + timedelta(1), "A1", 16, 10, Decimal("25.00"))
+ORDERED = ScheduleSessionCommand("Oppenheimer", NOW + timedelta(1), "A1", 16, 10, Decimal("25.00"))
 
 
 def scheduled(sessions: FakeSessions, days_ahead: int = 1) -> Session:
-    schedule = Schedule(sessions, MovableClock(NOW), ReadableIds())
+    schedule = ScheduleSession(sessions, MovableClock(NOW), ReadableIds())
     return schedule(replace(ORDERED, starts_at=NOW + timedelta(days_ahead)))
 
 
@@ -50,12 +50,12 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture
-def schedule(sessions: FakeSessions, clock: MovableClock) -> Schedule:
-    return Schedule(sessions, clock, ReadableIds())
+def schedule(sessions: FakeSessions, clock: MovableClock) -> ScheduleSession:
+    return ScheduleSession(sessions, clock, ReadableIds())
 
 
 def test_the_same_order_with_the_same_key_is_one_screening(
-    schedule: Schedule, sessions: FakeSessions, clock: MovableClock
+    schedule: ScheduleSession, sessions: FakeSessions, clock: MovableClock
 ) -> None:
     keyed = replace(ORDERED, idempotency_key="k")
     first = schedule(keyed)
@@ -65,16 +65,16 @@ def test_the_same_order_with_the_same_key_is_one_screening(
     assert list(sessions.known.values()) == [first]
 
 
-def test_without_a_key_the_same_order_is_another_screening(schedule: Schedule) -> None:
+def test_without_a_key_the_same_order_is_another_screening(schedule: ScheduleSession) -> None:
     assert schedule(ORDERED).id != schedule(ORDERED).id
 
 
 def test_an_order_that_comes_again_after_the_screening_was_cancelled_makes_none(
-    schedule: Schedule, sessions: FakeSessions
+    schedule: ScheduleSession, sessions: FakeSessions
 ) -> None:
     keyed = replace(ORDERED, idempotency_key="k")
     first = schedule(keyed)
-    cancelled = sessions.cancel(first.id, NOW)
+    cancelled = sessions.mark_cancelled(first.id, NOW)
 
     assert schedule(keyed) == cancelled
     assert sessions.known == {first.id: cancelled}
@@ -93,7 +93,7 @@ def test_an_order_that_comes_again_after_the_screening_was_cancelled_makes_none(
     ids=lambda change: next(iter(change)),
 )
 def test_a_key_that_comes_again_with_another_order_is_refused(
-    schedule: Schedule, sessions: FakeSessions, change: dict[str, Any]
+    schedule: ScheduleSession, sessions: FakeSessions, change: dict[str, Any]
 ) -> None:
     first = schedule(replace(ORDERED, idempotency_key="k"))
 
@@ -112,7 +112,7 @@ class LookedForTooEarly(FakeSessions):
 
 def test_twins_that_do_not_see_each_other_still_make_one_screening(clock: MovableClock) -> None:
     sessions = LookedForTooEarly()
-    schedule = Schedule(sessions, clock, ReadableIds())
+    schedule = ScheduleSession(sessions, clock, ReadableIds())
     first = schedule(replace(ORDERED, idempotency_key="k"))
     clock.forward(seconds=1)
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from chalicelib.application.consumers.tickets import IssueTickets
+from chalicelib.application.consumers.tickets import IssueOrVoidTickets
 from chalicelib.application.tickets import (
-    Admit,
-    Admitted,
+    AdmittedTicket,
     AdmitTicket,
-    AskForTokens,
-    ListTickets,
+    AdmitTicketCommand,
+    ListTicketsForGate,
+    RequestTicketTokens,
     ShowCalendarEntry,
     ShowTickets,
     TransferTicket,
 )
-from chalicelib.domain.booking_codes import to_code
+from chalicelib.domain.booking_codes import code_from_number
 from chalicelib.domain.consumers import TICKETS
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.identity import Principal, Role
@@ -39,9 +39,9 @@ from chalicelib.domain.refusals import (
     WrongRoom,
 )
 from chalicelib.domain.reservations import Reservation
-from chalicelib.domain.tickets.calendar_entry import entry_of
+from chalicelib.domain.tickets.calendar_entry import calendar_entry_for
 from chalicelib.domain.tickets.ticket import ADMITTED_FOR, MOST_TRANSFERS, ListedTicket, Ticket, VoidReason
-from chalicelib.domain.tickets.tokens import read_token, to_token
+from chalicelib.domain.tickets.tokens import decode_token, encode_token
 from chalicelib.infrastructure.tickets.signatures import is_signed
 from tests.builders import NOW, Cinema, a_paid_event, a_session
 from tests.fakes import Crash, FakeOutbox, FakeSigner, FakeTicketKeys, FakeTickets, MovableClock, crash, interposed
@@ -76,17 +76,17 @@ class House:
 
     def issue(self, event: Event, tickets: Tickets | None = None) -> None:
         stored = tickets or self.tickets
-        IssueTickets(stored, self.cinema.sessions, self.keys, self.signer, self.new_code)(event)
+        IssueOrVoidTickets(stored, self.cinema.sessions, self.keys, self.signer, self.new_code)(event)
 
     def new_code(self) -> str:
-        return to_code(next(self.numbers))
+        return code_from_number(next(self.numbers))
 
     def new_key(self) -> str:
         return f"key-{next(self.names)}"
 
     @property
-    def ask(self) -> AskForTokens:
-        return AskForTokens(self.outbox, self.cinema.clock)
+    def ask(self) -> RequestTicketTokens:
+        return RequestTicketTokens(self.outbox, self.cinema.clock)
 
     @property
     def show(self) -> ShowTickets:
@@ -99,8 +99,8 @@ class House:
         return TransferTicket(self.tickets, cinema.reservations, cinema.sessions, self.ask, cinema.clock, self.new_code)
 
     @property
-    def list(self) -> ListTickets:
-        return ListTickets(self.tickets, self.cinema.sessions, OPENS_BEFORE, self.cinema.clock)
+    def list(self) -> ListTicketsForGate:
+        return ListTicketsForGate(self.tickets, self.cinema.sessions, OPENS_BEFORE, self.cinema.clock)
 
     def sign(self) -> None:
         for message, _ in self.outbox.sent:
@@ -113,10 +113,10 @@ class House:
         (ticket,) = self.show(reservation.id).tickets
         return ticket
 
-    def admit(self, **command: Any) -> Admitted:
-        asked = AdmitTicket(**{"gate": "north", "room": "A1", **command})
+    def admit(self, **command: Any) -> AdmittedTicket:
+        asked = AdmitTicketCommand(**{"gate": "north", "room": "A1", **command})
         sessions, clock = self.cinema.sessions, self.cinema.clock
-        return Admit(self.tickets, self.keys, is_signed, sessions, OPENS_BEFORE, clock, self.new_key)(asked)
+        return AdmitTicket(self.tickets, self.keys, is_signed, sessions, OPENS_BEFORE, clock, self.new_key)(asked)
 
     def refund(self, reservation: Reservation, **data: str) -> None:
         assert reservation.sale
@@ -150,7 +150,7 @@ def test_each_seat_of_a_sale_gets_a_signed_ticket(house: House) -> None:
     assert shown.session == house.cinema.session
     key = house.signer.public_key()
     for ticket in shown.tickets:
-        token = read_token(ticket.token)
+        token = decode_token(ticket.token)
         assert is_signed(key, token.signed, token.signature)
         assert (token.facts.session_id, token.facts.seat) == (reservation.session_id, ticket.seat)
         assert (token.facts.code, token.facts.version, token.facts.key_id) == (ticket.code, 1, key.id)
@@ -161,7 +161,7 @@ def test_nothing_in_a_ticket_tells_whose_it_is(house: House) -> None:
     ticket = house.only_ticket(house.bought(user="maria-of-the-box-office"))
 
     assert "maria" not in repr(replace(ticket, reservation_id=""))
-    assert b"maria" not in read_token(ticket.token).signed
+    assert b"maria" not in decode_token(ticket.token).signed
 
 
 def test_a_sale_that_is_told_twice_keeps_its_tickets(house: House) -> None:
@@ -301,7 +301,7 @@ def test_a_transfer_voids_the_old_ticket_and_signs_a_new_one(house: House) -> No
 
     new, untouched = house.show(reservation.id).tickets
     assert new.code == renewed.code != old.code
-    assert (new.seat, new.version, read_token(new.token).facts.version) == ("A1", 2, 2)
+    assert (new.seat, new.version, decode_token(new.token).facts.version) == ("A1", 2, 2)
     assert untouched == other
     for way in ({"token": old.token}, {"code": old.code}):
         with pytest.raises(TicketVoid) as refusal:
@@ -406,11 +406,11 @@ def test_a_void_ticket_is_told_to_be_void_at_whichever_gate_and_time(house: Hous
 
 def test_a_token_of_another_version_of_its_ticket_admits_nobody(house: House) -> None:
     ticket = house.only_ticket(house.bought("A1"))
-    facts = read_token(ticket.token).facts
+    facts = decode_token(ticket.token).facts
     other = replace(facts, version=facts.version + 1).to_bytes()
 
     with pytest.raises(TicketInvalid):
-        house.admit(token=to_token(other, house.signer.sign(other)))
+        house.admit(token=encode_token(other, house.signer.sign(other)))
 
     assert house.admit(token=ticket.token).ticket.seat == "A1"
 
@@ -507,11 +507,11 @@ def test_tickets_of_a_key_that_was_replaced_are_admitted(house: House) -> None:
     house.signer = FakeSigner()
     after = house.only_ticket(house.bought("A2"))
 
-    assert len(house.keys.published(NOW)) == 2
-    assert read_token(before.token).facts.key_id != read_token(after.token).facts.key_id
+    assert len(house.keys.read_published(NOW)) == 2
+    assert decode_token(before.token).facts.key_id != decode_token(after.token).facts.key_id
     assert house.admit(token=before.token).ticket.seat == "A1"
     assert house.admit(token=after.token).ticket.seat == "A2"
-    assert house.keys.published(STARTS + ADMITTED_FOR) == {}
+    assert house.keys.read_published(STARTS + ADMITTED_FOR) == {}
 
 
 def test_a_sales_event_sent_again_is_the_event_of_the_sale(house: House) -> None:
@@ -595,7 +595,7 @@ def test_a_calendar_entry_is_for_its_buyer_alone() -> None:
     sold = house.sold("A1", user="ana")
     show = ShowCalendarEntry(house.cinema.reservations, house.cinema.sessions)
 
-    assert show(sold.id, ANA) == entry_of(sold, house.cinema.session)
+    assert show(sold.id, ANA) == calendar_entry_for(sold, house.cinema.session)
     with pytest.raises(ReservationNotFound):
         show(sold.id, BOB)
 

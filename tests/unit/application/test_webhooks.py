@@ -10,16 +10,16 @@ import pytest
 
 from chalicelib.api.batches import handle_messages_in_parallel
 from chalicelib.application.consumers.webhooks import (
-    AnnounceEvents,
     DeliverNotification,
-    Replay,
-    Replayed,
+    QueueWebhookDeliveries,
     ReplayNotifications,
+    ReplayNotificationsCommand,
+    ReplayResult,
 )
 from chalicelib.domain.events import Event, EventType, UnreadableMessage
 from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import sign_body
-from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, NoAnswerInTime, Notification, Secret
+from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, DeliveryTimedOut, Notification, Secret
 from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBERS_SECONDS, CachedSubscribers
 from chalicelib.infrastructure.ttl_cache import TtlCache
 from tests.builders import NOW, a_webhook
@@ -52,8 +52,8 @@ class Office:
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
 
     @property
-    def announce_together(self) -> AnnounceEvents:
-        return AnnounceEvents(self.notifications, self.webhooks, self.outbox, self.clock)
+    def announce_together(self) -> QueueWebhookDeliveries:
+        return QueueWebhookDeliveries(self.notifications, self.webhooks, self.outbox, self.clock)
 
     @property
     def announce(self) -> Callable[[Event], None]:
@@ -64,8 +64,8 @@ class Office:
         return DeliverNotification(self.notifications, self.webhooks, self.webhook_sender, self.clock)
 
     @property
-    def replay(self) -> Replay:
-        return Replay(self.notifications, self.webhooks, self.outbox, self.clock, most=3)
+    def replay(self) -> ReplayNotifications:
+        return ReplayNotifications(self.notifications, self.webhooks, self.outbox, self.clock, most=3)
 
     def queued(self) -> list[tuple[str, int]]:
         """Webhook and number of each delivery, in order."""
@@ -206,8 +206,8 @@ def test_a_delivery_names_the_last_number_that_its_receiver_got(office: Office, 
         for event in (facts.paid(), facts.created(), Facts("session-1").paid())
     ]
 
-    assert [notification.previous_for(everything) for notification in told] == [0, 1, 2]
-    assert [notification.previous_for(sales) for notification in (told[0], told[2])] == [0, 1]
+    assert [notification.previous_sequence_for(everything) for notification in told] == [0, 1, 2]
+    assert [notification.previous_sequence_for(sales) for notification in (told[0], told[2])] == [0, 1]
 
 
 # Deliveries
@@ -245,7 +245,7 @@ def test_410_ends_it_until_an_operator_enables_it(office: Office, delivery: Deli
 
     assert len(office.webhook_sender.posted) == 1
     assert office.webhooks.known[delivery.webhook_id].disabled == "it answered 410 Gone"
-    office.webhooks.disable(delivery.webhook_id, None)
+    office.webhooks.set_disabled(delivery.webhook_id, None)
     office.deliver(delivery)
     assert len(office.webhook_sender.posted) == 2
 
@@ -268,8 +268,8 @@ def test_a_delivery_has_one_id_for_ever(delivery: Delivery) -> None:
 
 
 def test_who_does_not_answer_in_time_is_tried_again(office: Office, delivery: Delivery) -> None:
-    office.webhook_sender.answers = [NoAnswerInTime("hangs"), 204]
-    with pytest.raises(NoAnswerInTime):
+    office.webhook_sender.answers = [DeliveryTimedOut("hangs"), 204]
+    with pytest.raises(DeliveryTimedOut):
         office.deliver(delivery)
 
     office.deliver(delivery)
@@ -323,7 +323,7 @@ def test_of_a_batch_only_what_failed_comes_again() -> None:
 # Replays
 
 BODY = b'{"sessionId": "session-1", "afterSequence": 0}'
-Ask = Callable[..., Replayed]
+Ask = Callable[..., ReplayResult]
 
 
 @pytest.fixture
@@ -333,35 +333,37 @@ def ask(office: Office, facts: Facts) -> Ask:
     for event in (facts.paid(), Facts("session-1").paid(), *(Facts("session-1").created() for _ in range(3))):
         office.notifications.assign_number(event)
 
-    def asked(after: int = 0, webhook_id: str = "mine", session_id: str = "session-1", header: str = "") -> Replayed:
+    def asked(
+        after: int = 0, webhook_id: str = "mine", session_id: str = "session-1", header: str = ""
+    ) -> ReplayResult:
         header = header or sign_body(["whsec_mine"], BODY, NOW)
-        return office.replay(ReplayNotifications(webhook_id, session_id, after, BODY, header))
+        return office.replay(ReplayNotificationsCommand(webhook_id, session_id, after, BODY, header))
 
     return asked
 
 
 def test_what_came_after_a_number_is_queued_again(office: Office, ask: Ask) -> None:
-    assert ask(after=2) == Replayed("session-1", queued=3, next_after_sequence=None)
+    assert ask(after=2) == ReplayResult("session-1", queued=3, next_after_sequence=None)
     assert office.queued() == [("mine", 3), ("mine", 4), ("mine", 5)]
 
 
 def test_one_call_queues_so_many_at_most_and_says_where_to_go_on(office: Office, ask: Ask) -> None:
     first = ask()
 
-    assert first == Replayed("session-1", queued=3, next_after_sequence=3)
-    assert ask(after=3) == Replayed("session-1", queued=2, next_after_sequence=None)
+    assert first == ReplayResult("session-1", queued=3, next_after_sequence=3)
+    assert ask(after=3) == ReplayResult("session-1", queued=2, next_after_sequence=None)
     assert [number for _, number in office.queued()] == [1, 2, 3, 4, 5]
 
 
 def test_only_what_the_webhook_wants_is_queued_again(office: Office, ask: Ask) -> None:
     office.webhooks.add(a_webhook(PAID, webhook_id="mine", key="whsec_mine"))
 
-    assert ask() == Replayed("session-1", queued=2, next_after_sequence=3)
+    assert ask() == ReplayResult("session-1", queued=2, next_after_sequence=3)
     assert office.queued() == [("mine", 1), ("mine", 2)]
 
 
 def test_a_screening_of_which_nothing_was_told_has_nothing_to_replay(ask: Ask) -> None:
-    assert ask(session_id="unknown") == Replayed("unknown", queued=0, next_after_sequence=None)
+    assert ask(session_id="unknown") == ReplayResult("unknown", queued=0, next_after_sequence=None)
 
 
 def test_with_another_signature_nothing_is_queued(office: Office, ask: Ask) -> None:
@@ -384,7 +386,7 @@ def test_an_unknown_webhook_is_told_the_same(ask: Ask) -> None:
 
 
 def test_a_disabled_webhook_learns_it_only_with_its_secret(office: Office, ask: Ask) -> None:
-    office.webhooks.disable("mine", "why not")
+    office.webhooks.set_disabled("mine", "why not")
 
     with pytest.raises(WebhookDisabled):
         ask()
@@ -396,25 +398,25 @@ def test_a_disabled_webhook_learns_it_only_with_its_secret(office: Office, ask: 
 
 
 def test_a_rotated_secret_signs_beside_the_new_one_until_it_expires(office: Office, ask: Ask) -> None:
-    rotated = office.webhooks.known["mine"].rotated("whsec_new", NOW, HOUR)
+    rotated = office.webhooks.known["mine"].with_rotated_secret("whsec_new", NOW, HOUR)
     office.webhooks.add(rotated)
 
-    assert rotated.keys(NOW) == ("whsec_new", "whsec_mine")
+    assert rotated.signing_keys(NOW) == ("whsec_new", "whsec_mine")
     assert ask().queued == 3
     office.clock.forward(hours=1)
-    assert rotated.keys(office.clock()) == ("whsec_new",)
+    assert rotated.signing_keys(office.clock()) == ("whsec_new",)
     with pytest.raises(SignatureInvalid):
         ask(header=sign_body(["whsec_mine"], BODY, office.clock()))
 
 
 def test_without_overlap_the_old_secret_ends_at_once() -> None:
-    assert a_webhook(key="old").rotated("new", NOW, timedelta(0)).secrets == (Secret("new", NOW),)
+    assert a_webhook(key="old").with_rotated_secret("new", NOW, timedelta(0)).secrets == (Secret("new", NOW),)
 
 
 def test_rotating_again_never_prolongs_an_older_secret_and_keeps_three_at_most() -> None:
     webhook = a_webhook(key="0")
     for number in range(1, 6):
-        webhook = webhook.rotated(str(number), NOW, number * HOUR)
+        webhook = webhook.with_rotated_secret(str(number), NOW, number * HOUR)
 
     assert [secret.key for secret in webhook.secrets] == ["5", "4", "3"]
     assert len(webhook.secrets) == MOST_SECRETS
@@ -435,7 +437,7 @@ def test_a_new_subscriber_is_told_after_five_seconds_and_a_removed_one_nothing_f
 ) -> None:
     ticks = Ticks()
     subscribers = CachedSubscribers(office.webhooks, TtlCache(SUBSCRIBERS_SECONDS, seconds=ticks))
-    announce = alone(AnnounceEvents(office.notifications, subscribers, office.outbox, office.clock))
+    announce = alone(QueueWebhookDeliveries(office.notifications, subscribers, office.outbox, office.clock))
     office.webhooks.add(a_webhook(webhook_id="wh-old"))
     announce(Facts(facts.session_id).created())
     office.webhooks.add(a_webhook(webhook_id="wh-new"))

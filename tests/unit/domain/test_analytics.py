@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from chalicelib.application.consumers.analytics import CountEvent, SessionAnalytics, ShowAnalytics
-from chalicelib.domain.analytics import BUCKET, NOTHING, Tally, bucket_of, tally_of
+from chalicelib.domain.analytics import BUCKET_LENGTH, EMPTY_TALLY, Tally, bucket_start, tally_of
 from chalicelib.domain.events import Event, EventType, UnreadableMessage
 from chalicelib.domain.refusals import SessionNotFound
 from chalicelib.infrastructure.dynamodb.analytics import SHARDS, shard_of
@@ -96,19 +96,19 @@ def test_totals_sum_up_what_happened() -> None:
     )
     assert numbers.total.revenue == Decimal("50.00")
     assert numbers.total.held_seats == 0
-    assert numbers.occupancy == Decimal("0.125")
-    assert numbers.total.conversion == Decimal(1) / 3
+    assert numbers.occupancy_rate == Decimal("0.125")
+    assert numbers.total.conversion_rate == Decimal(1) / 3
 
 
 def test_without_holds_there_is_no_conversion() -> None:
-    assert shown().total.conversion is None
-    assert shown().occupancy == 0
+    assert shown().total.conversion_rate is None
+    assert shown().occupancy_rate == 0
 
 
 def test_a_screening_of_which_nothing_was_counted_has_no_days_and_no_moments() -> None:
     numbers = shown()
 
-    assert (numbers.total, numbers.by_day, numbers.over_time) == (NOTHING, (), ())
+    assert (numbers.total, numbers.by_day, numbers.over_time) == (EMPTY_TALLY, (), ())
 
 
 def test_the_numbers_of_an_unknown_screening_are_not_found() -> None:
@@ -121,7 +121,7 @@ def test_the_numbers_say_when_they_were_read() -> None:
 
 
 def test_events_of_other_screenings_are_not_in_the_numbers() -> None:
-    assert shown(Facts("another screening").created()).total == NOTHING
+    assert shown(Facts("another screening").created()).total == EMPTY_TALLY
 
 
 def test_days_are_utc_days() -> None:
@@ -141,13 +141,13 @@ def test_occupancy_over_time_says_what_there_was_in_all_at_the_end_of_each_five_
 
     numbers = shown(
         bought.created(start),
-        lapsed.created(start + BUCKET),
-        bought.paid(start + BUCKET),
-        lapsed.expired(start + 5 * BUCKET),
+        lapsed.created(start + BUCKET_LENGTH),
+        bought.paid(start + BUCKET_LENGTH),
+        lapsed.expired(start + 5 * BUCKET_LENGTH),
     )
 
     moments = [(at, tally.seats_in_sales, tally.held_seats) for at, tally in numbers.over_time]
-    assert moments == [(start, 0, 2), (start + BUCKET, 2, 1), (start + 5 * BUCKET, 2, 0)]
+    assert moments == [(start, 0, 2), (start + BUCKET_LENGTH, 2, 1), (start + 5 * BUCKET_LENGTH, 2, 0)]
 
 
 def test_a_sale_that_was_counted_before_its_hold_makes_no_seats_negative() -> None:
@@ -159,7 +159,9 @@ def test_a_sale_that_was_counted_before_its_hold_makes_no_seats_negative() -> No
     [("18:00:00.000", "18:00"), ("18:04:59.999", "18:00"), ("18:05:00.000", "18:05"), ("23:59:59.999", "23:55")],
 )
 def test_a_moment_is_in_the_five_minutes_that_begin_at_or_before_it(moment: str, bucket: str) -> None:
-    assert bucket_of(datetime.fromisoformat(f"2024-02-15T{moment}Z")) == datetime.fromisoformat(f"2024-02-15T{bucket}Z")
+    assert bucket_start(datetime.fromisoformat(f"2024-02-15T{moment}Z")) == datetime.fromisoformat(
+        f"2024-02-15T{bucket}Z"
+    )
 
 
 def history() -> list[Event]:
@@ -167,12 +169,12 @@ def history() -> list[Event]:
     bought, lapsed, given_up = a_reservation("A1", "A2"), a_reservation("A3"), a_reservation("B1")
     return [
         bought.created(BEFORE_MIDNIGHT),
-        lapsed.created(BEFORE_MIDNIGHT + BUCKET),
+        lapsed.created(BEFORE_MIDNIGHT + BUCKET_LENGTH),
         given_up.created(AFTER_MIDNIGHT),
         bought.paid(AFTER_MIDNIGHT),
-        lapsed.expired(AFTER_MIDNIGHT + BUCKET),
-        lapsed.released(AFTER_MIDNIGHT + BUCKET),
-        given_up.cancelled(AFTER_MIDNIGHT + 2 * BUCKET),
+        lapsed.expired(AFTER_MIDNIGHT + BUCKET_LENGTH),
+        lapsed.released(AFTER_MIDNIGHT + BUCKET_LENGTH),
+        given_up.cancelled(AFTER_MIDNIGHT + 2 * BUCKET_LENGTH),
     ]
 
 

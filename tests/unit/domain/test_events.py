@@ -53,7 +53,7 @@ def test_a_refund_names_payment_reservation_and_sale() -> None:
     payment = payment_of_sale(reservation.confirmed(sale))
     assert payment
     requested = payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
-    event, done = refund_requested(requested), refund_completed(requested.as_refunded("re-1", LAST))
+    event, done = refund_requested(requested), refund_completed(requested.with_refund_completed("re-1", LAST))
 
     facts = {"transactionId": "tx-1", "reason": requested.reason, "amountCents": 5000, "saleId": sale.id}
     assert (event.id, event.reservation_id) == (f"RefundRequested:tx-1:{to_ms(LATER)}", reservation.id)

@@ -16,7 +16,7 @@ MONEY = some.builds(Money, MINORS, CURRENCIES)
 
 @given(MONEY)
 def test_the_amount_is_exact_and_leads_back_to_the_same_money(money: Money) -> None:
-    assert Money.of(money.amount, money.currency) == money
+    assert Money.from_exact_amount(money.amount, money.currency) == money
     assert -money.amount.as_tuple().exponent == minor_digits(money.currency)  # type: ignore[operator]
 
 
@@ -48,9 +48,9 @@ def test_an_amount_finer_than_its_currency_is_refused_and_never_rounded(amount: 
     step = Decimal(1).scaleb(-minor_digits(currency))
     if amount % step:
         with pytest.raises(ValueError, match="decimals"):
-            Money.of(amount, currency)
+            Money.from_exact_amount(amount, currency)
     else:
-        assert Money.of(amount, currency).amount == amount
+        assert Money.from_exact_amount(amount, currency).amount == amount
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from chalicelib.domain.rate_limits import (
     NO_LIMITS,
     Quota,
     QuotaUsage,
-    Requester,
+    RequesterKind,
     Verdict,
 )
 
@@ -19,40 +19,40 @@ SECOND = 1_000_000
 
 
 def test_an_entry_limits_its_route_for_whom_it_names() -> None:
-    limits = NO_LIMITS.with_changes(" hold_seats = 10/20s  per user ,")
+    limits = NO_LIMITS.with_overrides(" hold_seats = 10/20s  per user ,")
 
-    assert limits.of(Requester.USER, "hold_seats") == Quota(10, 20)
-    assert limits.of(Requester.ADDRESS, "hold_seats") is None
-    assert limits.of(Requester.USER, "show_seats") is None
+    assert limits.quota_for(RequesterKind.USER, "hold_seats") == Quota(10, 20)
+    assert limits.quota_for(RequesterKind.ADDRESS, "hold_seats") is None
+    assert limits.quota_for(RequesterKind.USER, "show_seats") is None
 
 
 def test_a_star_limits_all_that_is_not_named_after_it() -> None:
-    limits = NO_LIMITS.with_changes(
+    limits = NO_LIMITS.with_overrides(
         "show_seats=1/1s per user, *=5/5s per user, hold_seats=2/2s per user, *=9/9s per address"
     )
 
-    assert limits.of(Requester.USER, "hold_seats") == Quota(2, 2)
-    assert limits.of(Requester.USER, "show_seats") == Quota(5, 5)
-    assert limits.of(Requester.ADDRESS, "hold_seats") == Quota(9, 9)
+    assert limits.quota_for(RequesterKind.USER, "hold_seats") == Quota(2, 2)
+    assert limits.quota_for(RequesterKind.USER, "show_seats") == Quota(5, 5)
+    assert limits.quota_for(RequesterKind.ADDRESS, "hold_seats") == Quota(9, 9)
 
 
 def test_off_lifts_one_limit_or_all() -> None:
-    limits = NO_LIMITS.with_changes("*=5/5s per user, hold_seats=2/2s per user")
+    limits = NO_LIMITS.with_overrides("*=5/5s per user, hold_seats=2/2s per user")
 
-    assert limits.with_changes("hold_seats=off per user").of(Requester.USER, "hold_seats") is None
-    assert limits.with_changes("hold_seats=off per user").of(Requester.USER, "show_seats") == Quota(5, 5)
-    assert {limits.with_changes("off").of(requester, "hold_seats") for requester in Requester} == {None}
+    assert limits.with_overrides("hold_seats=off per user").quota_for(RequesterKind.USER, "hold_seats") is None
+    assert limits.with_overrides("hold_seats=off per user").quota_for(RequesterKind.USER, "show_seats") == Quota(5, 5)
+    assert {limits.with_overrides("off").quota_for(requester, "hold_seats") for requester in RequesterKind} == {None}
 
 
 def test_it_knows_which_routes_are_named() -> None:
-    assert NO_LIMITS.with_changes("*=1/1s per user, a=1/1s per user, b=off per address").routes == {"a", "b"}
+    assert NO_LIMITS.with_overrides("*=1/1s per user, a=1/1s per user, b=off per address").routes == {"a", "b"}
 
 
 @given(st.text())
 def test_any_other_words_are_refused(words: str) -> None:
     if "per" not in words and words.strip(" ,\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0") not in ("", "off"):
         with pytest.raises(ValueError):
-            NO_LIMITS.with_changes(words)
+            NO_LIMITS.with_overrides(words)
 
 
 @given(st.integers(1, 100_000), st.integers(1, 86_400))
@@ -79,10 +79,10 @@ def test_a_request_that_weighs_more_takes_as_much_and_no_more_than_all_of_it(req
     quota = Quota(requests, 60).with_weight(weight)
     taken = min(max(weight, 1), requests)
 
-    assert quota.taken_us == taken * quota.interval_us
+    assert quota.cost_us == taken * quota.interval_us
     assert quota.admits(0, 0)
-    assert QuotaUsage(quota, quota.taken_us).remaining == requests - taken
-    assert QuotaUsage(quota, quota.window_us).retry_after_seconds == -(-quota.taken_us // SECOND)
+    assert QuotaUsage(quota, quota.cost_us).remaining == requests - taken
+    assert QuotaUsage(quota, quota.window_us).retry_after_seconds == -(-quota.cost_us // SECOND)
 
 
 def test_a_quota_that_is_used_up_admits_nothing_and_a_moment_far_ahead_is_no_longer_wait() -> None:
@@ -91,7 +91,7 @@ def test_a_quota_that_is_used_up_admits_nothing_and_a_moment_far_ahead_is_no_lon
 
     assert not quota.admits(quota.window_us, 0)
     assert quota.admits(quota.window_us - quota.interval_us, 0)
-    assert quota.due(10**15, 0) == quota.window_us
+    assert quota.due_us(10**15, 0) == quota.window_us
 
 
 NOW_US = 1_000 * SECOND
@@ -110,7 +110,7 @@ WINDOW_US = 10 * SECOND
     ids=["none stored", "past", "ahead", "as far ahead as a clock may be", "of another quota"],
 )
 def test_what_is_stored_too_far_ahead_counts_as_a_quota_used_up(known_us: int, due_us: int) -> None:
-    assert Quota(10, 10).due(known_us, NOW_US) == due_us
+    assert Quota(10, 10).due_us(known_us, NOW_US) == due_us
 
 
 @pytest.mark.parametrize(("weight", "counted"), [(0, 1), (1, 1), (2, 2), (10, 10), (11, 10)])
@@ -130,7 +130,9 @@ def test_a_request_weighs_at_least_one_and_at_most_its_quota(weight: int, counte
 )
 def test_a_quota_has_bounds_and_the_entry_beyond_them_is_named(entry: str, is_read: bool) -> None:
     if is_read:
-        assert NO_LIMITS.with_changes(entry).of(Requester.USER, "a") == Quota(MOST_REQUESTS, LONGEST_WINDOW_SECONDS)
+        assert NO_LIMITS.with_overrides(entry).quota_for(RequesterKind.USER, "a") == Quota(
+            MOST_REQUESTS, LONGEST_WINDOW_SECONDS
+        )
         return
     with pytest.raises(ValueError, match=entry):
-        NO_LIMITS.with_changes(entry)
+        NO_LIMITS.with_overrides(entry)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.refusals import SeatsNotFound
-from chalicelib.domain.sessions import SEAT_PATTERN, Session, by_row, row_index, row_letters, row_of
+from chalicelib.domain.sessions import SEAT_PATTERN, Session, row_index, row_letters, row_of_seat, seats_by_row
 from tests.builders import a_session
 
 halls = st.builds(a_session, total_seats=st.integers(1, 2000), seats_per_row=st.integers(1, 50))
@@ -46,7 +46,7 @@ def test_a_hall_has_as_many_different_seats_as_it_says_all_in_its_rows(hall: Ses
     seats = set(hall.seats)
 
     assert len(seats) == hall.total_seats
-    assert {row_of(seat) for seat in seats} == set(hall.rows)
+    assert {row_of_seat(seat) for seat in seats} == set(hall.rows)
 
 
 @given(halls, st.from_regex(SEAT_PATTERN, fullmatch=True))
@@ -89,4 +89,4 @@ def test_seats_cost_the_ticket_price_each() -> None:
 
 
 def test_seats_are_grouped_by_row() -> None:
-    assert by_row(("A1", "A12", "AA1", "AA2")) == {"A": ("A1", "A12"), "AA": ("AA1", "AA2")}
+    assert seats_by_row(("A1", "A12", "AA1", "AA2")) == {"A": ("A1", "A12"), "AA": ("AA1", "AA2")}

@@ -8,12 +8,12 @@ import segno
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.booking_codes import ALPHABET, CODES, number_of, read_code, to_code
+from chalicelib.domain.booking_codes import ALPHABET, CODES, code_from_number, normalize_code, number_from_code
 from chalicelib.domain.refusals import AdmissionOver, TicketInvalid, TicketVoid, TooEarly, WrongRoom
 from chalicelib.domain.sessions import row_letters
-from chalicelib.domain.tickets.checking import GateList, Listed, check_offline
+from chalicelib.domain.tickets.checking import GateList, GateListEntry, verify_admissible_offline
 from chalicelib.domain.tickets.ticket import ADMITTED_FOR, LAST_VERSION, VoidReason
-from chalicelib.domain.tickets.tokens import Facts, PublicKey, TokenUnreadable, read_token, to_token
+from chalicelib.domain.tickets.tokens import PublicKey, TicketFacts, TokenUnreadable, decode_token, encode_token
 from chalicelib.domain.times import from_ms
 from chalicelib.infrastructure.tickets.qr import to_qr, to_svg
 from chalicelib.infrastructure.tickets.signatures import is_signed
@@ -25,7 +25,7 @@ STARTS = NOW.replace(microsecond=0) + timedelta(minutes=20)
 OPENS_BEFORE = timedelta(minutes=60)
 SIGNER = FakeSigner()
 KEYS = {SIGNER.public_key().id: SIGNER.public_key()}
-FACTS = Facts(
+FACTS = TicketFacts(
     key_id=SIGNER.public_key().id,
     session_id=SESSION,
     code="K7QX-2MNP",
@@ -34,15 +34,15 @@ FACTS = Facts(
     starts_at=STARTS,
     issued_at=NOW.replace(microsecond=0),
 )
-KNOWN = GateList({SESSION: STARTS}, {(SESSION, "AB12"): Listed("K7QX-2MNP", 1)})
+KNOWN = GateList({SESSION: STARTS}, {(SESSION, "AB12"): GateListEntry("K7QX-2MNP", 1)})
 
 
-def token_of(facts: Facts = FACTS, signer: FakeSigner = SIGNER) -> str:
-    return to_token(facts.to_bytes(), signer.sign(facts.to_bytes()))
+def token_of(facts: TicketFacts = FACTS, signer: FakeSigner = SIGNER) -> str:
+    return encode_token(facts.to_bytes(), signer.sign(facts.to_bytes()))
 
 
-def check(token: str, known: GateList = KNOWN, now: datetime = NOW) -> Facts:
-    return check_offline(token, KEYS, is_signed, known, OPENS_BEFORE, now)
+def check(token: str, known: GateList = KNOWN, now: datetime = NOW) -> TicketFacts:
+    return verify_admissible_offline(token, KEYS, is_signed, known, OPENS_BEFORE, now)
 
 
 # The token
@@ -50,7 +50,7 @@ def check(token: str, known: GateList = KNOWN, now: datetime = NOW) -> Facts:
 
 @given(
     session=st.uuids().map(str),
-    code=st.integers(0, CODES - 1).map(to_code),
+    code=st.integers(0, CODES - 1).map(code_from_number),
     row=st.integers(0, 18_277),
     number=st.integers(1, 9_999),
     version=st.integers(1, LAST_VERSION),
@@ -60,9 +60,9 @@ def test_a_token_says_what_was_put_into_it(
     session: str, code: str, row: int, number: int, version: int, second: int
 ) -> None:
     at = from_ms(second * 1000)
-    facts = Facts(FACTS.key_id, session, code, f"{row_letters(row)}{number}", version, at, at)
+    facts = TicketFacts(FACTS.key_id, session, code, f"{row_letters(row)}{number}", version, at, at)
 
-    assert read_token(to_token(facts.to_bytes(), bytes(64))).facts == facts
+    assert decode_token(encode_token(facts.to_bytes(), bytes(64))).facts == facts
 
 
 def test_every_token_fits_into_a_small_qr_code() -> None:
@@ -102,7 +102,7 @@ def test_the_svg_is_for_a_page_of_any_size() -> None:
 )
 def test_other_texts_are_no_tokens(text: str) -> None:
     with pytest.raises(TokenUnreadable):
-        read_token(text)
+        decode_token(text)
     with pytest.raises(TicketInvalid):
         check(text)
 
@@ -118,15 +118,15 @@ def test_a_session_whose_id_is_no_uuid_has_no_token() -> None:
 
 @given(st.integers(0, CODES - 1))
 def test_a_code_is_its_number(number: int) -> None:
-    assert number_of(to_code(number)) == number
-    assert set(to_code(number)) <= {*ALPHABET, "-"}
+    assert number_from_code(code_from_number(number)) == number
+    assert set(code_from_number(number)) <= {*ALPHABET, "-"}
 
 
 def test_a_code_is_read_however_it_is_typed() -> None:
     for typed in ("K7QX-2MNP", "k7qx2mnp", " K7 QX-2m np "):
-        assert read_code(typed) == "K7QX-2MNP"
+        assert normalize_code(typed) == "K7QX-2MNP"
     for typed in ("", "K7QX-2MN", "K7QX-2MNO", "K7QX-2MNPP", "res-K7QX", "keys", "\u017f7QX-2MNP"):
-        assert read_code(typed) is None
+        assert normalize_code(typed) is None
 
 
 # Without a connection
@@ -146,9 +146,9 @@ def test_a_forged_ticket_is_refused_offline() -> None:
     forged = [
         token_of(signer=stranger),  # by a key of their own, under our key's id
         token_of(replace(FACTS, key_id=stranger.public_key().id), stranger),  # and under its own
-        to_token(elsewhere, read_token(good).signature),  # another seat under a good signature
-        to_token(FACTS.to_bytes(), bytes(64)),
-        to_token(FACTS.to_bytes(), read_token(good).signature[::-1]),
+        encode_token(elsewhere, decode_token(good).signature),  # another seat under a good signature
+        encode_token(FACTS.to_bytes(), bytes(64)),
+        encode_token(FACTS.to_bytes(), decode_token(good).signature[::-1]),
     ]
 
     for token in forged:
@@ -158,17 +158,17 @@ def test_a_forged_ticket_is_refused_offline() -> None:
 
 @given(st.integers(0, 103), st.integers(1, 255))
 def test_no_byte_of_a_token_can_be_changed(place: int, change: int) -> None:
-    token = read_token(token_of())
+    token = decode_token(token_of())
     raw = bytearray(token.signed + token.signature)
     raw[place] ^= change
 
     with pytest.raises(TicketInvalid):
-        check(to_token(bytes(raw[:40]), bytes(raw[40:])))
+        check(encode_token(bytes(raw[:40]), bytes(raw[40:])))
 
 
 def test_an_old_version_is_refused_offline() -> None:
     """The ticket was transferred before the list was made: the list has the next version, under another code."""
-    listed = GateList(KNOWN.starts, {(SESSION, "AB12"): Listed("BBBB-BBBB", 2)})
+    listed = GateList(KNOWN.starts, {(SESSION, "AB12"): GateListEntry("BBBB-BBBB", 2)})
 
     with pytest.raises(TicketVoid) as refusal:
         check(token_of(), listed)
@@ -179,7 +179,7 @@ def test_an_old_version_is_refused_offline() -> None:
 
 def test_another_ticket_of_the_same_version_is_refused_offline() -> None:
     """The seat was sold again after a refund: both tickets are the first version."""
-    listed = GateList(KNOWN.starts, {(SESSION, "AB12"): Listed("BBBB-BBBB", 1)})
+    listed = GateList(KNOWN.starts, {(SESSION, "AB12"): GateListEntry("BBBB-BBBB", 1)})
 
     with pytest.raises(TicketVoid):
         check(token_of(), listed)
@@ -187,7 +187,7 @@ def test_another_ticket_of_the_same_version_is_refused_offline() -> None:
 
 def test_a_transferred_ticket_is_refused_offline_and_the_new_one_is_not() -> None:
     renewed = replace(FACTS, code="CCCC-CCCC", version=2)
-    listed = GateList(KNOWN.starts, {(SESSION, "AB12"): Listed(renewed.code, renewed.version)})
+    listed = GateList(KNOWN.starts, {(SESSION, "AB12"): GateListEntry(renewed.code, renewed.version)})
 
     with pytest.raises(TicketVoid):
         check(token_of(), listed)
@@ -203,7 +203,7 @@ def test_what_offline_can_not_know_is_let_in() -> None:
 
 
 def test_a_refunded_ticket_is_refused_offline() -> None:
-    listed = GateList(KNOWN.starts, {(SESSION, "AB12"): Listed(FACTS.code, 1, VoidReason.REFUNDED)})
+    listed = GateList(KNOWN.starts, {(SESSION, "AB12"): GateListEntry(FACTS.code, 1, VoidReason.REFUNDED)})
 
     with pytest.raises(TicketVoid) as refusal:
         check(token_of(), listed)
@@ -230,4 +230,4 @@ def test_a_keys_id_follows_from_the_key() -> None:
 
 
 def test_a_token_loses_no_letter_at_its_end() -> None:
-    assert to_token(b"", b"\0\0\0\0\x17") == "AAAAAAAX"
+    assert encode_token(b"", b"\0\0\0\0\x17") == "AAAAAAAX"

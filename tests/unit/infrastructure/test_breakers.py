@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.email import EmailRefused, EmailUnavailable, Message
-from chalicelib.domain.payments import RefundRefused
+from chalicelib.domain.email import EmailRefused, EmailUnavailable, RenderedEmail
+from chalicelib.domain.payments import RefundFailed
 from chalicelib.infrastructure.breakers import (
     POLICIES,
     Breaker,
@@ -201,7 +201,7 @@ class MailOf:
     def __init__(self, *failures: Exception) -> None:
         self.failures, self.asked = list(failures), 0
 
-    def send(self, message: Message) -> None:
+    def send(self, message: RenderedEmail) -> None:
         self.asked += 1
         if self.failures:
             raise self.failures.pop(0)
@@ -211,7 +211,7 @@ def test_letters_that_ses_refuses_keep_it_in_use_and_those_it_leaves_unanswered_
     policy = POLICIES["ses"]
     mail = MailOf(*[EmailRefused("bad address")] * 20, *[EmailUnavailable("timed out")] * policy.failures)
     guarded = CircuitBreakerEmailSender(mail, Breaker("ses", policy, monotonic=ticks))
-    message = Message(
+    message = RenderedEmail(
         to="ana@example.com", language="en", subject="Your seats", text="Text", html="<p>HTML</p>", reference="event-1"
     )
     for _ in range(20):
@@ -276,7 +276,7 @@ class SilentGateway(FakeGateway):
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
         self.asked += 1
-        raise GatewaySilent("no answer") if transaction_id == "tx-1" else RefundRefused("declined")
+        raise GatewaySilent("no answer") if transaction_id == "tx-1" else RefundFailed("declined")
 
 
 def test_a_gateway_that_does_not_answer_is_left_alone_for_a_while_and_one_that_declines_is_not() -> None:
@@ -284,7 +284,7 @@ def test_a_gateway_that_does_not_answer_is_left_alone_for_a_while_and_one_that_d
     guarded = CircuitBreakerGateway(gateway, Breaker("payments", policy, monotonic=lambda: 0.0))
 
     for transaction_id in ("tx-2", "tx-2", "tx-2", "tx-1", "tx-1", "tx-1"):
-        with pytest.raises(RefundRefused):
+        with pytest.raises(RefundFailed):
             guarded.refund(transaction_id, 100, "key")
 
     assert gateway.asked == 5

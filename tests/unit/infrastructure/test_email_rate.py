@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib.api.batches import handle_messages
 from chalicelib.domain.consumers import CONSUMERS, EMAIL
-from chalicelib.domain.email import EmailUnavailable, Message
+from chalicelib.domain.email import EmailUnavailable, RenderedEmail
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerState
 from chalicelib.infrastructure.email.ses import CircuitBreakerEmailSender, SesEmailSender
 from chalicelib.infrastructure.sqs.queues import MOST_DEFERRALS, QueueUrls, Redelivery
@@ -121,7 +121,7 @@ class Office:
             assert answer == {"batchItemFailures": []}, "what is deferred, the queue deletes"
 
     def _send(self, record: Any) -> None:
-        self.sender.send(Message(record["body"], "en", "Hi", "Hi", "<p>Hi</p>", record["body"]))
+        self.sender.send(RenderedEmail(record["body"], "en", "Hi", "Hi", "<p>Hi</p>", record["body"]))
 
 
 def office_with(rate: int, quota: int = 10**9) -> Office:
@@ -169,7 +169,7 @@ def test_an_ses_that_is_away_still_opens_the_breaker() -> None:
     sender = CircuitBreakerEmailSender(SesEmailSender(Away(), "tickets@example.com"), office.breaker)  # type: ignore[arg-type]
     for _ in range(POLICIES["ses"].failures):
         with pytest.raises(EmailUnavailable):
-            sender.send(Message("a@example.com", "en", "Hi", "Hi", "<p>Hi</p>", "e"))
+            sender.send(RenderedEmail("a@example.com", "en", "Hi", "Hi", "<p>Hi</p>", "e"))
 
     assert office.breaker.state is BreakerState.OPEN
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from chalicelib.application.consumers.email import EMAILS
 from chalicelib.domain.booking_codes import booking_code
-from chalicelib.domain.email import Email, Message
+from chalicelib.domain.email import EmailContext, RenderedEmail
 from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.email.rendering import LOCALES, TEMPLATES, TemplateEmailRenderer
@@ -29,20 +29,20 @@ SENDER = "tickets@example.com"
 CODE = booking_code("sale-1")
 
 
-def an_email(kind: str, language: str = "en", zone: str = "UTC", **changes: str) -> Message:
+def an_email(kind: str, language: str = "en", zone: str = "UTC", **changes: str) -> RenderedEmail:
     """Makes an email. `changes` are the screening's."""
     session = replace(a_session(starts_at=STARTS_AT), **changes)  # type: ignore[arg-type] # texts only
     return TemplateEmailRenderer(zone).render(to_be_said(kind, language, session))
 
 
-def to_be_said(kind: str, language: str, session: Session, reason: str = "late") -> Email:
+def to_be_said(kind: str, language: str, session: Session, reason: str = "late") -> EmailContext:
     reservation = replace(
         a_reservation("A1", "A2", session=session), id="res-1", amount=Decimal("1250.50"), expires_at=EXPIRES_AT
     )
     sold = reservation.confirmed(replace(a_sale(), id="sale-1"))
     about: Reservation = reservation if kind == "held" else sold
     event = replace(an_event("event-1"), data={"amountCents": 125050, "transactionId": "tx-1", "reason": reason})
-    return Email(
+    return EmailContext(
         kind=kind, contact=Contact("ana@example.com", language), event=event, reservation=about, session=session
     )
 
@@ -296,7 +296,7 @@ def test_a_reader_sees_each_title_as_it_was_typed(title: str) -> None:
 # The message on the wire.
 
 
-def as_received(message: Message) -> EmailMessage:
+def as_received(message: RenderedEmail) -> EmailMessage:
     return message_from_bytes(build_mime(message, SENDER).as_bytes(), EmailMessage, policy=default)
 
 

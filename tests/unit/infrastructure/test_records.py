@@ -14,8 +14,8 @@ from chalicelib.api.batches import NothingRelayed, handle_messages, handle_messa
 from chalicelib.domain.events import (
     Event,
     EventType,
-    NotYet,
-    Outgoing,
+    OutgoingMessage,
+    RetryLater,
     RowClosed,
     RowEvent,
     SeatsHeld,
@@ -194,18 +194,18 @@ def test_an_unreadable_message_is_parked_at_once() -> None:
 def test_a_message_whose_time_has_not_come_waits_even_on_its_last_try_and_its_queue_deletes_it() -> None:
     redeliveries = Redeliveries(last=True)
 
-    assert handle_messages(three_messages(NotYet("too fast", 1, 2)), refuse_bad, redeliveries) == failures()
+    assert handle_messages(three_messages(RetryLater("too fast", 1, 2)), refuse_bad, redeliveries) == failures()
     assert (redeliveries.deferred, redeliveries.put_off, redeliveries.parked) == (["2"], [], {})
 
 
 def test_a_message_that_was_deferred_too_often_is_parked_with_its_reason() -> None:
     redeliveries = Redeliveries(deferrable=False)
 
-    assert handle_messages(three_messages(NotYet("too fast", 1, 2)), refuse_bad, redeliveries) == failures()
+    assert handle_messages(three_messages(RetryLater("too fast", 1, 2)), refuse_bad, redeliveries) == failures()
     assert redeliveries.parked == {"2": "deferred too often: too fast"}
 
 
-@pytest.mark.parametrize("bad", [ValueError("no"), UnreadableMessage("version 9"), NotYet("too fast", 1, 2)])
+@pytest.mark.parametrize("bad", [ValueError("no"), UnreadableMessage("version 9"), RetryLater("too fast", 1, 2)])
 def test_a_message_that_can_be_neither_parked_nor_put_off_still_fails_alone(bad: Exception) -> None:
     assert handle_messages(three_messages(bad), refuse_bad, Redeliveries(broken=True)) == failures("2")
 
@@ -253,7 +253,7 @@ def test_a_failure_is_that_of_its_message_though_another_before_it_could_not_be_
     ("broken", "answer", "settled"),
     [
         (ValueError("no"), failures("1", "2", "3"), "put_off"),
-        (NotYet("too fast", 1, 2), failures(), "deferred"),
+        (RetryLater("too fast", 1, 2), failures(), "deferred"),
     ],
 )
 def test_a_call_that_fails_has_failed_for_all(broken: Exception, answer: Any, settled: str) -> None:
@@ -296,16 +296,16 @@ class Aside:
         self.parked[record["dynamodb"]["SequenceNumber"]] = reason
 
 
-def relay_two(record: Any) -> list[Outgoing]:
+def relay_two(record: Any) -> list[OutgoingMessage]:
     """Relays two messages for each record."""
     refuse_bad(record)
-    return [Outgoing(queue, a_hold()) for queue in ("first", "second")]
+    return [OutgoingMessage(queue, a_hold()) for queue in ("first", "second")]
 
 
 def test_a_stream_comes_again_from_its_first_bad_record_and_what_was_before_it_goes_out() -> None:
-    sent: list[Outgoing] = []
+    sent: list[OutgoingMessage] = []
 
-    def send(messages: Sequence[Outgoing]) -> set[int]:
+    def send(messages: Sequence[OutgoingMessage]) -> set[int]:
         sent.extend(messages)
         return set()
 
@@ -314,10 +314,10 @@ def test_a_stream_comes_again_from_its_first_bad_record_and_what_was_before_it_g
 
 
 def test_a_record_that_no_time_mends_is_put_aside_and_holds_up_nothing() -> None:
-    sent: list[Outgoing] = []
+    sent: list[OutgoingMessage] = []
     aside = Aside()
 
-    def send(messages: Sequence[Outgoing]) -> set[int]:
+    def send(messages: Sequence[OutgoingMessage]) -> set[int]:
         sent.extend(messages)
         return set()
 
@@ -332,12 +332,12 @@ def test_a_record_that_can_not_be_put_aside_is_not_passed_over() -> None:
     assert relay_records(changes(3, UnreadableMessage("no")), relay_two, lambda _: set(), broken) == failures("2")
 
 
-def relay_nothing(record: Any) -> list[Outgoing]:
+def relay_nothing(record: Any) -> list[OutgoingMessage]:
     refuse_bad(record)
     return []
 
 
-def nobody_takes(messages: Sequence[Outgoing]) -> set[int]:
+def nobody_takes(messages: Sequence[OutgoingMessage]) -> set[int]:
     return set(range(len(messages)))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.email import ReturnedEmail
+from chalicelib.domain.email import BounceOrComplaint
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.infrastructure.email.returned import returned_email_in
 
@@ -59,7 +59,7 @@ MOMENT = datetime(2017, 8, 5, 0, 41, 2, 669000, tzinfo=UTC)
 TO = ("recipient@example.com",)
 
 
-def returned(told: object) -> ReturnedEmail:
+def returned(told: object) -> BounceOrComplaint:
     return returned_email_in({"body": json.dumps(told)})
 
 
@@ -75,7 +75,7 @@ def complaint(**changes: object) -> dict[str, Any]:
 
 
 def test_an_address_that_does_not_exist_is_final() -> None:
-    assert returned(BOUNCE) == ReturnedEmail(TO, "bounce Permanent General", MOMENT, is_final=True)
+    assert returned(BOUNCE) == BounceOrComplaint(TO, "bounce Permanent General", MOMENT, is_final=True)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_only_a_permanent_bounce_is_final(kind: str, sub_type: str, is_final: bo
 
 
 def test_who_complains_is_not_written_to_again() -> None:
-    assert returned(COMPLAINT) == ReturnedEmail(TO, "complaint abuse", MOMENT, is_final=True)
+    assert returned(COMPLAINT) == BounceOrComplaint(TO, "complaint abuse", MOMENT, is_final=True)
 
 
 def test_a_complaint_may_be_of_no_type_and_may_be_the_opposite_of_one() -> None:

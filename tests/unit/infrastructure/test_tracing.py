@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import INVALID_SPAN, SpanKind
 
-from chalicelib.domain.events import Outgoing
+from chalicelib.domain.events import OutgoingMessage
 from chalicelib.domain.reservations import Hold
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
 from chalicelib.infrastructure.tracing.aws import TraceContextWriter
@@ -123,8 +123,8 @@ def test_records_of_different_traces_each_stay_in_their_own_and_are_linked_to_th
 
 @pytest.mark.parametrize("image", ["NewImage", "OldImage"])
 def test_a_streams_record_carries_the_trace_of_its_write_and_its_messages_carry_it_on(image: str) -> None:
-    recorded, relayed = Recorded(), list[Outgoing]()
-    relay = recorded.spans.wrap_relay(lambda _: [Outgoing("expiry", HOLD)])
+    recorded, relayed = Recorded(), list[OutgoingMessage]()
+    relay = recorded.spans.wrap_relay(lambda _: [OutgoingMessage("expiry", HOLD)])
 
     relayed += relay(a_change(HERE, image))
 
@@ -247,7 +247,7 @@ def test_a_message_has_an_attribute_only_where_it_carries_a_trace() -> None:
     sqs: Any = FakeSqs()
     outbox = SqsOutbox(sqs, "cinema-test", QueueUrls(sqs, {"cinema-test-expiry": "http://queue"}))
 
-    outbox.send([Outgoing("expiry", HOLD), Outgoing("expiry", HOLD, trace=HERE)], NOW)
+    outbox.send([OutgoingMessage("expiry", HOLD), OutgoingMessage("expiry", HOLD, trace=HERE)], NOW)
 
     plain, traced = sqs.entries
     assert plain.keys() == {"Id", "MessageBody", "DelaySeconds"}
@@ -372,7 +372,7 @@ def test_an_exporter_that_raises_is_logged_and_harms_nobody(caplog: pytest.LogCa
 def test_where_traces_are_off_handlers_and_adapters_are_what_they_were() -> None:
     def handle(_: Any) -> None: ...
 
-    def relay(_: Any) -> list[Outgoing]:
+    def relay(_: Any) -> list[OutgoingMessage]:
         return []
 
     connection: Any = object()

@@ -9,13 +9,13 @@ from threading import Barrier
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.webhooks import DeliveryFailed, NoAnswerInTime, Notification, Webhook
+from chalicelib.domain.webhooks import DeliveryFailed, DeliveryTimedOut, Notification, Webhook
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerChange, BreakerState
 from chalicelib.infrastructure.webhooks.sender import CircuitBreakerWebhookSender
 from tests.builders import NOW, a_webhook, an_event
 from tests.fakes import FakeWebhookSender, Ticks
 
-HANGS = NoAnswerInTime("hangs")
+HANGS = DeliveryTimedOut("hangs")
 PAUSE_SECONDS = POLICIES["webhooks"].pause_seconds
 WEBHOOK = a_webhook(webhook_id="wh-1")
 NOTIFICATION = Notification(event=an_event("event-1"), sequence=1, latest_before={})
@@ -45,7 +45,7 @@ def tried(guarded: CircuitBreakerWebhookSender, webhook: Webhook = WEBHOOK) -> i
     """Delivers to the webhook. Gives the status, or the name of the error."""
     try:
         return guarded.deliver(webhook, NOTIFICATION, NOW)
-    except NoAnswerInTime:
+    except DeliveryTimedOut:
         return "hangs"
     except DeliveryFailed as failure:
         return "left alone" if "left alone" in str(failure) else "not reached"

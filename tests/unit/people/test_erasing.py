@@ -9,10 +9,10 @@ import pytest
 
 from chalicelib.application.person import ErasePerson, ExportPerson, MattersAreOpen
 from chalicelib.domain.people.person import ERASED, Person
-from chalicelib.domain.people.stores import STORES, AtErasure, Kind, Store, stores_of
+from chalicelib.domain.people.stores import STORES, ErasureEffect, Store, StoreKind, stores_by_name
 from tests.builders import NOW
 
-TABLES, BUCKETS = stores_of(Kind.TABLE), stores_of(Kind.BUCKET)
+TABLES, BUCKETS = stores_by_name(StoreKind.TABLE), stores_by_name(StoreKind.BUCKET)
 ANA = Person("ana")
 EMAIL = "ana@example.com"
 
@@ -45,7 +45,7 @@ class MemoryStore:
         return erased
 
     def _erase_one(self, place: int, item: Mapping[str, Any], person: Person) -> None:
-        if self.store.at_erasure is AtErasure.DELETES:
+        if self.store.at_erasure is ErasureEffect.DELETES:
             self.items.remove(dict(item))
         else:
             self.items[place] = person.erase_from(dict(item))
@@ -58,11 +58,11 @@ class OpenMattersInMemory:
     reservations: MemoryStore
     open: list[str] = field(default_factory=list)
 
-    def list(self, person: Person, now: datetime) -> Sequence[str]:
+    def list_open_matters(self, person: Person, now: datetime) -> Sequence[str]:
         assert (person.user_id, now) == (ANA.user_id, NOW)
         return self.open
 
-    def emails(self, person: Person) -> frozenset[str]:
+    def known_emails(self, person: Person) -> frozenset[str]:
         assert person.user_id == ANA.user_id
         return frozenset(one["email"] for one in self.reservations.items if one["email"] != ERASED)
 
@@ -88,7 +88,7 @@ class Stage:
     """A person's bounce that was given up, an invoice, a payment, a reservation."""
 
     def __post_init__(self) -> None:
-        self.letters = MemoryStore(stores_of(Kind.QUEUE)["bounces-dlq"], [{"body": EMAIL}, {"body": EMAIL}])
+        self.letters = MemoryStore(stores_by_name(StoreKind.QUEUE)["bounces-dlq"], [{"body": EMAIL}, {"body": EMAIL}])
         self.invoices = MemoryStore(TABLES["invoices"], [{"user_id": "ana"}])
         self.payments = MemoryStore(TABLES["payments"], [{"user_id": "ana"}, {"user_id": "ana"}])
         self.reservations = MemoryStore(
@@ -197,7 +197,7 @@ def test_an_export_has_all_by_store_and_says_where_it_could_not_look(stage: Stag
     export = stage.export(ANA)
 
     assert export.exported_at == NOW
-    assert all(store.at_erasure.names_people for store in export.not_searched)
+    assert all(store.at_erasure.has_personal_data for store in export.not_searched)
     assert {store.name: len(found) for store, found in export.found.items()} == {
         "bounces-dlq": 2,
         "invoices": 1,
@@ -205,7 +205,7 @@ def test_an_export_has_all_by_store_and_says_where_it_could_not_look(stage: Stag
         "reservations": 2,
     }
     assert {store.name for store in export.not_searched} >= {"streams of reservations and payments", "payment gateway"}
-    assert set(export.found) | set(export.not_searched) >= {one for one in STORES if one.at_erasure.names_people}
+    assert set(export.found) | set(export.not_searched) >= {one for one in STORES if one.at_erasure.has_personal_data}
     assert stage.named() == ["bounces-dlq", "invoices", "payments", "reservations"]
 
 

@@ -15,7 +15,7 @@ import pytest
 import urllib3
 
 from chalicelib.domain.events import UnreadableMessage
-from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentUnknown, RefundRefused
+from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentUnknownAtGateway, RefundFailed
 from chalicelib.domain.refusals import SignatureInvalid
 from chalicelib.domain.signatures import is_signed, sign_body
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
@@ -110,21 +110,21 @@ def test_what_was_returned_now_or_before_is_returned(status: int, body: bytes) -
     ],
 )
 def test_any_other_answer_is_no_refund_and_no_unknown_payment(status: int, body: bytes) -> None:
-    with answering(status, body) as gateway, pytest.raises(RefundRefused) as refused:
+    with answering(status, body) as gateway, pytest.raises(RefundFailed) as refused:
         gateway.refund("tx-1", 5000, "key")
 
-    assert not isinstance(refused.value, PaymentUnknown), "a wrong address must not make payments void"
+    assert not isinstance(refused.value, PaymentUnknownAtGateway), "a wrong address must not make payments void"
     assert str(status) in str(refused.value)
 
 
 def test_a_payment_that_the_gateway_does_not_know_is_told_apart() -> None:
-    with answering(404, b'{"error": "UNKNOWN_TRANSACTION"}') as gateway, pytest.raises(PaymentUnknown):
+    with answering(404, b'{"error": "UNKNOWN_TRANSACTION"}') as gateway, pytest.raises(PaymentUnknownAtGateway):
         gateway.refund("tx-1", 5000, "key")
 
 
 def test_money_is_not_asked_for_where_an_answer_points_to() -> None:
     elsewhere = answering(307, b"", Location="http://127.0.0.1:9/refunds")
-    with elsewhere as gateway, pytest.raises(RefundRefused, match="307"):
+    with elsewhere as gateway, pytest.raises(RefundFailed, match="307"):
         gateway.refund("tx-1", 5000, "key")
 
 
@@ -132,7 +132,7 @@ def test_money_is_not_asked_for_where_an_answer_points_to() -> None:
 def test_an_answer_that_means_nothing_says_nothing_of_a_payment(status: int, body: bytes) -> None:
     with answering(status, body) as gateway:
         for ask in (
-            lambda: gateway.start(a_reservation(), "key"),
+            lambda: gateway.start_payment(a_reservation(), "key"),
             lambda: gateway.find_charge("tx-1"),
             lambda: gateway.list_charges_since(NOW),
         ):
@@ -194,8 +194,8 @@ def test_without_a_gateway_nothing_is_paid_and_nothing_returned() -> None:
     with pytest.raises(GatewayUnavailable, match="set PAYMENTS_URL"):
         nowhere.find_charge("tx-1")
     with pytest.raises(GatewayUnavailable, match="set PAYMENTS_URL"):
-        nowhere.start(a_reservation(), "key")
-    with pytest.raises(RefundRefused, match="set PAYMENTS_URL"):
+        nowhere.start_payment(a_reservation(), "key")
+    with pytest.raises(RefundFailed, match="set PAYMENTS_URL"):
         nowhere.refund("tx-1", None, "key")
 
 
@@ -229,18 +229,18 @@ def test_a_silent_gateway_is_left_alone_by_every_call_and_refusals_do_not_count(
         guarded = CircuitBreakerGateway(alive, Breaker("payments", patience))
         for _ in range(3):
             assert guarded.find_charge("tx-1") is None
-            with pytest.raises(PaymentUnknown):
+            with pytest.raises(PaymentUnknownAtGateway):
                 guarded.refund("tx-1", None, "key")
 
     guarded = CircuitBreakerGateway(SimulatedGateway("http://127.0.0.1:9"), guarded.breaker)
     with pytest.raises(GatewaySilent):
         guarded.list_charges_since(NOW)
     with pytest.raises(GatewaySilent):
-        guarded.start(a_reservation(), "key")
-    for ask in (lambda: guarded.find_charge("tx-1"), lambda: guarded.start(a_reservation(), "key")):
+        guarded.start_payment(a_reservation(), "key")
+    for ask in (lambda: guarded.find_charge("tx-1"), lambda: guarded.start_payment(a_reservation(), "key")):
         with pytest.raises(GatewayUnavailable, match="was not asked"):
             ask()
-    with pytest.raises(RefundRefused, match="was not asked"):
+    with pytest.raises(RefundFailed, match="was not asked"):
         guarded.refund("tx-1", None, "key")
 
 
@@ -279,12 +279,12 @@ def test_a_key_that_came_with_another_request_is_refused(served: tuple[str, Gate
     gateway = SimulatedGateway(url)
     simulated_gateway.charge("tx-1", "res-1", 5000)
     gateway.refund("tx-1", 5000, "key")
-    gateway.start(a_reservation(), "key")
+    gateway.start_payment(a_reservation(), "key")
 
-    with pytest.raises(RefundRefused, match="KEY_REUSED"):
+    with pytest.raises(RefundFailed, match="KEY_REUSED"):
         gateway.refund("tx-1", 2500, "key")
     with pytest.raises(GatewayUnavailable, match="KEY_REUSED"):
-        gateway.start(a_reservation(), "key")
+        gateway.start_payment(a_reservation(), "key")
 
 
 def test_it_returns_in_parts_and_never_more_than_was_charged(served: tuple[str, Gateway]) -> None:
@@ -292,7 +292,7 @@ def test_it_returns_in_parts_and_never_more_than_was_charged(served: tuple[str, 
     gateway.charge("tx-1", "res-1", 5000)
     SimulatedGateway(url).refund("tx-1", 2000, "first")
 
-    with pytest.raises(RefundRefused, match="AMOUNT_TOO_LARGE: 3000 cents are left"):
+    with pytest.raises(RefundFailed, match="AMOUNT_TOO_LARGE: 3000 cents are left"):
         SimulatedGateway(url).refund("tx-1", 3001, "second")
     SimulatedGateway(url).refund("tx-1", None, "second")
 
@@ -310,7 +310,7 @@ def test_what_was_never_charged_can_not_be_returned(served: tuple[str, Gateway],
         post(url, "/payments", asked, **{"Idempotency-Key": "key"})
 
     assert SimulatedGateway(url).find_charge(transaction) is None
-    with pytest.raises(PaymentUnknown):
+    with pytest.raises(PaymentUnknownAtGateway):
         SimulatedGateway(url).refund(transaction, 5000, "key")
     assert gateway.list_refunds(None) == []
 
@@ -339,7 +339,7 @@ def test_payments_and_refunds_have_unguessable_ids_that_a_restart_does_not_give_
     for _ in range(2):
         with simulated.run_gateway() as (url, _gateway):
             gateway = SimulatedGateway(url)
-            paid = gateway.start(a_reservation(), "key").id
+            paid = gateway.start_payment(a_reservation(), "key").id
             ids |= {paid, gateway.refund(paid, None, "key")}
     assert len(ids) == 4
     assert all(len(one) >= 24 for one in ids)
@@ -363,11 +363,11 @@ def test_it_declines_as_often_as_the_transaction_says(served: tuple[str, Gateway
     for transaction in ("tx-decline-2", "tx-decline"):
         simulated_gateway.charge(transaction, "res-1", 5000)
     for _ in range(2):
-        with pytest.raises(RefundRefused, match="402 DECLINED: The bank declined"):
+        with pytest.raises(RefundFailed, match="402 DECLINED: The bank declined"):
             gateway.refund("tx-decline-2", 5000, "key")
     assert gateway.refund("tx-decline-2", 5000, "key")
     for _ in range(8):
-        with pytest.raises(RefundRefused):
+        with pytest.raises(RefundFailed):
             gateway.refund("tx-decline", 5000, "other key")
 
 
@@ -427,7 +427,7 @@ def messages_received(got: Receiver) -> list[tuple[str, str]]:
 
 
 def read(one: Received, secrets: Sequence[str] = ("old",)) -> Charge | None:
-    return SimulatedGatewayMessages(secrets).read(one.headers, one.raw, utc_now())
+    return SimulatedGatewayMessages(secrets).read_charge(one.headers, one.raw, utc_now())
 
 
 def test_what_was_charged_is_told_signed_with_each_secret(telling: tuple[Gateway, Receiver]) -> None:
@@ -549,7 +549,7 @@ def signed(body: bytes, **headers: str) -> dict[str, str]:
 )
 def test_a_message_that_is_not_ours_now_is_not_believed(headers: dict[str, str], secrets: list[str]) -> None:
     with pytest.raises(SignatureInvalid):
-        SimulatedGatewayMessages(secrets).read(headers, b"{}", NOW)
+        SimulatedGatewayMessages(secrets).read_charge(headers, b"{}", NOW)
 
 
 @pytest.mark.parametrize(
@@ -567,7 +567,7 @@ def test_a_message_that_is_not_ours_now_is_not_believed(headers: dict[str, str],
 )
 def test_what_is_signed_and_makes_no_sense_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableMessage):
-        SimulatedGatewayMessages(["key"]).read(signed(body), body, NOW)
+        SimulatedGatewayMessages(["key"]).read_charge(signed(body), body, NOW)
 
 
 # Whether it is alive.

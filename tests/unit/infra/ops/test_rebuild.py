@@ -28,10 +28,10 @@ holds = some.tuples(
     some.lists(some.sampled_from(SEATS), min_size=1, max_size=3, unique=True),
     some.sampled_from(("ana", "bia")),
     some.sampled_from((None, "k1", "k2")),
-    some.sampled_from(("", "", "", "add")),
+    some.sampled_from(("", "", "", "get_or_add")),
 )
 follow_ups = some.tuples(
-    some.sampled_from((("confirm", ""), ("confirm", "confirm"), ("cancel", ""), ("cancel", "end"))),
+    some.sampled_from((("confirm", ""), ("confirm", "mark_confirmed"), ("cancel", ""), ("cancel", "mark_ended"))),
     some.integers(0, 20),
 )
 passing_time = some.tuples(
@@ -61,7 +61,7 @@ def without_lone_holds(tables: Tables) -> Tables:
 
     def is_remembered(entry: Occupancy) -> bool:
         stored = tables.reservations.get(entry.reservation_id)
-        return isinstance(entry, Sold) or (stored is not None and entry.is_of(stored.hold))
+        return isinstance(entry, Sold) or (stored is not None and entry.belongs_to(stored.hold))
 
     return replace(tables, seats={seat: entry for seat, entry in tables.seats.items() if is_remembered(entry)})
 
@@ -127,7 +127,7 @@ def test_a_lapsed_hold_is_free_whether_or_not_it_still_stands_in_the_row(stage: 
 
 def test_seats_that_a_dying_cancellation_gave_back_are_free(stage: Stage) -> None:
     reservation = held(stage, "A1", "B1")
-    stage.request("cancel", reservation.id, dying_at="end")
+    stage.request("cancel", reservation.id, dying_at="mark_ended")
 
     assert stage.differences() == []
     assert fold_events(stage.events()).seats_at(stage.clock()) == {}
@@ -206,7 +206,7 @@ def test_another_entry_in_a_row_is_named(stage: Stage, standing: Occupancy | Non
 
 
 def test_a_hold_whose_request_died_is_said_to_lapse_by_itself(stage: Stage) -> None:
-    stage.request("hold", "A1", dying_at="add")
+    stage.request("hold", "A1", dying_at="get_or_add")
 
     (difference,) = stage.differences()
     assert (difference.what, difference.log) == ("seat A1", "free")

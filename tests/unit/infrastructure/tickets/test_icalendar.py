@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.refusals import ReservationNotPaid
-from chalicelib.domain.tickets.calendar_entry import CalendarEntry, entry_of
+from chalicelib.domain.tickets.calendar_entry import CalendarEntry, calendar_entry_for
 from chalicelib.infrastructure.tickets.icalendar import LINE_OCTETS, to_file, to_icalendar
 from tests.builders import NOW, a_reservation, a_sale, a_session
 
@@ -105,7 +105,7 @@ def test_the_entry_of_a_sale() -> None:
     session = a_session(starts_at=STARTS_AT)
     sale = a_sale()
 
-    entry = entry_of(a_reservation("A1", "A2", session=session).confirmed(sale), session)
+    entry = calendar_entry_for(a_reservation("A1", "A2", session=session).confirmed(sale), session)
 
     assert entry == CalendarEntry(
         sale.id, "Oppenheimer", "A1", ("A1", "A2"), booking_code(sale.id), STARTS_AT, sale.paid_at
@@ -119,7 +119,8 @@ def test_a_cancelled_entry_is_the_same_one_and_newer() -> None:
     returned = replace(reservation, refunded_at=cancelled_at)
 
     before, *after = (
-        read(written(entry_of(*of))) for of in ((reservation, session), (reservation, cancelled), (returned, session))
+        read(written(calendar_entry_for(*of)))
+        for of in ((reservation, session), (reservation, cancelled), (returned, session))
     )
 
     for event in after:
@@ -130,4 +131,4 @@ def test_a_cancelled_entry_is_the_same_one_and_newer() -> None:
 
 def test_what_is_not_sold_has_no_entry() -> None:
     with pytest.raises(ReservationNotPaid):
-        entry_of(a_reservation(), a_session())
+        calendar_entry_for(a_reservation(), a_session())

@@ -14,7 +14,7 @@ import pytest
 import segno
 from pypdf import PdfReader
 
-from chalicelib.domain.email import Email, Message
+from chalicelib.domain.email import EmailContext, RenderedEmail
 from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.tickets.ticket import Ticket
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
@@ -150,14 +150,16 @@ def test_the_same_tickets_are_the_same_bytes() -> None:
 # The email
 
 
-def letter(kind: str = "paid", language: str = "en", tickets: tuple[Ticket, ...] = TICKETS, **facts: Any) -> Message:
+def letter(
+    kind: str = "paid", language: str = "en", tickets: tuple[Ticket, ...] = TICKETS, **facts: Any
+) -> RenderedEmail:
     reservation: Reservation = replace(a_reservation(session=SESSION), **facts).confirmed(a_sale())
     event = replace(an_event("event-1"), data={"amountCents": 5000, "transactionId": "tx-1", "reason": "twice"})
-    email = Email(kind, Contact("ana@example.com", language), event, reservation, SESSION, tickets)
+    email = EmailContext(kind, Contact("ana@example.com", language), event, reservation, SESSION, tickets)
     return TemplateEmailRenderer("UTC", SaleEnclosures(CINEMA, "UTC")).render(email)
 
 
-def sent(message: Message) -> EmailMessage:
+def sent(message: RenderedEmail) -> EmailMessage:
     raw = build_mime(message, "tickets@example.com").as_bytes(policy=LINES_AS_IN_MAIL)
     read = message_from_bytes(raw, policy=default)
     assert isinstance(read, EmailMessage)
