@@ -65,10 +65,7 @@ class Invoice:
 def bill_for(
     sale: Event, session: Session, user: str, seller: tuple[str, ...], time_zone: str = "UTC", language: str = ENGLISH
 ) -> Bill:
-    """Makes the bill of a sale. `user` is the user's id.
-
-    Raises UnreadableMessage if the event is not a sale, or lacks a required fact.
-    """
+    """Makes the bill of a sale. `user` is the user's id. Raises UnreadableMessage if `sale` is not a complete sale."""
     if sale.type is not EventType.PAYMENT_CONFIRMED:
         raise UnreadableMessage(f"an invoice is for a PaymentConfirmed, not for a {sale.type}")
     return Bill(

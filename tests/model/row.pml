@@ -6,7 +6,7 @@
  *
  *     Requester   hold.py, resend.py: two of them with one idempotency key are twins
  *     Payer       the buyer pays at the gateway, then confirm.py
- *     Canceller   release.py, Cancel
+ *     Canceller   release.py, CancelReservation
  *     Consumer    release.py, ExpireHold, for each hold that was ever written to the row
  *                 payments.py: the gateway's messages, and claims whose hold is over; confirm.py once more
  *                 refunds.py

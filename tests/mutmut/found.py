@@ -11,7 +11,7 @@ KILLED, TIMED_OUT, SURVIVED, NO_TEST = (1, 3), (36, 24, -24, 152, 255), (0,), (5
 """mutmut's exit codes. An internal error of pytest is a failure, too."""
 
 CHECKED_AT_IMPORT = {
-    "chalicelib.domain.consumers.queues_that_hear",
+    "chalicelib.domain.consumers.queues_for_event_type",
     "chalicelib.domain.people.stores._queue",
     "chalicelib.domain.refusals.Refusal.__init_subclass__",
 }

@@ -105,7 +105,7 @@ class Parking:
     tries: dict[str, int] = field(default_factory=dict)
 
     def should_park(self, record: Record, error: Exception) -> bool:
-        """Tells whether to park the record. Always after GivenUp, and never after an outage.
+        """Tells whether to park the record. Always after PermanentFailure, and never after an outage.
 
         After any other error, counts a try. Then the record is parked if it has LEAST_TRIES tries and LEAST_AGE.
         """

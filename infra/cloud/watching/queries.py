@@ -86,7 +86,7 @@ QUERIES = (
         "What did the sweep over payments find that it could not settle?",
         (OF_FUNCTIONS,),
         'filter message in ["money to look at", "a payment bought nothing and is to be returned"]'
-        " | fields @timestamp, message, says, ids.transaction, ids.reservation_id, refusal | sort @timestamp desc",
+        " | fields @timestamp, message, says, ids.transaction, ids.reservation, refusal | sort @timestamp desc",
         ("on_reconciliation_due", "api_handler"),
     ),
     Query(

@@ -133,6 +133,6 @@ def test_a_function_that_shares_a_module_with_views_is_loaded_without_it(handler
 def test_a_batch_without_a_failure_makes_no_client_of_sqs() -> None:
     batch = "app.on_event_to_audit({'Records': []}, None)"
     made = "from chalicelib.wiring.shared import queues; assert queues.sqs.cache_info().currsize == 0"
-    needed = "assert queues.redelivery().is_last({}) is False and queues.sqs.cache_info().currsize == 1"
+    needed = "assert queues.redelivery().is_last_attempt({}) is False and queues.sqs.cache_info().currsize == 1"
 
     assert modules_of("app.on_event_to_audit", f"{batch}; {made}; {needed}")
