@@ -58,6 +58,8 @@ FROM_THE_START = "TRIM_HORIZON"
 """The position in a stream where handlers start that must see every record. Those for viewers start at the end."""
 RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
+PATIENCE_SECONDS = 60
+"""The longest wait for an answer. Given up too early, the messages of the answer stay hidden for minutes."""
 STALE_ITERATOR = {"ExpiredIteratorException", "TrimmedDataAccessException"}
 
 
@@ -97,7 +99,7 @@ class Clients:
 
 
 def clients() -> Clients:
-    config = ClientConfig(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 3})
+    config = ClientConfig(connect_timeout=1, read_timeout=PATIENCE_SECONDS, retries={"total_max_attempts": 3})
     return Clients(
         boto3.client("sqs", config=config),
         boto3.client("dynamodb", config=config),
