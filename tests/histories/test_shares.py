@@ -1,12 +1,14 @@
 """Shares are added up, run once, and end with the time."""
 
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.histories import shares
+from tests.histories.__main__ import main
 from tests.histories.shares import Counts, Plan, run_all
 
 
@@ -37,6 +39,17 @@ def test_all_shares_are_added_up(ran: list[str], tmp_path: Path) -> None:
     assert counts == Counts(13, 3.0, {"hold:201": 15}, {"throttled": 3}, {"sales": 6})
     assert counts.is_clean
     assert "13 operations (hold:201=15); faults: answer dropped 0" in counts.summary(7)
+
+
+def test_fewer_operations_than_asked_for_prove_nothing(
+    ran: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shares, "Plan", partial(Plan, folder=tmp_path))
+    asked = ["--share", "5", "--at-once", "1", "--seed", "7", "--operations"]
+
+    assert main([*asked, "13"]) == 0
+    assert main([*asked, "14", "--seconds", "0"]) == 1
+    assert "after 10 of 14 operations" in capsys.readouterr().out
 
 
 def test_a_share_that_was_run_is_not_run_again(ran: list[str], tmp_path: Path) -> None:
