@@ -15,8 +15,7 @@ from benchmarks.engine import buyers
 from benchmarks.frame.pairs import Ratio, median_with_bounds
 from benchmarks.frame.plots import Bars
 from benchmarks.frame.run import Run
-from infra.cloud import deploy
-from infra.local import emulator as machine
+from benchmarks.frame.system import run_tables
 from infra.local.redis_server import run_redis
 from infra.races import crowd, instances
 
@@ -26,26 +25,22 @@ ROWS, SEATS_PER_ROW = 200, 10
 SCREENINGS = 4
 """Screenings of 2,000 seats for each path: enough for all rounds on a quick machine."""
 
-STAGE = "bench"
 API, WITH_REDIS, BARE, BOTO3 = "our API", "our API with Redis", "bare calls", "stock boto3"
 THREE, SMALL_HALL = "our API, three instances", 100
 REFUSED, BARE_REFUSED = "refused holds", "bare refused writes"
 MAPS, BARE_MAPS = "seat maps", "bare reads of seat maps"
-SETTINGS = {"STAGE": "test", "TABLE_PREFIX": f"cinema-{STAGE}", "HOLD_SECONDS": "900", "RATE_LIMITS": "off"}
 
 
 def measure(run: Run) -> None:
     with contextlib.ExitStack() as stack:
-        emulator = stack.enter_context(machine.run_emulator(run_dir=run.scratch))
-        redis_url = stack.enter_context(run_redis(run_dir=run.scratch))
-        os.environ |= {**machine.CREDENTIALS, **SETTINGS, "AWS_ENDPOINT_URL": emulator.endpoint, "REDIS_URL": ""}
         run.say("deploying the tables")
-        deploy.deploy_data(STAGE)
+        endpoint = stack.enter_context(run_tables(run.scratch, REDIS_URL="", LOG_LEVEL="INFO"))
+        redis_url = stack.enter_context(run_redis(run_dir=run.scratch))
         (plain,) = stack.enter_context(instances.run_instances(1, os.environ, run_dir=run.scratch))
         redis = {**os.environ, "REDIS_URL": redis_url}
         (cached,) = stack.enter_context(instances.run_instances(1, redis, run_dir=run.scratch))
         three = stack.enter_context(instances.run_instances(3, os.environ, run_dir=run.scratch))
-        paths = make_paths(run, emulator.endpoint, plain, cached, three)
+        paths = make_paths(run, endpoint, plain, cached, three)
         rates = buy_in_turn(run, paths)
     record(run, rates)
 
