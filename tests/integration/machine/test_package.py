@@ -769,7 +769,7 @@ import zoneinfo; zoneinfo.reset_tzpath(())
 from datetime import datetime, timezone
 from decimal import Decimal
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.email import Email
+from chalicelib.domain.email import EmailContext
 from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.email import ses
@@ -779,7 +779,7 @@ session = Session("s", "Oppenheimer", now, "A1", 1, 1, Decimal(25), now)
 reservation = Reservation("res-1", "s", "Oppenheimer", "ana", ("A1",), Decimal(25), "", now, now)
 event = Event("e", EventType.RESERVATION_CREATED, now, "s", "res-1", ("A1",), {})
 for language in LOCALES:
-    email = Email("held", Contact("ana@example.com", language), event, reservation, session)
+    email = EmailContext("held", Contact("ana@example.com", language), event, reservation, session)
     print(TemplateEmailRenderer(sys.argv[2]).render(email).subject)
 ses.new_ses_client()
 """

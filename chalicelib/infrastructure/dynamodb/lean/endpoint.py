@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from binascii import crc32
 from typing import TYPE_CHECKING, Any
 
 from botocore.endpoint import Endpoint, convert_to_response_dict
@@ -16,6 +17,9 @@ from .transport import BodyWithJson, LeanTransport
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+CHECKSUM = "x-amz-crc32"
+"""The header with the checksum of an answer's body."""
 
 
 def use_lean_endpoint(client: DynamoDBClient) -> None:
@@ -107,16 +111,20 @@ class LeanEndpoint(Endpoint):
 
 
 class LeanRetries:
-    """Asks botocore's rules for retries, but not about a first attempt that was answered."""
+    """Asks botocore's rules for retries, but not about a first attempt that succeeded and arrived undamaged."""
 
     def __init__(self, stock: Any) -> None:
         self._stock = stock
 
     def __call__(self, **facts: Any) -> Any:
         response = facts["response"]
-        if facts["attempts"] == 1 and response is not None and response[0].status_code < FEWEST_ERRORS:
+        if facts["attempts"] == 1 and response is not None and _is_good(response[0]):
             return None
         return self._stock(**facts)
+
+
+def _is_good(http: Any) -> bool:
+    return http.status_code < FEWEST_ERRORS and http.headers.get(CHECKSUM) in (None, str(crc32(http.content)))
 
 
 class LeanSerializer:

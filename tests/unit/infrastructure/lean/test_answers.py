@@ -135,6 +135,13 @@ def test_a_fault_is_mended_by_another_attempt(said: Say) -> None:
     assert ours["ResponseMetadata"]["RetryAttempts"] == 2
 
 
+def test_an_answer_that_was_damaged_on_its_way_is_asked_for_again() -> None:
+    theirs, ours = both_outcomes(Say(answer(b"{}", x_amz_crc32="1")), Say(answer(ITEM)))
+
+    assert ours == theirs
+    assert ours["Item"]["raw"] == {"B": b"hello"}
+
+
 @FAILS
 def test_a_fault_that_stays_is_raised_as_botocore_raises_it(said: Say) -> None:
     theirs, ours = both_outcomes(said)
