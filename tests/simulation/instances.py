@@ -21,6 +21,7 @@ from chalicelib.domain import consumers
 from chalicelib.domain.events import Event, Failures, OutgoingMessage
 from chalicelib.domain.ports import Ids, LiveHolds, Reservations, Rows, Sessions
 from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReached
+from chalicelib.domain.times import truncate_to_ms
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
@@ -118,7 +119,8 @@ class Instance:
     codes: Callable[[], str]
 
     def clock(self) -> datetime:
-        return self.services.clock.now + self.skew
+        """Gives the instance's time in whole milliseconds, as chalicelib.infrastructure.clock does."""
+        return truncate_to_ms(self.services.clock.now + self.skew)
 
     def seconds(self) -> float:
         return self.services.clock.now.timestamp()
