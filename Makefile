@@ -1,6 +1,6 @@
 # Everything works without activating a virtual environment: each target makes what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast test-localstack test-pythons simulate histories soak model mutants mutmut fuzz prove coverage check lint format screenshots browser api-tools \
+.PHONY: help run demo test test-thorough test-fast test-localstack test-pythons simulate histories soak model mutants mutmut fuzz prove coverage check lint format screenshots browser api-tools \
   waterfall trace load bench bench-classic cost check-templates check-secrets check-packages api-docs lock deploy teardown \
   deploy-local stop clean
 
@@ -36,6 +36,9 @@ test: $(installed) $(emulator) browser api-tools ## all tests this machine can r
 	  echo "And the races, with the machine to themselves:"; \
 	  $(venv_python) -m pytest -q tests/concurrency && exit $$rest
 
+test-thorough: $(installed) $(emulator) browser api-tools ## the tests that `make test` leaves out: more cases of what it tests, each for seconds
+	@exec $(venv_python) -m pytest -q -n $(TEST_WORKERS) --no-loadscope-reorder -m thorough tests
+
 test-fast: $(installed) ## the tests that need no other process: unit tests, in under a minute
 	@exec $(venv_python) -m pytest -q -n $(TEST_WORKERS) tests/unit
 
@@ -63,7 +66,7 @@ coverage: $(installed) $(emulator) ## how much of chalicelib the unit, contract 
 	@$(coverage) run -m pytest -q -n $(TEST_WORKERS) tests/unit tests/contract tests/integration
 	@$(coverage) combine --quiet && $(coverage) html --quiet && $(coverage) report
 
-check: lint test ## lint and test, and the API's tests with access control on: what must pass before a change lands
+check: lint test test-thorough ## lint and test, and the API's tests with access control on: what must pass before a change lands
 	@echo "And with access control on:"
 	@AUTH=on $(venv_python) -m pytest -q -n $(TEST_WORKERS) tests/api tests/integration/booking --ignore=tests/api/test_access.py
 

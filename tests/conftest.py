@@ -25,6 +25,7 @@ from infra.local.identity_provider import run_provider
 from infra.local.localstack import wants_localstack
 from infra.local.pump import QUIET_ROUNDS, Pump
 from infra.races import instances
+from tests.effort import PROVING
 from tests.http_api import PROVIDERS, Api
 
 if TYPE_CHECKING:
@@ -88,11 +89,28 @@ WITHOUT_SIGN_IN = {
 """Tests of what is so only where nobody signs in, and why. They are left out with AUTH=on."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def leaves_out_thorough_tests(config: pytest.Config) -> bool:
+    """Tells whether thorough tests are left out: unless they are asked for, by `-m`, by name or by PROVE=1."""
+    return not (PROVING or config.option.markexpr or any("::" in each for each in config.args))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if leaves_out_thorough_tests(config):
+        terminalreporter.write_line("Left out: thorough tests; `make test-thorough` runs them.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if leaves_out_thorough_tests(config):
+        config.hook.pytest_deselected(items=[item for item in items if _is_thorough(item)])
+        items[:] = [item for item in items if not _is_thorough(item)]
     if os.environ.get("AUTH") == "on":
         for item in items:
             if reason := WITHOUT_SIGN_IN.get(item.name.partition("[")[0]):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _is_thorough(item: pytest.Item) -> bool:
+    return item.get_closest_marker("thorough") is not None
 
 
 class OneWorkerPerFile(LoadFileScheduling):  # type: ignore[misc] # xdist's schedulers have no types

@@ -16,7 +16,7 @@ import pytest
 from infra.local.identity_provider import Person, run_provider
 from infra.processes import ROOT
 from tests.conftest import ApiServers
-from tests.effort import effort
+from tests.effort import effort, thorough
 from tests.http_api import signed_in
 
 EXAMPLES = effort(8, 200)
@@ -87,6 +87,7 @@ def test_answers_to_made_up_requests_are_as_documented_and_never_5xx(server: str
     assert report.links >= 8, "screenings that were made must have been booked"
 
 
+@thorough
 def test_with_access_control_they_are_as_documented_too_and_refused_without_a_token(
     guarded: tuple[str, str], tmp_path: Path
 ) -> None:

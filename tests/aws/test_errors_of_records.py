@@ -19,6 +19,7 @@ from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.sqs.envelopes import to_body
 from infra.local import mailbox
 from tests.builders import an_event
+from tests.effort import mostly_thorough
 
 from . import errors, events
 from .clients import Items, PackagedApi, Queues
@@ -264,7 +265,9 @@ def test_emails_beyond_the_sending_rate_do_not_keep_the_next_ones_from_being_sen
 # Invoices
 
 
-@pytest.mark.parametrize("reply", [errors.SLOW_DOWN, errors.S3_AWAY, errors.S3_CLOCK_SKEW, errors.S3_NO_RIGHT])
+@pytest.mark.parametrize(
+    "reply", mostly_thorough([errors.SLOW_DOWN, errors.S3_AWAY, errors.S3_CLOCK_SKEW, errors.S3_NO_RIGHT], 4)
+)
 def test_an_invoice_that_s3_does_not_take_is_filed_later_under_its_number(
     functions: Functions, endpoint: Endpoint, items: Items, works: Callable[[str], Work], reply: Reply
 ) -> None:
@@ -376,7 +379,7 @@ def test_a_sale_whose_reservation_can_not_be_finished_now_comes_again(
     assert packaged_api.get(f"/api/reservations/{held}").body["status"] == "confirmed"
 
 
-@pytest.mark.parametrize("reply", [errors.SLOW_DOWN, errors.S3_NO_RIGHT])
+@pytest.mark.parametrize("reply", mostly_thorough([errors.SLOW_DOWN, errors.S3_NO_RIGHT], 2))
 def test_a_record_that_can_not_be_put_aside_is_not_passed_over(
     functions: Functions, endpoint: Endpoint, created: list[events.Event], queues: Queues, reply: Reply
 ) -> None:

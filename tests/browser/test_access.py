@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Visitors
 from tests.browser.stubs import always, changing
 from tests.browser.visitor import DESKTOP, PHONE, Visitor
-from tests.effort import effort
+from tests.effort import effort, mostly_thorough, thorough
 from tests.http_api import Api
 
 SMALLEST_TARGET = 24
@@ -133,7 +133,7 @@ STATES = [
 ]
 
 
-@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+@pytest.mark.parametrize("state", mostly_thorough(STATES, 4), ids=lambda state: state.__name__)
 def test_axe_finds_no_barrier_at_a_desk(visitor: Visitors, api: Api, state: Callable[[Visitor, Api], None]) -> None:
     reader = visitor(color_scheme="light", **DESKTOP)
 
@@ -142,7 +142,7 @@ def test_axe_finds_no_barrier_at_a_desk(visitor: Visitors, api: Api, state: Call
     assert reader.barriers() == []
 
 
-@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+@pytest.mark.parametrize("state", mostly_thorough(STATES, 4), ids=lambda state: state.__name__)
 def test_axe_finds_no_barrier_on_a_phone_in_the_dark_and_nothing_hangs_over_its_edge(
     visitor: Visitors, api: Api, state: Callable[[Visitor, Api], None]
 ) -> None:
@@ -309,6 +309,7 @@ def _tab_to(reader: Visitor, selector: str) -> None:
     raise AssertionError(f"{selector} is not in the tab order")
 
 
+@thorough
 def test_axe_finds_nothing_serious_in_the_documents_of_the_api(visitor: Visitors) -> None:
     """The page is followed from the light into the dark: opening its operations costs as much as axe does."""
     reader = visitor(color_scheme="light", **DESKTOP).opens("docs")

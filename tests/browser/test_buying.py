@@ -12,6 +12,7 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import SHORT_HOLD_SECONDS, Visitors
 from tests.browser.visitor import Visitor
+from tests.effort import mostly_thorough
 from tests.http_api import Api
 
 
@@ -276,11 +277,14 @@ def test_offline_is_said_and_the_hold_is_made_when_the_connection_is_back(visito
 
 @pytest.mark.parametrize(
     ("status", "code", "why"),
-    [
-        (429, "RATE_LIMITED", "That was a lot at once"),
-        (503, "TEMPORARILY_UNAVAILABLE", "The cinema is very busy"),
-        (500, "INTERNAL_ERROR", "The cinema is very busy"),
-    ],
+    mostly_thorough(
+        [
+            (429, "RATE_LIMITED", "That was a lot at once"),
+            (503, "TEMPORARILY_UNAVAILABLE", "The cinema is very busy"),
+            (500, "INTERNAL_ERROR", "The cinema is very busy"),
+        ],
+        3,
+    ),
 )
 def test_what_may_pass_is_asked_again_after_the_pause_that_was_asked_for(
     visitor: Visitors, api: Api, status: int, code: str, why: str

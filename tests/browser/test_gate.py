@@ -14,6 +14,7 @@ from tests.browser.gatekeeper import AT_A_GATE, Gatekeeper, Screening, closed, f
 from tests.browser.offline_cases import CASES, KEYS, NOW_MS
 from tests.browser.stubs import always
 from tests.browser.visitor import DESKTOP
+from tests.effort import mostly_thorough, thorough
 from tests.http_api import Api
 
 CAMERA = (*chromium.QUIET, "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
@@ -541,7 +542,7 @@ SIZES = {
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", mostly_thorough(SIZES, 4))
 def test_axe_finds_no_barrier_and_nothing_hangs_over_the_edge(
     keeper: Gatekeepers, screening: Screening, size: str, state: Callable[[Gatekeeper, Screening], None]
 ) -> None:
@@ -597,6 +598,7 @@ def test_every_file_of_the_gate_is_asked_for(keeper: Gatekeepers, screening: Scr
     assert needed - named == {"gate/worker.js"}, "which the browser keeps itself"
 
 
+@thorough
 def test_a_list_that_is_refused_keeps_the_others_and_is_asked_for_again(
     keeper: Gatekeepers, screening: Screening, api: Api, pump: Pump
 ) -> None:

@@ -16,6 +16,7 @@ from infra.local.pump import Pump
 from tests.browser.conftest import Visitors
 from tests.browser.visitor import DESKTOP, PHONE, Visitor
 from tests.conftest import ApiServers
+from tests.effort import mostly_thorough
 from tests.http_api import Api
 
 Park = Callable[[int], None]
@@ -278,7 +279,7 @@ SIZES = {
 }
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", mostly_thorough(SIZES, 4))
 def test_axe_finds_no_barrier_and_nothing_hangs_over_the_edge(
     visitor: Visitors, api: Api, session_id: str, park: Park, size: str
 ) -> None:
@@ -341,7 +342,7 @@ def test_times_are_the_cinemas_and_their_zone_is_named_to_who_is_elsewhere(
         expect(operator.page.get_by_text(re.compile("Times are the cinema's: Japan .*Time"))).to_have_count(int(named))
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", mostly_thorough(SIZES, 4))
 def test_a_long_title_and_one_from_right_to_left_fit(visitor: Visitors, api: Api, size: str) -> None:
     starts_at = (datetime.now(UTC) - WINDOW + timedelta(minutes=1)).isoformat()
     long = api.schedule(movieTitle="W" * 200, roomNumber="قاعة", startTime=starts_at)

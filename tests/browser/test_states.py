@@ -12,7 +12,7 @@ from chalicelib.api.wire.languages import ENGLISH, PORTUGUESE
 from tests.browser.conftest import Visitors
 from tests.browser.stubs import always, changing, changing_each, in_the_future, in_turn
 from tests.browser.visitor import PHONE, Visitor
-from tests.effort import PROVING
+from tests.effort import PROVING, thorough
 from tests.http_api import Api
 
 OF_OTHER_CLIENTS = {"QUEUE_NOT_FOUND", "QUEUE_OUT_OF_REACH", "SIGNATURE_INVALID", "WEBHOOK_DISABLED"}
@@ -102,6 +102,7 @@ def codes_at(path: str) -> list[str]:
     return CODES if PROVING else sorted({*shared, *WITH_A_STATE_OF_THEIR_OWN.get(path, ())})
 
 
+@thorough
 @pytest.mark.parametrize("path", PATHS, ids=["hold", "confirm", "pay"])
 def test_whatever_a_request_is_refused_with_the_page_shows_its_words_and_can_go_on(
     visitor: Visitors, api: Api, path: str
@@ -241,6 +242,7 @@ def test_a_seat_that_is_lost_at_the_click_is_said_beside_those_that_are_held(vis
 # Waiting.
 
 
+@thorough
 def test_too_many_requests_are_counted_down_and_can_be_left(visitor: Visitors, api: Api) -> None:
     buyer = visitor()
     buyer.page.clock.install()

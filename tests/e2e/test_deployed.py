@@ -31,6 +31,7 @@ from infra.local import mailbox
 from infra.local.identity_provider import Provider
 from infra.local.payment_gateway import Gateway
 from infra.ops.__main__ import main
+from tests.effort import thorough
 
 from .conftest import BUYER, HOLD_SECONDS
 
@@ -298,6 +299,7 @@ def test_cancelled_seats_are_free_again(api: Api) -> None:
     assert _read_seats(api, session_id)["A1"] == "available"
 
 
+@thorough
 def test_the_deployed_handlers_write_down_that_a_hold_has_lapsed_and_empty_its_seats(api: Api) -> None:
     session_id, user = _schedule(api), f"user-{uuid4()}"
     held = _hold(api, session_id, "A1", user=user)
@@ -526,6 +528,7 @@ def _canaries() -> dict[str, dict[str, Any]]:
     return {one["id"]["S"]: one for page in pages for one in page["Items"] if one["movie_title"]["S"] == canary.TITLE}
 
 
+@thorough
 def test_paused_handlers_leave_events_where_they_are_until_they_go_on(api: Api) -> None:
     event_mappings.set_event_mappings(STAGE, enabled=False)
     reservation_id = _hold(api, _schedule(api), "A1").body["reservationId"]

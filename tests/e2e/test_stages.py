@@ -16,6 +16,7 @@ from infra.cloud.deploying.update import StackTemplate, deploy_stack
 from infra.cloud.templates import as_body
 from infra.local import emulator
 from infra.local.identity_provider import Provider
+from tests.effort import thorough
 
 from .conftest import BUYER
 
@@ -42,6 +43,7 @@ def _protected() -> set[bool]:
     return {client.describe_table(TableName=name)["Table"]["DeletionProtectionEnabled"] for name in names}
 
 
+@thorough
 def test_production_is_deployed_protected_and_removed_only_once_that_is_lifted(
     at_the_emulator: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

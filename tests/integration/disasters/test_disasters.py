@@ -15,6 +15,7 @@ from infra.ops.__main__ import main
 from infra.ops.connection import Connection
 from infra.ops.rebuild import Screening
 from tests.conftest import STAGE, ApiServers
+from tests.effort import mostly_thorough, thorough
 from tests.http_api import Api
 from tests.integration.conftest import Said, Tables, drain_until
 
@@ -240,7 +241,7 @@ def roll_forward(table: str, moments: Sequence[str], as_it_was: list[str], opera
     assert sorted(map(str, _items(table))) == as_it_was
 
 
-@pytest.mark.parametrize("table", ["rows", "reservations", "payments"])
+@pytest.mark.parametrize("table", mostly_thorough(["payments", "reservations", "rows"], 3))
 def test_a_table_restored_to_an_earlier_moment_is_brought_forward_by_its_stream(
     table: str, api: Api, quick: Api, pump: Pump, operate: Operate, tables: Tables
 ) -> None:
@@ -266,6 +267,7 @@ def test_a_table_restored_to_an_earlier_moment_is_brought_forward_by_its_stream(
     assert operate("roll-forward", table, *moments, "--yes", "--json").data["written"] == 0
 
 
+@thorough
 def test_an_item_that_was_changed_since_is_left_alone_and_named(
     api_servers: ApiServers, pump: Pump, operate: Operate, tables: Tables
 ) -> None:

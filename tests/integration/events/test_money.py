@@ -36,7 +36,7 @@ from infra.races import instances
 from infra.races.crowd import Crowd
 from infra.races.crowd import confirm_call as confirm_call
 from tests.conftest import STAGE, ApiServers
-from tests.effort import effort
+from tests.effort import effort, mostly_thorough, thorough
 from tests.fakes import crash, interposed
 from tests.http_api import Answer, Api
 from tests.integration.conftest import Said, Tables, connection_over, drain_until
@@ -473,7 +473,7 @@ SETTLE_CALLS = 6
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.lower())
 @pytest.mark.parametrize("call", range(1, SETTLE_CALLS + 1))
 @pytest.mark.parametrize("was_sold", [False, True], ids=["nothing", "a sale"])
-@pytest.mark.parametrize("by", ["its message", "the sweep"])
+@pytest.mark.parametrize("by", ["its message", pytest.param("the sweep", marks=thorough)])
 def test_whatever_settling_a_claim_dies_at_the_next_try_ends_it(
     till: Till, wired_api: Api, wire: Wire, session_id: str, fault: Fault, call: int, was_sold: bool, by: str
 ) -> None:
@@ -657,7 +657,7 @@ CANCEL_CALLS = 9
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.lower())
-@pytest.mark.parametrize("call", range(1, CANCEL_CALLS))
+@pytest.mark.parametrize("call", mostly_thorough(range(1, CANCEL_CALLS), 3))
 def test_a_cancellation_that_meets_any_fault_is_finished_by_another(
     till: Till, session_id: str, wire: Wire, fault: Fault, call: int
 ) -> None:

@@ -44,6 +44,7 @@ from infra.ops.queues import read_queues
 from infra.ops.stream_failures import StreamFailures
 from infra.processes import ROOT
 from tests.conftest import STAGE, build_anew
+from tests.effort import thorough
 from tests.http_api import Api
 from tests.integration.conftest import Said, connection_over, drain_until
 from tests.receiver import Receiver, receiver
@@ -363,6 +364,7 @@ def test_the_audit_knows_of_an_erasure_and_names_nobody(life: Life, canary: Cana
     assert not canary.is_named_in(str(item))
 
 
+@thorough
 def test_counts_of_live_holds_are_deleted_once_the_holds_have_lapsed(
     life: Life, canary: Canary, stage: Stage, ops: Ops
 ) -> None:
@@ -378,6 +380,7 @@ def test_counts_of_live_holds_are_deleted_once_the_holds_have_lapsed(
     assert canary.reservations not in stage.texts()[table]
 
 
+@thorough
 def test_nothing_is_erased_while_seats_are_held_or_money_is_on_its_way(
     life: Life, canary: Canary, stage: Stage, ops: Ops
 ) -> None:
@@ -428,6 +431,7 @@ class Interposed:
         return self.inner.erase(person)
 
 
+@thorough
 def test_what_is_bought_meanwhile_is_lost_nowhere_and_the_next_run_erases_it(
     life: Life, canary: Canary, stage: Stage, ops: Ops
 ) -> None:
@@ -451,6 +455,7 @@ def test_what_is_bought_meanwhile_is_lost_nowhere_and_the_next_run_erases_it(
     assert life.api.get(f"/api/reservations/{bought[0]}/invoice").status == 303
 
 
+@thorough
 def test_an_erasure_that_dies_at_a_store_is_finished_by_the_next(
     life: Life, canary: Canary, stage: Stage, ops: Ops
 ) -> None:
@@ -485,6 +490,7 @@ def test_after_an_erasure_the_tables_are_still_what_the_log_says(
     assert (status, capsys.readouterr().err) == (0, "")
 
 
+@thorough
 def test_a_refund_after_the_erasure_finds_its_money(life: Life, canary: Canary, stage: Stage, ops: Ops) -> None:
     session_id = life.api.schedule()
     bought = life.buy("A1", session_id=session_id)
@@ -497,6 +503,7 @@ def test_a_refund_after_the_erasure_finds_its_money(life: Life, canary: Canary, 
     assert stage.named(canary) == rows(ErasureEffect.KEEPS)
 
 
+@thorough
 def test_letters_that_were_given_up_can_still_be_redriven(life: Life, canary: Canary, ops: Ops, stage: Stage) -> None:
     life.leave_old_traces()
     life.pump.drain()
@@ -509,6 +516,7 @@ def test_letters_that_were_given_up_can_still_be_redriven(life: Life, canary: Ca
     assert stage.named(canary) == set()
 
 
+@thorough
 def test_a_dead_letter_in_somebodys_hands_is_waited_for(life: Life, canary: Canary, ops: Ops, stage: Stage) -> None:
     life.leave_old_traces()
     life.pump.drain()

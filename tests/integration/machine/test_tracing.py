@@ -21,6 +21,7 @@ from infra.cloud.package import package
 from infra.local.tools.waterfall import Span, read_spans, spans_of
 from infra.processes import run_child
 from tests.conftest import ApiServers, RunningServers
+from tests.effort import thorough
 from tests.http_api import Api
 from tests.integration.conftest import Tables
 
@@ -128,6 +129,7 @@ def test_no_span_says_who_buys(traced_api: Api, traces: Path) -> None:
     assert "user-Jane" not in text
 
 
+@thorough
 def test_the_package_with_traces_starts_from_its_own_packages(tmp_path: Path) -> None:
     """As on Lambda: nothing but what ships is on the path, without the metadata that is stripped."""
     made = package("dev", tmp_path, traces=True)

@@ -23,6 +23,7 @@ from chalicelib.infrastructure.redis.rate_limits import RedisRateLimiter
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from infra.local import redis_server
 from tests.builders import NOW, a_hold
+from tests.effort import mostly_thorough
 from tests.redis_cluster import Machine, OwnCluster, own_cluster, own_nodes
 
 KEYS = [f"test:{{{number}}}" for number in range(60)]
@@ -180,7 +181,7 @@ def frozen(node: Machine) -> Iterator[None]:
 Trouble = Callable[[Machine], AbstractContextManager[None]]
 
 
-@pytest.mark.parametrize("lost", range(3))
+@pytest.mark.parametrize("lost", mostly_thorough(range(3), 3))
 @pytest.mark.parametrize("trouble", [killed, frozen])
 def test_a_lost_node_costs_one_wait_and_the_other_slots_go_on(
     cluster: OwnCluster, client: Client, lost: int, trouble: Trouble
@@ -310,7 +311,7 @@ def test_ready_says_up_when_every_node_does_what_requests_ask(cluster: OwnCluste
     assert redis_server.diagnose_redis(cluster.url) == ""
 
 
-@pytest.mark.parametrize("lost", range(3))
+@pytest.mark.parametrize("lost", mostly_thorough(range(3), 3))
 def test_ready_says_down_when_any_node_is_lost(cluster: OwnCluster, lost: int) -> None:
     with killed(cluster.nodes[lost]):
         assert check(cluster.url)[0] is False
