@@ -37,7 +37,8 @@ test: $(installed) $(emulator) browser api-tools ## all tests this machine can r
 	  $(venv_python) -m pytest -q tests/concurrency && exit $$rest
 
 test-thorough: $(installed) $(emulator) browser api-tools ## the tests that `make test` leaves out: more cases of what it tests, each for seconds
-	@exec $(venv_python) -m pytest -q -n $(TEST_WORKERS) --no-loadscope-reorder -m thorough tests
+	@$(venv_python) -m pytest -q -n $(TEST_WORKERS) --no-loadscope-reorder -m thorough tests --ignore=tests/concurrency; rest=$$?; \
+	  $(venv_python) -m pytest -q -m thorough tests/concurrency && exit $$rest
 
 test-fast: $(installed) ## the tests that need no other process: unit tests, in under a minute
 	@exec $(venv_python) -m pytest -q -n $(TEST_WORKERS) tests/unit

@@ -20,7 +20,7 @@ from redis.crc import key_slot
 from infra.races import instances, last_seats
 from infra.races.crowd import Crowd
 from tests.concurrency.conftest import INSTANCES, ReadFinalState
-from tests.effort import effort
+from tests.effort import effort, mostly_thorough
 from tests.http_api import Api
 from tests.redis_cluster import Machine, OwnCluster, own_cluster
 from tests.wire import Wire, wire_to
@@ -83,7 +83,7 @@ def stage(data_stack: str, emulator: str, run_dir: Path) -> Iterator[Stage]:
         yield Stage(cluster, wire, urls, stack.enter_context(Crowd(urls, 12)))
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", mostly_thorough(range(3), 3))
 def test_with_a_node_lost_in_the_middle_no_booking_fails_and_no_seat_is_sold_twice(
     stage: Stage, read_final_state: ReadFinalState, number: int
 ) -> None:

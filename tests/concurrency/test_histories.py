@@ -10,6 +10,7 @@ import pytest
 
 from infra.processes import ROOT
 from tests.conftest import EMBEDDED
+from tests.effort import thorough
 from tests.histories.faults import Kind
 
 SECONDS, LONGEST_SECONDS, SEED = 14, 150, 3
@@ -18,6 +19,7 @@ THEIR_OWN = ("AWS_ENDPOINT_URL", "REDIS_URL", "PAYMENTS_URL", "TABLE_PREFIX", "S
 """What a run sets itself: it has an emulator of its own, which it may cut off."""
 
 
+@thorough
 @pytest.mark.skipif(not EMBEDDED, reason="it kills and cuts off an emulator of its own")
 def test_a_short_history_with_every_kind_of_trouble_is_legal(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.histories", "--seconds", str(SECONDS), "--seed", str(SEED)]
