@@ -13,7 +13,7 @@ SEEDS ?= 10000
 SEED ?= 0
 OPERATIONS ?= 100000
 # Each worker starts an emulator of its own: one that is given is not to be shared.
-TEST_WORKERS ?= $(if $(AWS_ENDPOINT_URL)$(filter localstack,$(EMULATOR)),0,2)
+TEST_WORKERS ?= $(if $(AWS_ENDPOINT_URL)$(filter localstack,$(EMULATOR)),0,3)
 
 LOCALSTACK_TESTS ?= tests/contract tests/integration tests/concurrency
 

@@ -66,7 +66,10 @@ def client_of_aws(credentials: Any, *, lean: bool, **config: Any) -> Iterator[tu
 
 @pytest.mark.parametrize("account", ["111111111111", None], ids=["known", "unknown"])
 @pytest.mark.parametrize("mode", ["preferred", "disabled"])
-def test_calls_go_to_the_endpoint_of_the_tables_account_as_botocores_do(mode: str, account: str | None) -> None:
+def test_calls_go_to_the_endpoint_of_the_tables_account_as_botocores_do(
+    mode: str, account: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)  # of an emulator
     asked: list[list[str]] = []
     for lean in (False, True):
         credentials: Any = Credentials("AKIDEXAMPLE", "secret", account_id=account)
