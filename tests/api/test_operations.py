@@ -122,6 +122,19 @@ def test_refusals_are_counted_by_their_reason(api: Api, session_id: str) -> None
     assert refused(board, "SEAT_ALREADY_RESERVED") == before + 3
 
 
+def test_what_is_not_ready_yet_is_no_refusal(api: Api, session_id: str) -> None:
+    before = refused(api.get("/api/operations").body, "SEAT_ALREADY_RESERVED")
+    held = api.hold(session_id, "A1").body["reservationId"]
+    payment = {"paymentMethod": "pix", "transactionId": f"tx-of-{held}"}
+    assert api.post(f"/api/reservations/{held}/confirm", payment).status == 200
+    assert api.get(f"/api/reservations/{held}/tickets").body["error"] == "TICKETS_NOT_READY"
+    assert api.hold(session_id, "A1", user="late").status == 409
+
+    board = board_when(api, lambda board: refused(board, "SEAT_ALREADY_RESERVED") > before)
+
+    assert refused(board, "TICKETS_NOT_READY") == 0
+
+
 def test_screenings_after_the_first_ones_are_on_the_next_page(api: Api, session_id: str) -> None:
     soon = datetime.now(UTC) + timedelta(minutes=1)
     for number in range(21):

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from playwright.sync_api import Locator, Route, expect
 
+from chalicelib.api.http.errors import ROWS
 from chalicelib.api.http.static import WEB
 from chalicelib.domain.board import WINDOW
 from infra.local.pump import Pump
@@ -309,6 +310,14 @@ def test_both_languages_have_the_same_words(visitor: Visitors) -> None:
 
     assert words[0] == words[1]
     assert len(words[0]) > 80
+
+
+def test_every_refusal_that_is_counted_has_its_words(visitor: Visitors) -> None:
+    words = at_the_board(visitor()).page.evaluate(
+        "async () => Object.keys((await import('./assets/board/words.js')).WORDS.en.reasons)"
+    )
+
+    assert set(words) == {code for code, row in ROWS.items() if row.is_refusal and row.example}
 
 
 def test_the_language_and_the_colours_are_those_of_the_page_for_buyers(visitor: Visitors) -> None:

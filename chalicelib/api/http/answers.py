@@ -131,13 +131,14 @@ def error_json(error: Exception, view: str) -> str:
 
 
 def _refuse(error: Exception, request: Request, path: Mapping[str, str]) -> Response:
-    """Counts a view's error, and writes the answer to it. Logs unexpected errors, outages and payments to refund."""
+    """Counts a refusal, and writes the answer to an error. Logs unexpected errors, outages and payments to refund."""
     row, error = _with_row(error, path=_loggable(path), request_id=_request_id(request))
     if isinstance(error, refusals.Refusal) and error.refund_reason:
         log.warning("a payment bought nothing and is to be returned", refusal=repr(error), path=_loggable(path))
     if isinstance(error, refusals.StoreUnavailable):
         log.warning("store unavailable", operation=error.operation, cause=repr(error.__cause__))
-    wiring.gate.refusals().count_refusal(row.code)
+    if row.is_refusal:
+        wiring.gate.refusals().count_refusal(row.code)
     return error_response(error, request)
 
 

@@ -46,6 +46,7 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     `facts`              fields of the answer's body, beside `error` and `message`
     `message_facts`      facts for the message only: the body has no fields for them
     `headers`            headers of the answer
+    `is_refusal`         False if the same request succeeds some seconds later: the board does not count it as refused
 
     A row without an example is an error that only API Gateway answers, in English.
     """
@@ -59,6 +60,7 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     facts: FactsOf = lambda _: {}
     message_facts: FactsOf = lambda _: {}
     headers: Callable[[Any], Mapping[str, str]] = lambda _: {}
+    is_refusal: bool = True
 
     @property
     def examples(self) -> tuple[Exception, ...]:
@@ -213,6 +215,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         portuguese="A fatura está sendo emitida: tente de novo em alguns segundos.",
         facts=_reservation,
         headers=lambda _: {"Retry-After": "2"},
+        is_refusal=False,
     ),
     ErrorRow(
         code="TICKETS_NOT_READY",
@@ -222,6 +225,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         portuguese="Os ingressos estão sendo assinados: tente de novo em alguns segundos.",
         facts=_reservation,
         headers=lambda _: {"Retry-After": "2"},
+        is_refusal=False,
     ),
     ErrorRow(
         code="TICKET_NOT_FOUND",
@@ -334,6 +338,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         portuguese="Ainda não recebemos este pagamento: tente de novo em alguns segundos. Nada se perde por tentar.",
         facts=_reservation,
         headers=lambda _: {"Retry-After": "2"},
+        is_refusal=False,
     ),
     ErrorRow(
         code="PAYMENT_ALREADY_USED",
