@@ -19,7 +19,7 @@ from tests.conftest import ApiServers
 from tests.effort import effort, thorough
 from tests.http_api import signed_in
 
-EXAMPLES = effort(8, 200)
+EXAMPLES = effort(8, 240)
 """Requests per operation and phase; the seed is fixed, so that a failure can be repeated."""
 
 SECONDS = 600 + 20 * EXAMPLES
@@ -28,7 +28,7 @@ SECONDS = 600 + 20 * EXAMPLES
 WALKS = effort(20, 60)
 """From answer to request along the document's links."""
 
-FEWEST_REQUESTS = 28 * EXAMPLES
+FEWEST_REQUESTS = 25 * EXAMPLES
 
 LEFT_OUT = {
     "positive_data_acceptance": "no schema can say: a cursor of ours, two decimals, a hold that is still alive",
