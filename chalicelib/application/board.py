@@ -49,7 +49,10 @@ KEPT_BOARDS = 16
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The board at one moment. A part that could not be read is None: a board is wanted most when something is down."""
+    """The operators' board at one moment.
+
+    A part that could not be read is None, so that the board works during an outage.
+    """
 
     as_of: datetime
     screenings: Page[ScreeningTallies] | None
@@ -76,7 +79,10 @@ class ShowBoard:
     clock: Clock
 
     def __call__(self, cursor: str | None) -> Board:
-        """Shows the sessions that run or come next, or those after the cursor. Raises CursorInvalid."""
+        """Shows the sessions that are running or start next.
+
+        With a cursor, shows the sessions after it. Raises CursorInvalid.
+        """
         now = self.clock()
         with ThreadPoolExecutor(3) as threads:
             queues = threads.submit(_none_if_down, self.queues.states)
@@ -94,7 +100,7 @@ class ShowBoard:
 
 @dataclass(frozen=True)
 class ShowCachedBoard:
-    """Shows the same board again while it is fresh. Only one thread reads it at a time."""
+    """Caches the board for a short time. Only one thread at a time reads it again."""
 
     show: ShowBoard
     clock: Clock
@@ -102,7 +108,7 @@ class ShowCachedBoard:
     lock: Lock = field(default_factory=Lock)
 
     def __call__(self, cursor: str | None) -> Board:
-        """Gives the kept board, or reads it anew once it is not fresh. Raises CursorInvalid."""
+        """Gives the cached board, or reads it again if it is stale. Raises CursorInvalid."""
         with self.lock:
             known = self.kept.get(cursor)
             if known is None or self.clock() - known.as_of >= FRESH:
@@ -112,7 +118,7 @@ class ShowCachedBoard:
             return known
 
     def clear_cache(self) -> None:
-        """Drops the kept boards, so that the next one shows a change just made."""
+        """Clears the cache, so that the next board shows a change that was just made."""
         with self.lock:
             self.kept.clear()
 
@@ -122,7 +128,7 @@ class ShowDeadLetters:
     queues: QueueBoard
 
     def __call__(self, queue: str) -> Sequence[DeadLetter]:
-        """Shows some dead letters of the queue, which stay there. Raises QueueNotFound, QueueOutOfReach."""
+        """Shows some dead letters of the queue, without removing them. Raises QueueNotFound, QueueOutOfReach."""
         return self.queues.dead_letters(queue, LETTERS_SHOWN)
 
 
@@ -130,14 +136,14 @@ class ShowDeadLetters:
 class RedriveDeadLetters:
     """Moves dead letters back to their queue.
 
-    Harmless twice: a moved message is no dead letter any more, and every consumer tolerates a message twice.
+    Idempotent: a moved message is not a dead letter any more, and each consumer can receive a message twice.
     """
 
     queues: QueueBoard
     board: ShowCachedBoard
 
     def __call__(self, queue: str, most: int) -> RedriveResult:
-        """Redrives `most` dead letters at most, and forgets the kept boards. Raises QueueNotFound, QueueOutOfReach."""
+        """Moves at most `most` dead letters, and clears the board's cache. Raises QueueNotFound, QueueOutOfReach."""
         try:
             return self.queues.redrive(queue, most)
         finally:
@@ -149,7 +155,7 @@ def _screening_numbers(session: Session, buckets: Mapping[datetime, Tally]) -> S
 
 
 def _none_if_down(ask: Callable[[], T]) -> T | None:
-    """Gives the answer of `ask`; None if its store is down or out of reach."""
+    """Calls `ask` and gives its result. Gives None if the store is down or out of reach."""
     try:
         return ask()
     except (StoreUnavailable, QueueOutOfReach):

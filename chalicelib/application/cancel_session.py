@@ -27,10 +27,10 @@ LAST_CLOSED = row_letters(0)
 
 @dataclass(frozen=True, slots=True)
 class SessionCancellation:
-    """A cancelled session: how many sales it had, and their payments, now to be refunded.
+    """The result of a cancelled session: the number of sales, and their payments, whose refunds were requested.
 
-    `unfinished` has the reservation ids of sales whose request died after the commit point. Whoever finishes such a
-    sale requests its refund.
+    `unfinished` are the reservation ids of sales whose request died after the commit point. The process that finishes
+    such a sale requests its refund.
     """
 
     session: Session
@@ -41,7 +41,10 @@ class SessionCancellation:
 
 @dataclass(frozen=True)
 class CancelSession:
-    """Closes all rows of a session and requests the refunds. Harmless twice: it goes on where it stopped."""
+    """Closes all rows of a session and requests the refunds.
+
+    Idempotent: a second call continues where the first one stopped.
+    """
 
     sessions: Sessions
     rows: Rows
@@ -49,7 +52,7 @@ class CancelSession:
     clock: Clock
 
     def __call__(self, session_id: str) -> SessionCancellation:
-        """Cancels the session, or finishes an earlier try. Raises SessionNotFound, StoreUnavailable."""
+        """Cancels the session, or finishes an earlier cancellation. Raises SessionNotFound, StoreUnavailable."""
         session, now = self.sessions.get(session_id), self.clock()
         sold: dict[str, None] = {}
         for row in reversed(session.rows):

@@ -49,7 +49,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ConfirmReservationCommand:
-    """A command to confirm a reservation. Method and transaction are empty if the reservation is free of charge."""
+    """A command to confirm a reservation.
+
+    Payment method and transaction are empty if the reservation is free of charge.
+    """
 
     reservation_id: str
     payment_method: str = ""
@@ -61,8 +64,8 @@ class ConfirmReservationCommand:
 class ConfirmReservation:
     """Confirms a reservation that is paid for, or free of charge.
 
-    With `charged_only` a payment counts only once the gateway has reported its charge. Without it, a client's statement
-    is enough, as on a laptop.
+    With `charged_only`, the payment gateway must have reported the charge. Without it, the client's statement is
+    enough, as on a laptop.
     """
 
     rows: Rows
@@ -73,10 +76,10 @@ class ConfirmReservation:
     charged_only: bool
 
     def __call__(self, command: ConfirmReservationCommand) -> Reservation:
-        """Confirms the reservation and gives it. The same transaction again gives the same sale.
+        """Confirms the reservation and gives it. A second call with the same transaction gives the same sale.
 
-        Raises ReservationNotFound, TransactionMissing, PaymentNotReceived, PaymentAlreadyUsed, PaymentReturned. Raises
-        LatePayment, PaymentForCancelled, PaymentForCancelledSession, AlreadyPaid, after requesting a refund.
+        Raises ReservationNotFound, TransactionMissing, PaymentNotReceived, PaymentAlreadyUsed, PaymentReturned.
+        Requests a refund and raises LatePayment, PaymentForCancelled, PaymentForCancelledSession or AlreadyPaid.
         """
         reservation = get_owned_reservation(self.reservations, command.reservation_id, command.asked_by)
         if reservation.is_free:
@@ -100,13 +103,13 @@ class ConfirmReservation:
         )
 
     def _claim_payment(self, reservation: Reservation, sale: Sale) -> Reservation:
-        """Claims the sale's payment for a pending reservation. Gives the reservation. Raises a refusal if it can't be
-        claimed.
+        """Claims the sale's payment for a pending reservation. Gives the reservation. Raises a refusal if the payment
+        can't be claimed.
 
-        The claim comes before the sale, so one payment can't buy two rows.
+        The payment is claimed before the seats are sold, so that one payment can't buy two rows.
 
         If the payment is being refunded, another instance may have refused the same request and ended the reservation.
-        The reservation is read again, so that the buyer gets the same answer from each.
+        The reservation is read again, so that both instances give the same answer.
         """
         if reservation.state is not State.PENDING:
             return reservation
@@ -120,8 +123,8 @@ class ConfirmReservation:
         return ended
 
     def _sell(self, reservation: Reservation, sale: Sale) -> Reservation:
-        """Sells the seats of a pending reservation and stores the sale. Gives a confirmed one as it is, if this sale
-        bought it.
+        """Sells the seats of a pending reservation and stores the sale. Gives a reservation unchanged if this sale has
+        already confirmed it.
 
         Requests the sale's refund if the session was cancelled meanwhile. Raises the refusals of a payment that bought
         nothing.
@@ -135,8 +138,8 @@ class ConfirmReservation:
         return confirmed
 
     def _sell_seats(self, reservation: Reservation, sale: Sale) -> bool:
-        """Sells the seats; does nothing if this sale has them. True if they were sold earlier and the session has been
-        cancelled since.
+        """Sells the seats, unless this sale owns them already. True if it owns them and the session has been cancelled
+        since.
 
         Releases a hold that can't be sold. Raises AlreadyPaid, LatePayment, PaymentForCancelled,
         PaymentForCancelledSession.
@@ -155,7 +158,8 @@ class ConfirmReservation:
         """Releases a hold that can't be sold, and ends its reservation. Gives the sale's id if the hold was sold
         meanwhile.
 
-        The release comes before the refusal: an instance whose clock is behind may be selling the hold at this moment.
+        The hold is released before the payment is refused, because an instance with a slow clock may still sell the
+        hold.
 
         Raises LatePayment, PaymentForCancelled, PaymentForCancelledSession.
         """
@@ -168,9 +172,9 @@ class ConfirmReservation:
         raise _refusal_of_ended(ended or reservation, sale) from taken
 
     def _store_sale(self, reservation: Reservation, sale: Sale) -> Reservation:
-        """Writes the sale on the reservation. If the reservation was deleted, stores it anew with the sale.
+        """Stores the sale on the reservation. If the reservation was deleted, stores it again with the sale.
 
-        Who finishes what an earlier try sold does not know when that was, only that the hold had not lapsed.
+        If an earlier request sold the seats, the time of the sale is unknown, but it is before the hold's expiry.
         """
         sale = replace(sale, paid_at=min(sale.paid_at, reservation.hold.expires_at))
         confirmed = reservation.confirmed(sale)
@@ -180,16 +184,17 @@ class ConfirmReservation:
         return stored
 
     def _refund_cancelled(self, confirmed: Reservation) -> None:
-        """Requests the refund of a sale in a cancelled session: the cancellation saw the reservation before it was
-        confirmed."""
+        """Requests the refund of a sale in a cancelled session.
+
+        The cancellation has missed the sale, because the reservation was still pending.
+        """
         if payment := payment_of_sale(confirmed):
             self.payments.request_refund(payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, self.clock()))
 
     def _request_refund(self, reservation: Reservation, sale: Sale, reason: RefundReason) -> None:
         """Requests the refund of a payment that bought nothing.
 
-        With `charged_only`, does nothing for an unknown payment: the gateway has reported no charge, so there is no
-        money.
+        With `charged_only`, does nothing if the payment is unknown: the gateway has reported no charge.
         """
         request = refund_request_for(sale.transaction_id, reservation, reason, sale.paid_at)
         if self.charged_only and self.payments.find(sale.transaction_id) is None:
@@ -200,7 +205,7 @@ class ConfirmReservation:
 
 
 def _is_claimed_for(payment: Payment | None, reservation: Reservation) -> bool:
-    """Tells whether the payment is claimed for the reservation, or has bought it already."""
+    """Tells whether the payment is claimed for the reservation, or has bought it."""
     return (
         payment is not None
         and payment.reservation_id == reservation.id
@@ -209,12 +214,12 @@ def _is_claimed_for(payment: Payment | None, reservation: Reservation) -> bool:
 
 
 def _is_being_refunded(payment: Payment | None, reservation: Reservation) -> bool:
-    """Tells whether the payment was for the reservation and its refund is requested or made."""
+    """Tells whether the payment is for the reservation and its refund was requested or made."""
     return payment is not None and payment.reservation_id == reservation.id and payment.is_refund_requested_or_made
 
 
 def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sale) -> Refusal:
-    """Makes the refusal of a claim for the reservation. `stands` is the payment as it is stored."""
+    """Makes the refusal of a claim for the reservation. `stands` is the stored payment."""
     if stands is None:
         return PaymentNotReceived(reservation.id, sale.transaction_id)
     if stands.is_refund_requested_or_made:
@@ -227,8 +232,10 @@ def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sa
 
 
 def _check_bought(reservation: Reservation, sale: Sale) -> Reservation:
-    """Gives the reservation, which is not pending, if this sale bought it. Raises LatePayment, PaymentForCancelled,
-    AlreadyPaid."""
+    """Gives a reservation that is not pending, if this sale bought it.
+
+    Raises LatePayment, PaymentForCancelled, AlreadyPaid.
+    """
     if reservation.sale is None:
         raise _refusal_of_ended(reservation, sale)
     if reservation.sale.id != sale.id:
@@ -237,16 +244,16 @@ def _check_bought(reservation: Reservation, sale: Sale) -> Reservation:
 
 
 def _cancelled_or_expired(reservation: Reservation, taken: SeatsTaken, now: datetime) -> State:
-    """Gives the state in which a hold ended: cancelled, if its seats were free long before it lapsed.
+    """Gives the state in which a hold ended. Cancelled if its seats were free long before the expiry.
 
-    Expired, if it may have lapsed by another instance's clock, or if others have its seats.
+    Expired if it may have lapsed by the clock of some instance, or if others hold or own its seats.
     """
     has_lapsed = reservation.may_have_lapsed(now) or taken.seats_of_others(reservation.id)
     return State.EXPIRED if has_lapsed else State.CANCELLED
 
 
 def _refusal_of_ended(reservation: Reservation, sale: Sale) -> LatePayment | PaymentForCancelled:
-    """Makes the refusal of a payment that came after its reservation had ended."""
+    """Makes the refusal of a payment for a reservation that had ended before."""
     if reservation.state is State.CANCELLED:
         return PaymentForCancelled(reservation.id, sale.transaction_id)
     ended_at = min(reservation.expires_at, reservation.ended_at or reservation.expires_at)

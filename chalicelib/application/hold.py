@@ -42,7 +42,7 @@ class HoldSeatsCommand:
 
 
 class HoldRules(Protocol):
-    """The cinema's settings for holds, under their names in settings.py."""
+    """The settings for holds. The fields have the names of settings.py."""
 
     @property
     def hold_seconds(self) -> int: ...
@@ -52,7 +52,10 @@ class HoldRules(Protocol):
 
     @property
     def sales_end_minutes(self) -> int:
-        """Gives how many minutes after a session's start its seats can still be held; before it, if negative."""
+        """Gives the minutes between the session's start and the end of sales.
+
+        Negative if sales end before the start.
+        """
         ...
 
 
@@ -72,7 +75,7 @@ class PlaceHold:
         Raises SessionNotFound, SessionCancelled, SalesClosed, SeatsNotFound, TooManySeats, SeatsUnavailable,
         TooManyHolds, IdempotencyKeyReused.
 
-        Raises ReservationExpired or ReservationCancelled when the reservation made with this key has ended since.
+        Raises ReservationExpired or ReservationCancelled if the reservation that was made with this key has ended.
         """
         reservation = self._draft(command)
         try:
@@ -84,8 +87,10 @@ class PlaceHold:
         return self._keep(reservation)
 
     def _keep(self, held: Reservation) -> Reservation:
-        """Counts and stores a reservation whose seats are held. Releases the seats if there is no room for one more
-        hold."""
+        """Counts a hold whose seats are held, and stores its reservation.
+
+        Releases the seats if the user has no room for the hold.
+        """
         try:
             self.count_live_hold(held)
         except (TooManyHolds, IdempotencyKeyReused) as refusal:
@@ -93,7 +98,7 @@ class PlaceHold:
         return self._resends.store_or_answer_earlier(held)
 
     def _draft(self, command: HoldSeatsCommand) -> Reservation:
-        """Makes the reservation for the command. Raises the refusals for which the rows need not be read."""
+        """Makes the reservation for the command. Raises the refusals that don't depend on the rows."""
         session, now = self._session_on_sale(command.session_id)
         seats = session.seats_named(command.seat_numbers)
         if len(seats) > self.rules.max_seats_per_hold:
@@ -113,7 +118,7 @@ class PlaceHold:
         )
 
     def _session_on_sale(self, session_id: str) -> tuple[Session, datetime]:
-        """Reads the session and the present moment. Raises SessionNotFound, SessionCancelled, SalesClosed."""
+        """Gives the session and the current time. Raises SessionNotFound, SessionCancelled, SalesClosed."""
         session = self.sessions.get(session_id)
         if session.cancelled_at:
             raise SessionCancelled(session.id)
@@ -124,7 +129,10 @@ class PlaceHold:
         return session, now
 
     def _fingerprint(self, command: HoldSeatsCommand, seats: tuple[str, ...]) -> str:
-        """Makes the text by which a repeated request is told from another under the same key; empty without a key."""
+        """Makes the fingerprint of the request, by which a repeated request is recognized.
+
+        Empty without an idempotency key.
+        """
         if command.idempotency_key is None:
             return ""
         address = (command.contact.email,) if command.contact else ()

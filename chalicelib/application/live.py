@@ -37,9 +37,10 @@ class WatchSession:
     most_viewers: int
 
     def __call__(self, viewer_id: str, session_id: str) -> bool:
-        """Makes the viewer watch this session, and no other. False when it has its most viewers already.
+        """Makes the viewer watch this session, instead of any other. False if the session has the largest number of
+        viewers already.
 
-        Raises SessionNotFound. Some viewers more may come in at the same moment.
+        Raises SessionNotFound. Viewers who come at the same moment may exceed the limit by some.
         """
         session = self.sessions.get(session_id)
         if self.viewers.count(session.id, self.most_viewers) >= self.most_viewers:
@@ -59,16 +60,16 @@ class StopWatchingSession:
 
 @dataclass(frozen=True)
 class SendRowChanges:
-    """Sends changed rows to the viewers of their session."""
+    """Sends changed rows to the viewers of their sessions."""
 
     viewers: Viewers
     live_connections: LiveConnections
     clock: Clock
 
     def __call__(self, states: Iterable[RowState], render: Callable[[Sequence[RowState]], str]) -> None:
-        """Sends each session's rows to its viewers. Removes viewers whose connection is gone.
+        """Sends each session's rows to its viewers. Removes viewers whose connection is closed.
 
-        Ends within SHOWING_TIME, and drops what is left then.
+        Stops after SHOWING_TIME. Changes that are not sent by then are dropped.
         """
         now = self.clock()
         for session_id, rows in newest_by_session(states).items():

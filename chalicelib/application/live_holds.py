@@ -39,9 +39,9 @@ class CountLiveHold:
     limit: int
 
     def __call__(self, reservation: Reservation) -> None:
-        """Counts the hold of a reservation before the reservation is stored; once, however often it is called.
+        """Counts a reservation's hold against the user's limit. Call it before the reservation is stored. Idempotent.
 
-        Raises TooManyHolds, and IdempotencyKeyReused when a counted hold has the same id.
+        Raises TooManyHolds. Raises IdempotencyKeyReused if another counted hold has the same id.
         """
         hold, now = reservation.hold, reservation.created_at
         ended: CountedHold | None = None
@@ -53,9 +53,10 @@ class CountLiveHold:
         raise StoreUnavailable("count a hold")
 
     def _replaceable_or_refuse(self, counted: Sequence[CountedHold], new: Hold, now: datetime) -> CountedHold | None:
-        """Gives the oldest counted hold that has ended, for the new one to replace; None if there is room already.
+        """Gives the oldest counted hold that has ended, which the new hold may replace. None if the limit is not
+        reached.
 
-        Raises TooManyHolds or IdempotencyKeyReused if too many are live.
+        Raises TooManyHolds or IdempotencyKeyReused if too many counted holds are live.
         """
         live = [hold for hold in counted if self._is_counted_hold_live(hold, now)]
         if len(live) >= self.limit:
@@ -70,10 +71,9 @@ class CountLiveHold:
         return TooManyHolds(self.limit, free_at=lapses[len(live) - self.limit])
 
     def _is_counted_hold_live(self, hold: CountedHold, now: datetime) -> bool:
-        """Reads whether the hold is live. Without a reservation it counts as live: its request is between two writes,
-        or died.
+        """Reads whether the hold is live. A hold without a reservation counts as live: its request may still store one.
 
-        If the reservation has another expiry, it belongs to another hold under the same id: this hold was released.
+        A reservation with another expiry belongs to another hold with the same id. Then this hold was released.
         """
         if hold.expires_at <= now:
             return False
@@ -82,5 +82,5 @@ class CountLiveHold:
 
 
 def _holder(reservation: Reservation) -> str:
-    """Joins the user and the network, if the network is known."""
+    """Joins the user's id and the network, if the network is known."""
     return f"{reservation.user_id}\0{reservation.source}" if reservation.source else reservation.user_id

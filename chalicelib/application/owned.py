@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def get_owned_reservation(reservations: Reservations, reservation_id: str, asked_by: Principal) -> Reservation:
-    """Gives the reservation. Raises ReservationNotFound, also for another user's."""
+    """Reads the reservation. Raises ReservationNotFound if there is none, or if it belongs to another user."""
     reservation = reservations.find(reservation_id)
     if reservation is None or not asked_by.may_act_for(reservation.user_id):
         raise ReservationNotFound(reservation_id)

@@ -66,7 +66,7 @@ class StartPayment:
     clock: Clock
 
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> tuple[Reservation, PaymentIntent]:
-        """Starts a payment for the hold. Gives the same payment for the same hold, however often it is called.
+        """Starts a payment for the reservation's hold. Every call for the same hold gives the same payment.
 
         Raises ReservationNotFound, ReservationConfirmed, ReservationCancelled, ReservationExpired, NothingToPay,
         PaymentsUnavailable.
@@ -89,9 +89,9 @@ class StartPayment:
 
 @dataclass(frozen=True)
 class ReceiveGatewayMessage:
-    """Checks a message of the payment gateway and queues the charge that it reports.
+    """Verifies a message of the payment gateway, and queues the charge that it reports.
 
-    Harmless twice: a charge is recorded once, however many messages report it.
+    May run twice: a charge is recorded once, however many messages report it.
     """
 
     messages: GatewayMessages
@@ -101,7 +101,8 @@ class ReceiveGatewayMessage:
     def __call__(self, headers: Mapping[str, str], body: bytes) -> None:
         """Queues the charge that the message reports, if any.
 
-        Raises SignatureInvalid, UnreadableMessage, StoreUnavailable: the gateway then sends the message again.
+        Raises SignatureInvalid, UnreadableMessage, StoreUnavailable. After any of these the gateway sends the message
+        again.
         """
         now = self.clock()
         charge = self.messages.read_charge(headers, body, now)
@@ -110,15 +111,18 @@ class ReceiveGatewayMessage:
 
 
 class NotDueYet(Exception):
-    """A message to settle a claimed payment came while its hold is live by this instance's clock: deliver it again."""
+    """A message to settle a claimed payment came too early: the hold is still live by this instance's clock.
+
+    It is delivered again later.
+    """
 
 
 @dataclass(frozen=True)
 class SettlePayment:
-    """Brings a payment that was charged or claimed to its end: a sale, or a refund.
+    """Settles a charged or claimed payment: it becomes a sale or a refund.
 
-    Harmless twice, and together with the buyer's own confirmation: all claim the payment for the same reservation, and
-    the row is sold once.
+    Idempotent, also if the buyer confirms at the same time: both claim the payment for the same reservation, and the
+    row sells the seats once.
     """
 
     payments: Payments
@@ -131,8 +135,10 @@ class SettlePayment:
     clock: Clock
 
     def __call__(self, due: SettlementDue | Charge) -> None:
-        """Settles the payment that is due, or was charged. Raises NotDueYet, StoreUnavailable, and LookupError when the
-        payment is unknown."""
+        """Settles the payment that is due, or that was charged.
+
+        Raises NotDueYet, StoreUnavailable. Raises LookupError if the payment is unknown.
+        """
         if isinstance(due, Charge):
             return self.settle(self.payments.record_charge(due))
         payment = self.payments.find(due.transaction_id)
@@ -141,7 +147,7 @@ class SettlePayment:
         return self.settle(payment)
 
     def settle(self, payment: Payment) -> None:
-        """Settles a payment; a settled one stays as it is. Raises NotDueYet, StoreUnavailable."""
+        """Settles the payment. Does nothing if it is settled already. Raises NotDueYet, StoreUnavailable."""
         if payment.status not in (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED):
             return
         reservation = self.reservations.find(payment.reservation_id) if payment.reservation_id else None
@@ -155,8 +161,10 @@ class SettlePayment:
             self._confirm_reservation(payment)
 
     def _confirm_reservation(self, payment: Payment) -> None:
-        """Confirms the payment's reservation, as its buyer would have done, and registers the sale. Requests the refund
-        of a payment that can't buy it."""
+        """Confirms the payment's reservation as its buyer would, and marks the payment as sold.
+
+        Requests the refund if the payment can't buy the reservation.
+        """
         method = payment.method or BY_GATEWAY
         try:
             sold = self.confirm(ConfirmReservationCommand(payment.reservation_id, method, payment.transaction_id))
@@ -169,8 +177,10 @@ class SettlePayment:
             self.mark_payment_sold(sold)
 
     def _settle_without_reservation(self, payment: Payment) -> None:
-        """Settles a payment whose reservation is unknown or deleted. Restores the reservation if the row was sold for
-        this payment; else requests the refund."""
+        """Settles a payment whose reservation is not stored.
+
+        Restores the reservation if the row was sold for this payment, else requests the refund.
+        """
         sold = self._find_sold_in_rows(payment) if payment.session_id and payment.due_at else None
         if sold:
             self.mark_payment_sold(self.reservations.restore(sold))
@@ -178,8 +188,10 @@ class SettlePayment:
             self._request_refund(payment, RefundReason.RESERVATION_UNKNOWN, self.clock())
 
     def _find_sold_in_rows(self, payment: Payment) -> Reservation | None:
-        """Releases the claimed hold. Gives the confirmed reservation, made anew from the claim, if the row was sold for
-        this payment; else None."""
+        """Releases the claimed hold.
+
+        If the row was sold for this payment, gives the confirmed reservation, made from the claim, else None.
+        """
         claimed = self._reservation_of_claim(payment)
         release = self.rows.release(claimed.hold, self.clock())
         sale_id = self.confirm.ids.sale_id(payment.reservation_id, payment.transaction_id)
@@ -189,7 +201,7 @@ class SettlePayment:
         return claimed.confirmed(Sale(sale_id, payment.transaction_id, payment.method or BY_GATEWAY, paid_at))
 
     def _reservation_of_claim(self, payment: Payment) -> Reservation:
-        """Makes the reservation anew from the payment's claim."""
+        """Makes a reservation from the facts in the payment's claim."""
         made_at = payment.claimed_at or self.clock()
         return Reservation(
             id=payment.reservation_id,
@@ -204,7 +216,7 @@ class SettlePayment:
         )
 
     def _movie_title(self, session_id: str) -> str:
-        """Reads the title; empty if the session is unknown."""
+        """Reads the session's title. Empty if the session is unknown."""
         try:
             return self.sessions.get(session_id).movie_title
         except SessionNotFound:

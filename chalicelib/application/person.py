@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 class MattersAreOpen(Exception):
-    """The person holds seats, or a payment of theirs is on its way: nothing was erased. `matters` are sentences."""
+    """The person has live holds, or payments that are neither sold nor refunded.
+
+    Nothing was erased. `matters` describe them.
+    """
 
     def __init__(self, matters: Sequence[str]) -> None:
         super().__init__("; ".join(matters))
@@ -32,7 +35,7 @@ class MattersAreOpen(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PersonalDataExport:
-    """All that was found, by store; and the stores that can't be searched."""
+    """The found items by store, and the stores that can't be searched."""
 
     exported_at: datetime
     found: Mapping[Store, Sequence[Mapping[str, Any]]]
@@ -41,7 +44,7 @@ class PersonalDataExport:
 
 @dataclass(frozen=True, slots=True)
 class ErasureResult:
-    """The result of an erasure: the items erased, those that still name the person, and those kept, by store."""
+    """The result of an erasure, by store: erased items, items that still name the person, and items that were kept."""
 
     record: str
     erased: Mapping[Store, int]
@@ -60,7 +63,7 @@ class ExportPerson:
     clock: Clock
 
     def __call__(self, person: Person) -> PersonalDataExport:
-        """Finds all that is stored of the person. Changes nothing."""
+        """Finds all stored items of the person. Changes nothing."""
         person = person.with_emails(self.open_matters.known_emails(person))
         found = {each.store: list(each.find(person)) for each in self.stores}
         others = [store for store in STORES if store.at_erasure.has_personal_data and store not in found]
@@ -68,7 +71,7 @@ class ExportPerson:
 
 
 class Remainder(NamedTuple):
-    """Counts of items after an erasure, by store."""
+    """The numbers of a person's items after an erasure, by store."""
 
     left: dict[Store, int]
     """Items in which the person is still named, and should not be."""
@@ -85,9 +88,9 @@ class ErasePerson:
     clock: Clock
 
     def __call__(self, person: Person) -> ErasureResult:
-        """Erases the person from all stores. Safe to run twice. Raises MattersAreOpen before anything is erased.
+        """Erases the person from all stores. Idempotent. Raises MattersAreOpen before anything is erased.
 
-        A purchase made meanwhile is left, and counted in the result: another run erases it.
+        A purchase that is made meanwhile is not erased, but counted in the result. Run the erasure again.
         """
         if matters := self.open_matters.list_open_matters(person, self.clock()):
             raise MattersAreOpen(matters)

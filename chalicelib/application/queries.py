@@ -46,7 +46,7 @@ class ShowSeatMap:
     clock: Clock
 
     def __call__(self, session_id: str) -> SeatMap:
-        """Shows all seats of the session. Raises SessionNotFound, SessionCancelled."""
+        """Reads the state of all seats of the session. Raises SessionNotFound, SessionCancelled."""
         session = self.sessions.get(session_id)
         try:
             occupancy = self.rows.read_seat_entries(session)
@@ -58,7 +58,7 @@ class ShowSeatMap:
 
 
 def to_seat_view(seat: str, entry: Occupancy | None) -> SeatView:
-    """Makes the public view of a seat from its entry, None for a free seat. The entry must not have lapsed."""
+    """Makes the public view of a seat. `entry` is None for a free seat, and must not have lapsed."""
     match entry:
         case Sold():
             return SeatView(seat, "sold")
@@ -73,7 +73,7 @@ class ShowReservation:
     clock: Clock
 
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> tuple[Reservation, State]:
-        """Gives the reservation and its state at this moment. Raises ReservationNotFound."""
+        """Gives the reservation and its current state. Raises ReservationNotFound."""
         reservation = get_owned_reservation(self.reservations, reservation_id, asked_by)
         return reservation, reservation.state_at(self.clock())
 
@@ -103,7 +103,10 @@ class ListPurchases:
     def __call__(
         self, user_id: str, limit: int, cursor: str | None, asked_by: Principal = UNCHECKED
     ) -> Page[Reservation]:
-        """Lists the user's purchases, newest first. Raises CursorInvalid, and UserNotFound for another user's."""
+        """Lists the user's purchases, newest first.
+
+        Raises CursorInvalid. Raises UserNotFound if the caller may not see the user.
+        """
         if not asked_by.may_act_for(user_id):
             raise UserNotFound(user_id)
         return self.reservations.list_purchases(user_id, limit, cursor)
@@ -114,7 +117,7 @@ class CheckReadiness:
     probes: Sequence[Probe]
 
     def __call__(self) -> tuple[DependencyState, ...]:
-        """Asks all dependencies at the same time: it takes as long as the slowest."""
+        """Checks all dependencies at the same time. Takes as long as the slowest one."""
         with ThreadPoolExecutor(len(self.probes)) as threads:
             return tuple(threads.map(lambda probe: probe(), self.probes))
 
@@ -126,7 +129,7 @@ requests it gets."""
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The states of the dependencies. `checked_at` is when they were asked."""
+    """The states of the dependencies, as checked at `checked_at`."""
 
     states: tuple[DependencyState, ...]
     checked_at: datetime
@@ -134,7 +137,7 @@ class Readiness:
 
 @dataclass(frozen=True)
 class CachedReadinessCheck:
-    """Gives the same answer again while it is fresh. One thread at a time asks; the others wait for its answer."""
+    """Caches the readiness for a short time. Only one thread at a time checks again; the others wait for its result."""
 
     check: CheckReadiness
     clock: Clock

@@ -67,7 +67,10 @@ class ComparisonOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationResult:
-    """The result of a sweep. `looked_at` counts the charges, refunds and sales compared, `mended` those put right."""
+    """The result of a sweep.
+
+    `looked_at` is the number of compared charges, refunds and sales. `mended` is the number of those that were settled.
+    """
 
     looked_at: int
     mended: int
@@ -76,9 +79,9 @@ class ReconciliationResult:
 
 @dataclass(frozen=True)
 class ReconcilePayments:
-    """Compares our payments and sales with the gateway's charges, and settles the payments that are still open.
+    """Compares our payments and sales with the gateway's charges, and settles payments that are still open.
 
-    Harmless twice, and while consumers run: it settles through their use cases.
+    Idempotent, also while consumers run, because it settles through the consumers' use cases.
     """
 
     payments: Payments
@@ -91,7 +94,7 @@ class ReconcilePayments:
     clock: Clock
 
     def __call__(self, looked_back: timedelta = LOOKED_BACK, *, mend: bool = True) -> ReconciliationResult:
-        """Compares and mends. With `mend` off it only reports its findings. Raises StoreUnavailable."""
+        """Compares and settles. With `mend` off, only reports its findings. Raises StoreUnavailable."""
         now = self.clock()
         sweep = _Sweep()
         for charge in self._read_charges(now - looked_back, sweep):
@@ -111,10 +114,10 @@ class ReconcilePayments:
             return []
 
     def _compare_charge(self, charge: Charge, listed_at: datetime, *, mend: bool) -> ComparisonOutcome | Finding:
-        """Compares a charge with its payment, and settles it if it is not settled. Gives a Finding if the two differ.
+        """Compares a charge with its payment, and settles a payment that is open. Gives a Finding if the two differ.
 
-        With `mend` off, gives a Finding instead of settling. A refund that may be younger than the gateway's list, of
-        `listed_at`, is left to the next sweep.
+        With `mend` off, gives a Finding instead of settling. Skips a refund that may be newer than the gateway's list,
+        which was read at `listed_at`.
         """
         payment = self.payments.find(charge.transaction_id)
         if payment is None or not payment.is_charged:
@@ -140,14 +143,16 @@ class ReconcilePayments:
         return ComparisonOutcome.MENDED
 
     def _find_sale(self, payment: Payment) -> Sale | None:
-        """Finds the sale that the payment has bought, on its reservation."""
+        """Gives the sale that the payment bought, from its reservation. None if the reservation lacks it."""
         reservation = self.reservations.find(payment.reservation_id)
         sale = reservation.sale if reservation else None
         return sale if sale and sale.id == payment.sale_id else None
 
     def _retry_refund(self, payment: Payment) -> ComparisonOutcome | Finding:
-        """Asks the gateway again for a refund that is late, unless it is too early to ask. Gives a Finding if it is
-        still late."""
+        """Retries a late refund at the gateway, unless the pause since the last try is not over.
+
+        Gives a Finding if the refund is still late.
+        """
         now = self.clock()
         requested_at = payment.requested_at or now
         if now - requested_at < RETURNED_BY_THEN and not payment.asked:
@@ -164,7 +169,7 @@ class ReconcilePayments:
         )
 
     def _recent_sales(self, now: datetime) -> Iterator[tuple[str, str]]:
-        """Reads the sales of the last RECENTLY_SOLD from the rows: pairs of reservation id and sale id."""
+        """Reads the sales of the last RECENTLY_SOLD from the rows. Gives pairs of reservation id and sale id."""
         page = self.sessions.list_by_start(now - BEGUN, SCREENINGS, None)
         for session in page.items:
             yield from self.rows.sales_between(session, now - RECENTLY_SOLD, now - AT_WORK).items()
@@ -179,7 +184,7 @@ class ReconcilePayments:
 
 @dataclass
 class _Sweep:
-    """The results of the comparisons so far. A comparison that fails becomes a finding, and the others go on."""
+    """The results of the comparisons so far. A comparison that fails becomes a finding, and the next one goes on."""
 
     looked_at: int = 0
     mended: int = 0
@@ -216,5 +221,7 @@ def _payment_finding(says: str, payment: Payment) -> Finding:
 
 
 def _is_listed(payment: Payment, listed_at: datetime) -> bool:
-    """Tells whether a list of this moment has the payment's refund: it was made long enough before."""
+    """Tells whether a list read at `listed_at` must contain the payment's refund, because it was made long enough
+    before.
+    """
     return payment.refunded_at is None or payment.refunded_at + AT_WORK <= listed_at

@@ -29,12 +29,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MarkPaymentSold:
-    """Marks a sale's payment as sold. Harmless twice: the second time finds the sale registered."""
+    """Marks a sale's payment as sold. Idempotent."""
 
     payments: Payments
 
     def __call__(self, reservation: Reservation) -> None:
-        """Marks the payment of a confirmed reservation as sold; does nothing without one. Raises StoreUnavailable."""
+        """Marks the payment of a confirmed reservation as sold.
+
+        Does nothing if there is no payment. Raises StoreUnavailable.
+        """
         payment = payment_of_sale(reservation)
         if payment is None:
             return
@@ -49,7 +52,7 @@ class MarkPaymentSold:
 class RequestSaleRefunds:
     """Requests the refunds of reservations whose session was cancelled.
 
-    Harmless twice, and at the same time: the second request finds the first.
+    Idempotent, also if two requests run at the same time: the payment is marked once.
     """
 
     reservations: Reservations
@@ -57,7 +60,7 @@ class RequestSaleRefunds:
     clock: Clock
 
     def __call__(self, reservation_ids: Iterable[str]) -> dict[str, Payment | None]:
-        """Requests the refunds and gives each sale's payment, by reservation id. Leaves out unconfirmed reservations.
+        """Requests the refunds. Gives each sale's payment by reservation id. Leaves out unconfirmed reservations.
 
         The payment is None if there is nothing to refund: the sale was free of charge, or its payment is stored for
         another purpose. Raises StoreUnavailable.
@@ -79,10 +82,10 @@ class RequestSaleRefunds:
 
 @dataclass(frozen=True)
 class ExecuteRefund:
-    """Has the gateway refund a payment, and marks it as refunded.
+    """Has the gateway refund a payment, and marks the payment as refunded.
 
-    Harmless twice: a settled payment is left alone, and the gateway refunds once for each key, which is made from the
-    transaction. So the next delivery mends a crash between the gateway and the mark.
+    Idempotent: a refunded payment is skipped, and the gateway refunds once for each idempotency key, which is derived
+    from the transaction. So the next delivery repairs a crash between the gateway's refund and the mark.
     """
 
     payments: Payments
@@ -91,15 +94,18 @@ class ExecuteRefund:
     clock: Clock
 
     def __call__(self, event: Event) -> None:
-        """Settles the refund that the event requests. Raises RefundFailed, GatewayUnavailable, StoreUnavailable,
-        LookupError, and UnreadableMessage for an event that names no payment."""
+        """Makes the refund that the event requests.
+
+        Raises RefundFailed, GatewayUnavailable, StoreUnavailable, LookupError. Raises UnreadableMessage if the event
+        names no payment.
+        """
         payment = self.payments.find(_transaction_in(event))
         if payment is None:
             raise LookupError(f"nothing is known of the payment {event.data['transactionId']!r}")
         self.settle(payment)
 
     def settle(self, payment: Payment) -> None:
-        """Refunds a payment if that was requested. Counts a payment that the gateway does not know.
+        """Refunds the payment if its refund is requested. Counts the try if the gateway does not know the payment.
 
         Raises RefundFailed, GatewayUnavailable, StoreUnavailable.
         """
@@ -117,17 +123,19 @@ class ExecuteRefund:
             self.settle_payment(charged)
 
     def _ask_gateway(self, payment: Payment) -> Payment | None:
-        """Asks the gateway for the charge and records it: a client's statement alone moves no money.
+        """Reads the charge from the gateway and records it, because a client's statement alone must not cause a refund.
 
-        The charge may be for another reservation: then the payment given is for that one. None when the gateway does
-        not know the charge (yet).
+        The charge may be for another reservation: then the payment given is for that one. None if the gateway does not
+        know the charge yet.
         """
         charge = self.gateway.find_charge(payment.transaction_id)
         return self.payments.record_charge(charge) if charge else None
 
     def _refund(self, payment: Payment) -> None:
-        """Has the gateway refund the payment, and marks it as refunded. Counts a payment that the gateway does not
-        know."""
+        """Has the gateway refund the payment, and marks it as refunded.
+
+        Counts the try if the gateway does not know the payment.
+        """
         key = f"refund-{payment.transaction_id}"
         try:
             refund_id = self.gateway.refund(payment.transaction_id, payment.refund_cents, key)
@@ -140,7 +148,7 @@ class ExecuteRefund:
 
 
 def _transaction_in(event: Event) -> str:
-    """Reads the transaction id. Raises UnreadableMessage if the event has none."""
+    """Gives the event's transaction id. Raises UnreadableMessage if the event has none."""
     transaction_id = event.data.get("transactionId")
     if not (isinstance(transaction_id, str) and transaction_id):
         raise UnreadableMessage(f"{event.type} needs its transactionId, a text, not {transaction_id!r}")

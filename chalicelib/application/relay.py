@@ -72,16 +72,19 @@ SENDS_TO: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class RouteRowEvent:
-    """Relays an event of a row of seats: held, sold, released or closed."""
+    """Addresses an event of a row of seats to the queues of its consumers.
+
+    The row was held, sold, released or closed.
+    """
 
     reservations: Reservations
     request_sale_refunds: RequestSaleRefunds
 
     def __call__(self, event: RowEvent) -> list[OutgoingMessage]:
-        """Gives the messages to send. Finishes a sale that its request could not finish; requests the refunds in a
-        closed row.
+        """Gives the messages to send. Also finishes a sale whose request has died, and requests the refunds of a closed
+        row.
 
-        Harmless twice: a second expiry message finds nothing to do, a finished sale is left alone.
+        Idempotent: a second expiry message finds nothing to do, and a finished sale is skipped.
         """
         match event:
             case SeatsHeld():
@@ -96,7 +99,7 @@ class RouteRowEvent:
                 return _route(session_cancelled(event)) if event.row == LAST_CLOSED else []
 
     def _finish_sale(self, event: SeatsSold) -> None:
-        """Confirms the reservation of sold seats, if the request died before it could do so."""
+        """Confirms the reservation of sold seats, if the request died before it could confirm it."""
         reservation = self.reservations.find(event.reservation_id)
         if reservation and reservation.sale is None:
             self.reservations.mark_confirmed(event.reservation_id, event.sale)
@@ -104,15 +107,15 @@ class RouteRowEvent:
 
 @dataclass(frozen=True)
 class RouteReservationChange:
-    """Relays the creation and the end of a reservation."""
+    """Addresses the creation or the end of a reservation to the queues of its consumers."""
 
     expire: ExpireHold
     mark_payment_sold: MarkPaymentSold
 
     def __call__(self, change: ReservationChange) -> list[OutgoingMessage]:
-        """Gives the messages to send. Marks the payment of a sale as sold.
+        """Gives the messages to send. Also marks the payment of a sale as sold.
 
-        A pending reservation that TTL has deleted is expired here: its expiry message was lost.
+        A pending reservation that TTL deleted is expired here, because its expiry message was lost.
         """
         before, after = change.before, change.after
         if before and before.state is State.PENDING and after is None:
@@ -126,7 +129,7 @@ class RouteReservationChange:
         return created + _route(reservation_ended(after, after.state, change.occurred_at))
 
     def _expire_deleted(self, reservation: Reservation) -> list[OutgoingMessage]:
-        """Expires the hold of a deleted reservation. Gives no message when it was sold meanwhile."""
+        """Expires the hold of a deleted reservation. Gives no message if the hold was sold meanwhile."""
         if self.expire(reservation.hold):
             return _route(reservation_ended(reservation, State.EXPIRED, reservation.expires_at))
         log.error("sold, but its reservation is gone, until its payment is settled: %s", reservation.id)
@@ -135,12 +138,12 @@ class RouteReservationChange:
 
 @dataclass(frozen=True)
 class RoutePaymentChange:
-    """Relays a payment that was claimed, is to be refunded, or was refunded."""
+    """Addresses a change of a payment to the queues that act on it: a claim, a requested refund, or a refund."""
 
     reservations: Reservations
 
     def __call__(self, change: PaymentChange) -> list[OutgoingMessage]:
-        """Gives the messages to send. Marks the refund of a sale on its reservation too, so that the buyer sees it."""
+        """Gives the messages to send. Also marks a refunded sale on its reservation, so that the buyer sees it."""
         payment = change.after
         if payment is None or (change.before and change.before.status is payment.status):
             return []
@@ -156,10 +159,9 @@ class RoutePaymentChange:
 
 
 def _route(event: Event) -> list[OutgoingMessage]:
-    """Addresses the event to each of its consumers.
+    """Makes one message for each consumer of the event.
 
-    A payment for an unknown reservation belongs to no session, so its events have no place in a session's log or
-    counts: they go to the refunds alone.
+    Events of a payment for an unknown reservation belong to no session. They go only to the refunds' queue.
     """
     consumers = ROUTES[event.type]
     if not event.session_id:

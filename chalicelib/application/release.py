@@ -36,7 +36,7 @@ class CancelReservation:
     clock: Clock
 
     def __call__(self, command: CancelReservationCommand) -> Reservation:
-        """Cancels the reservation and gives it, also the second time.
+        """Cancels the reservation and gives it. Idempotent.
 
         Raises ReservationNotFound, ReservationConfirmed, ReservationExpired.
         """
@@ -66,19 +66,19 @@ def _check_cancelled(reservation: Reservation) -> Reservation:
 
 
 class NotLapsedYet(Exception):
-    """An expiry message came too early by this instance's clock: deliver it again."""
+    """An expiry message came too early by this instance's clock. It is delivered again later."""
 
 
 @dataclass(frozen=True)
 class ExpireHold:
-    """Releases a lapsed hold's seats and ends its reservation. Harmless twice: there is nothing left to do."""
+    """Releases a lapsed hold's seats, and marks its reservation as expired. Idempotent."""
 
     rows: Rows
     reservations: Reservations
     clock: Clock
 
     def __call__(self, hold: Hold) -> bool:
-        """Expires the hold. False when it was sold meanwhile, and is left as it is. Raises NotLapsedYet."""
+        """Expires the hold. False if the hold was sold meanwhile: then nothing is changed. Raises NotLapsedYet."""
         now = self.clock()
         if now < hold.expires_at:
             raise NotLapsedYet(hold.reservation_id)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RepeatedHoldRequests:
-    """Answers requests for a hold that may have come before."""
+    """Answers requests for a hold that may repeat an earlier request."""
 
     rows: Rows
     count_live_hold: CountLiveHold
@@ -40,7 +40,7 @@ class RepeatedHoldRequests:
     clock: Clock
 
     def answer_seats_taken(self, asked: Reservation, taken: SeatsTaken) -> Reservation:
-        """Answers a request whose seats are taken, perhaps by its own hold: then finishes that hold and gives its
+        """Answers a request whose seats are taken. If its own hold has them all, finishes that hold and gives its
         reservation.
 
         Raises SeatsUnavailable, or the refusal of a repeated request.
@@ -55,9 +55,10 @@ class RepeatedHoldRequests:
         raise _refusal_of_taken(asked, taken)
 
     def store_or_answer_earlier(self, held: Reservation) -> Reservation:
-        """Stores the reservation of a counted hold. If one is stored under its id, answers with that one.
+        """Stores the reservation of a counted hold. If a reservation is already stored under its id, answers with that
+        one.
 
-        Raises ReservationExpired or ReservationCancelled when the hold was barred meanwhile.
+        Raises ReservationExpired or ReservationCancelled if the hold was barred meanwhile.
         """
         try:
             return self._settle_with(self.reservations.get_or_add(held), held)
@@ -66,12 +67,12 @@ class RepeatedHoldRequests:
             raise self._refusal_of_barred(held) from ended
 
     def release_refused(self, held: Reservation, refusal: Refusal) -> Reservation:
-        """Releases the seats of a hold for which there is no room, and raises the refusal.
+        """Releases the seats of a hold for which the user has no room, and raises the refusal.
 
-        Gives the stored reservation instead, if a twin with the same key was let in: there was room when it asked.
-
-        refused:  bar the hold ──► release          Both write one item, so the second sees the first. So no
-        let in:   store the reservation ──► 201     twin is promised seats that the other gives back.
+        A twin is a request with the same idempotency key at the same time. If a twin was admitted, gives its
+        reservation instead of raising. The refused request bars the hold before it releases the seats, and the admitted
+        one stores the reservation before it answers 201. Both write the same item, so one of them sees the other: no
+        seats are released that a twin was promised.
         """
         stored = self.reservations.bar(held.hold) if held.fingerprint else None
         if stored:
@@ -80,10 +81,11 @@ class RepeatedHoldRequests:
         raise refusal
 
     def _finish(self, earlier: Reservation) -> Reservation:
-        """Counts and stores a hold that an earlier attempt left in the rows. Raises the refusal if there is no room.
+        """Counts and stores a hold that an earlier attempt left in the rows. Raises the refusal if the user has no
+        room.
 
-        A refused hold with a key keeps its seats: its twin releases them, or was let in meanwhile. Without a key there
-        is no twin: the seats are released.
+        A refused hold with a key keeps its seats: the twin releases them, or was admitted. Without a key there is no
+        twin, so the seats are released.
         """
         try:
             self.count_live_hold(earlier)
@@ -94,15 +96,17 @@ class RepeatedHoldRequests:
         return self.store_or_answer_earlier(earlier)
 
     def _settle_with(self, stored: Reservation, held: Reservation) -> Reservation:
-        """Releases the held seats, unless the stored reservation is pending and has this hold. Answers with the stored
-        one."""
+        """Answers with the stored reservation.
+
+        Releases the held seats first, unless that reservation is pending with this hold.
+        """
         now = self.clock()
         if stored.hold != held.hold or stored.state_at(now) is not State.PENDING:
             self.rows.release(held.hold, now)
         return self._answer_with(stored, held)
 
     def _answer_with(self, stored: Reservation, asked: Reservation) -> Reservation:
-        """Gives the stored reservation. Raises a refusal if it is another request's, or has ended."""
+        """Gives the stored reservation. Raises a refusal if it belongs to a different request, or has ended."""
         if stored.fingerprint != asked.fingerprint:
             raise IdempotencyKeyReused
         match stored.state_at(self.clock()):
@@ -114,7 +118,8 @@ class RepeatedHoldRequests:
 
     def _refusal_of_barred(self, held: Reservation) -> Refusal:
         """Makes the refusal of a barred hold: expired if it may have lapsed, else cancelled, because its twin was
-        refused."""
+        refused.
+        """
         now = self.clock()
         if held.may_have_lapsed(now):
             return ReservationExpired(held.id, min(held.expires_at, now))
@@ -122,10 +127,10 @@ class RepeatedHoldRequests:
 
 
 def _earlier_attempt(asked: Reservation, taken: SeatsTaken) -> Reservation | None:
-    """Gives the reservation of an earlier attempt of this very request, if it holds all the seats already.
+    """Gives the reservation of an earlier attempt of the same request, if that attempt holds all the seats.
 
-    Either the answer to our own write was lost and the client library sent it again. Or a twin with the same key is
-    between its two writes, or died there. The request then goes on with the earlier hold and its expiry.
+    There are two cases. The answer to our own write was lost, and the client library repeated it. Or a twin is between
+    its two writes, or died there. The request then continues with the earlier hold and its expiry.
     """
     entry = taken.occupancy.get(asked.seats[0])
     if not isinstance(entry, Held):

@@ -37,7 +37,10 @@ class ScheduleSession:
     ids: Ids
 
     def __call__(self, command: ScheduleSessionCommand) -> Session:
-        """Stores the session. Gives the earlier one for the same key. Raises IdempotencyKeyReused if the two differ."""
+        """Stores the session.
+
+        If the key was used before, gives the earlier session, or raises IdempotencyKeyReused if the two differ.
+        """
         session = self._draft(command)
         if command.idempotency_key is not None:
             with suppress(SessionNotFound):
@@ -58,8 +61,10 @@ class ScheduleSession:
 
 
 def _check_same_request(stored: Session, asked: Session) -> Session:
-    """Gives the stored session if it equals the one asked for, but for the times of creation and cancellation. Raises
-    IdempotencyKeyReused if not."""
+    """Gives the stored session if it was requested with the same facts.
+
+    Raises IdempotencyKeyReused if not. Ignores the times of creation and cancellation.
+    """
     if stored != replace(asked, created_at=stored.created_at, cancelled_at=stored.cancelled_at):
         raise IdempotencyKeyReused
     return stored

@@ -43,13 +43,16 @@ ISSUED_WITHIN = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class RequestTicketTokens:
-    """Has a sale's unsigned tickets signed, by sending its event again. Safe to run twice: see IssueOrVoidTickets."""
+    """Requests that a sale's unsigned tickets are signed, by sending the sale's event again.
+
+    Idempotent: see IssueOrVoidTickets.
+    """
 
     outbox: Outbox
     clock: Clock
 
     def __call__(self, sold: Reservation) -> None:
-        """Sends the sale's event to the function that signs. Raises StoreUnavailable."""
+        """Sends the sale's event to the consumer that signs. Raises StoreUnavailable."""
         sale = reservation_ended(sold, State.CONFIRMED, self.clock())
         if self.outbox.send([OutgoingMessage(TICKETS, sale)], self.clock()):
             raise StoreUnavailable("SendMessageBatch")
@@ -70,7 +73,7 @@ class ShowTickets:
     clock: Clock
 
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> ShownTickets:
-        """Shows a sale's tickets, each signed.
+        """Gives a sale's signed tickets.
 
         Raises ReservationNotFound, ReservationNotPaid, TicketsNotReady, TicketVoid, SessionCancelled, StoreUnavailable.
         """
@@ -97,7 +100,7 @@ class ShowCalendarEntry:
     sessions: Sessions
 
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> CalendarEntry:
-        """Gives a sale's entry, also once it is cancelled. Raises ReservationNotFound, ReservationNotPaid."""
+        """Gives a sale's calendar entry, which may be cancelled. Raises ReservationNotFound, ReservationNotPaid."""
         reservation = get_owned_reservation(self.reservations, reservation_id, asked_by)
         return calendar_entry_for(reservation, self.sessions.get(reservation.session_id))
 
@@ -106,7 +109,7 @@ class ShowCalendarEntry:
 class TransferTicket:
     """Replaces a ticket by a new one for another holder. The old ticket is void from then on.
 
-    Sent again it gives the same new ticket, and has it signed, if that was lost.
+    Idempotent: a second call gives the same new ticket, and requests its signature again in case that was lost.
     """
 
     tickets: Tickets
@@ -119,7 +122,7 @@ class TransferTicket:
     def __call__(self, code: str, asked_by: Principal = UNCHECKED) -> Ticket:
         """Gives the new ticket, which is signed some seconds later.
 
-        Raises TicketNotFound, also when it is somebody else's, TicketVoid, AlreadyAdmitted, TooManyTransfers,
+        Raises TicketNotFound, also for another user's ticket. Raises TicketVoid, AlreadyAdmitted, TooManyTransfers,
         SessionCancelled, StoreUnavailable.
         """
         ticket = self._find(code)
@@ -153,8 +156,9 @@ class TransferTicket:
 class AdmitTicketCommand:
     """A gate's request to admit a ticket, by its scanned token or its typed code.
 
-    `key` names the request: sent again with it, it is the same admission. Without one, every request is another.
-    `admitted_at` is when a gate without a connection let the holder in, which it tells later; None for now.
+    `key` is the idempotency key: a repeated request with the same key is the same admission. Without a key, each
+    request is a new one. `admitted_at` is the moment when an offline gate admitted the ticket; None if the gate is
+    online.
     """
 
     gate: str
@@ -165,7 +169,7 @@ class AdmitTicketCommand:
     admitted_at: datetime | None = None
 
     def admission_time(self, now: datetime) -> datetime:
-        """Gives the moment of the admission. A gate whose clock is ahead admits no later than now."""
+        """Gives the moment of the admission, but never a moment after `now`, because the gate's clock may be ahead."""
         return min(self.admitted_at or now, now)
 
 
@@ -178,7 +182,7 @@ class AdmittedTicket:
 
 @dataclass(frozen=True)
 class AdmitTicket:
-    """Admits a ticket once: by one conditional write, from however many gates at once."""
+    """Admits a ticket once, by one conditional write, however many gates try at the same time."""
 
     tickets: Tickets
     keys: TicketKeys
@@ -189,7 +193,7 @@ class AdmitTicket:
     new_key: Callable[[], str]
 
     def __call__(self, command: AdmitTicketCommand) -> AdmittedTicket:
-        """Admits the ticket. The same request again gives the same admission.
+        """Admits the ticket. A repeated request gives the same admission.
 
         Raises TicketInvalid, TicketNotFound, TicketVoid, SessionCancelled, WrongRoom, TooEarly, AdmissionOver,
         AlreadyAdmitted, StoreUnavailable.
@@ -209,7 +213,7 @@ class AdmitTicket:
         return AdmittedTicket(stored, session, stored.admission)
 
     def _find(self, command: AdmitTicketCommand, admitted_at: datetime) -> Ticket:
-        """Finds the ticket of a token signed with a key that was published at that moment, or of a code."""
+        """Finds the ticket by its token or its code. A token's key must have been published at `admitted_at`."""
         code, version = command.code, None
         if command.token:
             facts = verify_token(command.token, self.keys.read_published(admitted_at), self.is_signed)
@@ -224,7 +228,7 @@ class AdmitTicket:
 
 @dataclass(frozen=True, slots=True)
 class GateListPage:
-    """A page of the list by which a gate admits without a connection. `as_of` is the moment of reading."""
+    """A page of a gate's offline list, read at `as_of`."""
 
     session: Session
     opens_at: datetime
@@ -235,7 +239,7 @@ class GateListPage:
 
 @dataclass(frozen=True)
 class ListTicketsForGate:
-    """Lists a screening's tickets for its gates, with those in force and those already admitted."""
+    """Lists a session's tickets for the offline lists of gates, with validity and admissions."""
 
     tickets: Tickets
     sessions: Sessions
@@ -258,9 +262,9 @@ def _session_taking_place(sessions: Sessions, session_id: str) -> Session:
 
 
 def _refusal(ticket: Ticket) -> Exception:
-    """Gives the reason why a ticket can be neither transferred nor admitted.
+    """Makes the refusal of a ticket that can be neither transferred nor admitted.
 
-    A ticket that seems in force is of a sale whose tickets are being voided.
+    A ticket that seems valid here belongs to a sale whose tickets are being voided.
     """
     if ticket.admission and not ticket.void:
         return AlreadyAdmitted(ticket.admission.admitted_at, ticket.admission.gate)

@@ -70,8 +70,11 @@ def parse_webhook_url(url: str, *, local: bool) -> ParsedUrl:
 
 
 def check_address(target: ParsedUrl, address: str, *, local: bool) -> None:
-    """Checks an IP address that the URL's host resolved to. Raises UrlRefused if the address is not public; `local`
-    allows private ones. Raises UrlRefused for http to another machine."""
+    """Checks an IP address to which the URL's host resolved.
+
+    Raises UrlRefused if the address is not public and `local` is false, or if the URL is http and the address is not
+    this machine's.
+    """
     found = ipaddress.ip_address(address.partition("%")[0])
     inside = getattr(found, "ipv4_mapped", None) or found
     if target.scheme == "http" and not inside.is_loopback:

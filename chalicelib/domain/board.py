@@ -18,10 +18,9 @@ waits."""
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """The number of messages in a queue, as SQS counts them. The numbers are exact on an emulator, and up to a minute
-    old on AWS.
+    """The numbers of messages in a queue. They are exact on an emulator, and up to a minute old on AWS.
 
-    A queue that only collects failures of streams or schedules has dead letters only, and is not `redrivable`.
+    A queue for failures of streams or schedules holds dead letters only, and is not `redrivable`.
     """
 
     name: str

@@ -13,11 +13,12 @@ CODES = len(ALPHABET) ** LENGTH
 
 
 def booking_code(sale_id: str) -> str:
-    """Makes a code such as K7QX-2MNP, always the same for the same sale. The sale's id can't be derived from the code.
+    """Makes the code of a sale, such as K7QX-2MNP. The same sale always has the same code, from which its id can't be
+    derived.
 
-    Codes may collide, because there are only 28 ** 8. In a full hall of 2,000 single-seat sales, the chance that two
-    sales share a code is 1 in 190,000. A code is not a secret: staff who have the session's list use it to find a sale.
-    It opens nothing by itself.
+    Two sales may have the same code, because there are only 28 ** 8 codes. In a hall of 2,000 seats sold one by one,
+    the chance of that is 1 in 190,000. A code is not a secret: staff who have the session's list find a sale by it. A
+    code alone admits nobody.
     """
     return code_from_number(int.from_bytes(sha256(f"booking code of {sale_id}".encode()).digest()[:16]))
 
@@ -32,7 +33,10 @@ def code_from_number(number: int) -> str:
 
 
 def number_from_code(code: str) -> int:
-    """Decodes a code to its number, which is below CODES. Raises ValueError if the text is not a code."""
+    """Decodes a code of eight characters of the alphabet to its number, which is below CODES.
+
+    Raises ValueError for any other character.
+    """
     number = 0
     for letter in reversed(code.replace("-", "")):
         number = number * len(ALPHABET) + ALPHABET.index(letter)

@@ -134,8 +134,8 @@ class PermanentFailure(Exception):
 
 
 class RetryLater(Exception):
-    """A message that can't be handled yet, and is not at fault. It is sent again later, and its delay does not count as
-    a failed try.
+    """A message that can't be handled yet, through no fault of its own. It is sent again after a delay, which does not
+    count as a failed try.
 
     The delay is between `least_seconds` and `most_seconds`.
     """
@@ -274,7 +274,7 @@ def _payment_event(payment: Payment, kind: EventType, occurred_at: datetime) -> 
 class OutgoingMessage:
     """A message for a queue.
 
-    A hold is delayed until it lapses, and a claimed payment until its hold is over. All other contents are delivered at
+    A hold is delivered when it lapses, and a claimed payment when its hold is over. All other contents are delivered at
     once.
     """
 

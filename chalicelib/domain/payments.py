@@ -166,12 +166,12 @@ def payment_of_sale(reservation: Reservation) -> Payment | None:
 
 
 def refund_request_for(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
-    """Makes a payment with status refund_requested that could not buy the reservation."""
+    """Makes a payment with status refund_requested, for a transaction that could not buy the reservation."""
     return _payment_for(transaction_id, reservation).with_refund_requested(reason, now)
 
 
 def _after(earlier: datetime | None, now: datetime) -> datetime:
-    """Gives `now`, or the millisecond after `earlier` if that is later: the clocks of instances may differ."""
+    """Gives `now`, but at least the millisecond after `earlier`, because the clocks of instances may differ."""
     return max(now, earlier + SHORTEST) if earlier else now
 
 

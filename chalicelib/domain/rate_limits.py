@@ -42,24 +42,30 @@ class RequesterKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A limit: `requests` at once, and as many again in each `seconds`, evenly spread. A request counts as `weight`."""
+    """A limit as a leaky bucket: a burst of `requests`, and the same number again in each `seconds`, evenly spread.
+
+    One request counts as `weight` requests.
+    """
 
     requests: int
     seconds: int
     weight: int = 1
 
     def with_weight(self, weight: int) -> "Quota":
-        """Gives the quota for a request that counts as `weight` requests, but at most as the whole quota."""
+        """Gives the quota for a request of this weight. The weight is limited to the whole quota."""
         return replace(self, weight=min(max(weight, 1), self.requests))
 
     @property
     def interval_us(self) -> int:
-        """Gives the microseconds for one request; rounded up, so that rounding never admits more."""
+        """Gives the microseconds between two requests of a steady client.
+
+        Rounded up, so that rounding never admits more.
+        """
         return -(-self.seconds * MICROSECONDS // self.requests)
 
     @property
     def cost_us(self) -> int:
-        """Gives the microseconds that this request takes."""
+        """Gives the microseconds of the quota that this request uses."""
         return self.interval_us * self.weight
 
     @property
@@ -67,10 +73,11 @@ class Quota:
         return self.interval_us * self.requests
 
     def due_us(self, known_us: int, now_us: int) -> int:
-        """Gives the moment when all admitted requests will have leaked out. `known_us` is the stored one, 0 if none is
-        stored.
+        """Gives the moment when the whole quota is free again, in microseconds. `known_us` is the stored moment, 0 if
+        none is stored.
 
-        A stored moment too far ahead was written under another quota. This quota then counts as used up.
+        A stored moment beyond the quota's window comes from an earlier, larger quota. Then the whole quota counts as
+        used.
         """
         if known_us > now_us + self.window_us + CLOCKS_DIFFER_US:
             return now_us + self.window_us
@@ -82,45 +89,52 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class QuotaUsage:
-    """The state of a quota after a request. `used_us` is the time until all of the quota is free again, in
-    microseconds."""
+    """The state of a quota after a request.
+
+    `used_us` is the time until the whole quota is free again, in microseconds.
+    """
 
     quota: Quota
     used_us: int
 
     @property
     def remaining(self) -> int:
-        """Gives how many requests would be admitted now."""
+        """Gives the number of requests that would be admitted now."""
         return max(0, (self.quota.window_us - self.used_us) // self.quota.interval_us)
 
     @property
     def reset_seconds(self) -> int:
-        """Gives the seconds until the whole quota is there again; rounded up."""
+        """Gives the seconds until the whole quota is free again, rounded up."""
         return -(-self.used_us // MICROSECONDS)
 
     @property
     def retry_after_seconds(self) -> int:
-        """Gives the seconds until one more request of this weight would be admitted; rounded up, 0 for at once."""
+        """Gives the seconds until another request of this weight would be admitted, rounded up. 0 if it would be
+        admitted now.
+        """
         return max(0, -(-(self.used_us + self.quota.cost_us - self.quota.window_us) // MICROSECONDS))
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer to one request by each of its quotas. If one quota refuses, the request takes from none."""
+    """The usage of each quota after one request. If any quota refuses the request, the request uses none of them."""
 
     admitted: bool
     usages: tuple[QuotaUsage, ...]
 
     @property
     def tightest(self) -> QuotaUsage:
-        """Gives the quota to show to the client: the next that will refuse; after a refusal, the one that admits again
-        last."""
+        """Gives the quota that limits the client most.
+
+        After a refusal, this is the quota with the longest wait. Otherwise it is the quota with the fewest requests
+        left.
+        """
         return max(self.usages, key=lambda usage: (usage.retry_after_seconds, -usage.remaining))
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """The quota of each kind of requester on each route; None where there is no limit."""
+    """The quota of each kind of requester on each route. None means no limit."""
 
     quotas: Mapping[tuple[RequesterKind, str], Quota | None]
 
@@ -130,14 +144,15 @@ class RateLimits:
 
     @property
     def routes(self) -> set[str]:
-        """Gives the names of the routes that have limits of their own."""
+        """Gives the names of the routes with a limit of their own."""
         return {route for _, route in self.quotas} - {EVERY_ROUTE}
 
     def with_overrides(self, text: str) -> "RateLimits":
-        """Gives the limits after a setting, entry by entry: `hold_seats=10/10s per user, show_seats=off per address`.
+        """Gives the limits changed by the entries of a setting, in order: `hold_seats=10/10s per user, show_seats=off
+        per address`.
 
-        `*=…` is for every route, and replaces earlier entries for single ones; `off` alone turns all limits off. Raises
-        ValueError with the entry that can't be read.
+        An entry `*=…` applies to every route, and removes earlier entries of the same kind of requester. `off` alone
+        removes all limits. Raises ValueError that names the unreadable entry.
         """
         quotas = dict(self.quotas)
         for requester, route, quota in _parse_entries(text):

@@ -23,9 +23,10 @@ _ID = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{{BUYER_CHARACTERS + 22}}}", re.ASCII)
 
 
 def buyer_from_reservation_id(reservation_id: str) -> str:
-    """Gives a reservation's buyer, by its id. Empty for a text that can't be an id of ours.
+    """Gives the buyer's pseudonym that a reservation id contains. Empty if the text can't be an id of ours.
 
-    The buyer is the partition of the reservation, and what events call its user: a hash, which names nobody.
+    The pseudonym is a hash of the user's id. It is the partition key of the buyer's reservations, and stands for the
+    user in events.
     """
     return reservation_id[len(PREFIX) :][:BUYER_CHARACTERS] if _ID.fullmatch(reservation_id) else ""
 
@@ -47,9 +48,9 @@ class Sale:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Seats of one session kept for one reservation until `expires_at`, that moment excluded.
+    """Seats of one session that are kept for one reservation before `expires_at`.
 
-    `fingerprint` tells requests with the same idempotency key apart. It is empty without a key.
+    `fingerprint` identifies the request among those with the same idempotency key. It is empty without a key.
     """
 
     session_id: str
@@ -61,9 +62,9 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The buyer's email address, and the language of the emails: a tag such as en or pt-BR.
+    """The buyer's email address, and the language of emails to the buyer: a tag such as en or pt-BR.
 
-    Stored on the reservation only: no event, log or answer shows the address.
+    Stored only on the reservation. No event, log or answer contains the address.
     """
 
     email: str = field(repr=False)
@@ -72,7 +73,10 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A buyer's seats in one session: pending until paid for, cancelled or expired. `amount` is their price."""
+    """A buyer's seats in one session.
+
+    It is pending, confirmed, cancelled or expired. `amount` is the price of the seats.
+    """
 
     id: str
     session_id: str
@@ -95,7 +99,7 @@ class Reservation:
 
     @property
     def is_free(self) -> bool:
-        """Tells whether it is free of charge: without a payment, a refund or an invoice."""
+        """Tells whether the reservation is free of charge. Then there is no payment, refund or invoice."""
         return not self.amount
 
     @property
@@ -103,16 +107,23 @@ class Reservation:
         return Money.from_exact_amount(self.amount).minor
 
     def after_creation(self, moment: datetime) -> datetime:
-        """Gives the later of two: this moment, or the first one after the reservation was made. Instances' clocks
-        differ."""
+        """Gives `moment`, but at least the millisecond after the reservation's creation, because the clocks of
+        instances may differ.
+        """
         return max(moment, self.created_at + SHORTEST)
 
     def state_at(self, now: datetime) -> State:
-        """Gives the state at this moment. A pending reservation is expired once its hold lapses, stored so or not."""
+        """Gives the state at `now`.
+
+        A pending reservation counts as expired from its expiry on, even if it is still stored as pending.
+        """
         return State.EXPIRED if self.state is State.PENDING and self.expires_at <= now else self.state
 
     def may_have_lapsed(self, now: datetime) -> bool:
-        """Tells whether the hold has lapsed by any instance's clock; some are ahead of this one."""
+        """Tells whether the hold may have lapsed by the clock of some instance.
+
+        Clocks may be ahead of this instance's clock.
+        """
         return self.expires_at <= now + CLOCKS_DIFFER
 
     @property
@@ -120,30 +131,33 @@ class Reservation:
         return Hold(self.session_id, self.id, self.seats, self.expires_at, self.fingerprint)
 
     def confirmed(self, sale: Sale) -> "Reservation":
-        """Gives the reservation as confirmed by this sale."""
+        """Gives the reservation with status confirmed and this sale."""
         return replace(self, state=State.CONFIRMED, sale=sale)
 
     def with_expiry(self, expires_at: datetime) -> "Reservation":
-        """Gives the reservation with another expiry."""
+        """Gives the reservation with this expiry."""
         return replace(self, expires_at=expires_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The entry of a held seat in its row. From `expires_at` on the seat counts as free."""
+    """A held seat's entry in its row. From `expires_at` on, the seat counts as free."""
 
     reservation_id: str
     expires_at: datetime
     fingerprint: str = ""
 
     def belongs_to(self, hold: Hold) -> bool:
-        """Tells whether this entry is of this very hold, not of an earlier or later one under the same id."""
+        """Tells whether the entry was written for exactly this hold.
+
+        Another hold with the same reservation id has another expiry.
+        """
         return self == Held(hold.reservation_id, hold.expires_at, hold.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """The entry of a sold seat in its row."""
+    """A sold seat's entry in its row."""
 
     reservation_id: str
     sale_id: str
@@ -154,14 +168,15 @@ Occupancy = Held | Sold
 
 
 def without_lapsed_holds(occupancy: Mapping[str, Occupancy], now: datetime) -> dict[str, Occupancy]:
-    """Gives the entries without the holds that have lapsed by now."""
+    """Gives the entries without holds that have lapsed by `now`."""
     return {seat: entry for seat, entry in occupancy.items() if isinstance(entry, Sold) or entry.expires_at > now}
 
 
 class SeatsTaken(Exception):
-    """A row refused a write. `occupancy` has the entries of the seats asked for; free seats have none.
+    """A row refused a write, because some seats are held or sold. `occupancy` has the entries of the requested seats;
+    free seats have no entry.
 
-    `id_is_new` is true only if no reservation can be stored under the id of the request.
+    `id_is_new` is true only if it is certain that no reservation is stored under the request's id.
     """
 
     def __init__(self, occupancy: Mapping[str, Occupancy], *, id_is_new: bool = False) -> None:
@@ -177,24 +192,24 @@ class SeatsTaken(Exception):
         return {seat: entry for seat, entry in self.occupancy.items() if entry.reservation_id == reservation_id}
 
     def sale_id_of(self, reservation_id: str) -> str | None:
-        """Gives the id of the sale by which the reservation owns some of these seats; None if it owns none."""
+        """Gives the id of the sale by which this reservation owns some of the seats. None if it owns none of them."""
         sales = (entry.sale_id for entry in self.entries_of(reservation_id).values() if isinstance(entry, Sold))
         return next(sales, None)
 
 
 class HoldHasEnded(Exception):
-    """A hold ended before its reservation was stored: its seats were released, or are being released."""
+    """The hold ended before its reservation was stored. Its seats were released, or are being released."""
 
 
 class RowsClosed(SeatsTaken):
-    """The session was cancelled: a row refused a write, or its seats were read."""
+    """The session was cancelled, so its rows accept no hold or sale."""
 
 
 @dataclass(frozen=True, slots=True)
 class CountedHold:
-    """A hold that counts against its holder's limit in one session until `expires_at`, or until it has ended.
+    """A hold that counts against its holder's limit in one session, until it lapses or ends.
 
-    `age` is how many of the holder's holds in the session were counted after it.
+    `age` is the number of holds that the holder counted in this session after this hold.
     """
 
     reservation_id: str
@@ -206,7 +221,10 @@ class CountedHold:
 
 
 class HoldLimitReached(Exception):
-    """A hold could not be counted: there is no room, or the hold to replace has changed. `counted` is newest first."""
+    """The hold was not counted: the limit is reached, or the hold to be replaced has changed.
+
+    `counted` are the counted holds, newest first.
+    """
 
     def __init__(self, counted: Sequence[CountedHold]) -> None:
         super().__init__()
@@ -215,7 +233,7 @@ class HoldLimitReached(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReleaseResult:
-    """The result of releasing a hold: the seats that were freed, and the sale's id if the hold had been sold."""
+    """The result of releasing a hold: the freed seats, and the sale's id if the hold was sold."""
 
     seats: tuple[str, ...]
     sale_id: str | None = None

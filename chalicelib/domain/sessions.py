@@ -17,9 +17,9 @@ _SEAT = re.compile(SEAT_PATTERN)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A screening. It never changes, except that it may be cancelled for good.
+    """A screening. Its facts never change, but it may be cancelled, which is final.
 
-    Any instance may keep it in memory for a while, because the rows of seats decide what can still be booked.
+    Instances may cache a session, because the rows of seats decide whether seats can be booked.
     """
 
     id: str
@@ -38,12 +38,15 @@ class Session:
 
     @property
     def seats(self) -> Iterator[str]:
-        """Gives all seats in the hall's order. The last row may be shorter than the others."""
+        """Gives all seats, row by row. The last row may be shorter than the others."""
         for place in range(self.total_seats):
             yield f"{row_letters(place // self.seats_per_row)}{place % self.seats_per_row + 1}"
 
     def seats_named(self, numbers: Iterable[str]) -> tuple[str, ...]:
-        """Gives the named seats, each once, in the hall's order. Raises SeatsNotFound with those that don't exist."""
+        """Gives the named seats without repetitions, in the order of the hall.
+
+        Raises SeatsNotFound with the unknown names.
+        """
         places = {number: self._place(number) for number in numbers}
         missing = tuple(number for number, place in places.items() if place is None)
         if missing:
@@ -51,11 +54,11 @@ class Session:
         return tuple(sorted(places, key=lambda number: places[number] or 0))
 
     def price_of(self, seats: Iterable[str]) -> Decimal:
-        """Gives the price of all these seats, in the currency's unit."""
+        """Gives the total price of the seats, in the currency's unit."""
         return (Money.from_exact_amount(self.ticket_price) * len(tuple(seats))).amount
 
     def _place(self, seat: str) -> int | None:
-        """Counts the seats before this one in the hall. None when there is no such seat."""
+        """Gives the number of seats before this seat in the hall. None if there is no such seat."""
         if not _SEAT.fullmatch(seat):
             return None
         letters = row_of_seat(seat)
@@ -65,12 +68,12 @@ class Session:
 
 
 def row_of_seat(seat: str) -> str:
-    """Gives the letters of the seat's row: AA of AA12."""
+    """Gives the letters of the seat's row, such as AA for seat AA12."""
     return seat.rstrip("0123456789")
 
 
 def seats_by_row(seats: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Groups the seats by row. Rows come in the order in which they are first named."""
+    """Groups the seats by row. The rows are in the order of their first seat in `seats`."""
     rows: dict[str, list[str]] = {}
     for seat in seats:
         rows.setdefault(row_of_seat(seat), []).append(seat)
@@ -78,7 +81,7 @@ def seats_by_row(seats: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def row_letters(index: int) -> str:
-    """Gives A, B, … Z, AA, AB, … for 0, 1, … 25, 26, 27, …"""
+    """Gives the letters of the row with this index: A, B, … Z, AA, AB, … for 0, 1, … 25, 26, 27, …"""
     letters = ""
     index += 1
     while index:
@@ -88,7 +91,7 @@ def row_letters(index: int) -> str:
 
 
 def row_index(letters: str) -> int:
-    """Gives 0, 1, … 25, 26, … for A, B, … Z, AA, …: the inverse of row_letters."""
+    """Gives the index of the row with these letters: 0, 1, … 25, 26, … for A, B, … Z, AA, …"""
     index = 0
     for letter in letters:
         index = index * 26 + ord(letter) - ord("A") + 1

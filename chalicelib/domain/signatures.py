@@ -17,13 +17,13 @@ LONGEST_HEADER = 1000
 
 
 def sign_body(keys: Iterable[str], body: bytes, now: datetime) -> str:
-    """Makes the value of the Cinema-Signature header, with one signature for each key."""
+    """Makes the value of the Cinema-Signature header: the moment, and one signature for each key."""
     moment = str(int(now.timestamp()))
     return ",".join([f"t={moment}", *(f"v1={_digest(key, moment, body)}" for key in keys)])
 
 
 def is_signed(header: str, body: bytes, keys: Sequence[str], now: datetime) -> bool:
-    """Tells whether one of the keys made one of the header's signatures, less than TOLERANCE away from now."""
+    """Tells whether one of the keys made one of the header's signatures, at most TOLERANCE before or after `now`."""
     moment, given = _parse_header(header)
     if not _is_about(moment, now):
         return False
@@ -32,12 +32,12 @@ def is_signed(header: str, body: bytes, keys: Sequence[str], now: datetime) -> b
 
 
 def is_recent(header: str, now: datetime) -> bool:
-    """Tells whether the header's moment is less than TOLERANCE away from now. Does not check its signatures."""
+    """Tells whether the header's moment is at most TOLERANCE before or after `now`. Does not verify the signatures."""
     return _is_about(_parse_header(header)[0], now)
 
 
 def _parse_header(header: str) -> tuple[str, list[bytes]]:
-    """Reads the moment and the signatures. The moment is empty unless there is exactly one."""
+    """Gives the header's moment and signatures. The moment is empty unless the header has exactly one."""
     if len(header) > LONGEST_HEADER:
         return "", []
     parts = [part.strip().partition("=") for part in header.split(",")]
@@ -48,7 +48,7 @@ def _parse_header(header: str) -> tuple[str, list[bytes]]:
 
 
 def _is_about(moment: str, now: datetime) -> bool:
-    """Tells whether the moment, in seconds since 1970, is less than TOLERANCE away from now."""
+    """Tells whether the moment, in seconds since 1970, is at most TOLERANCE before or after `now`."""
     if not (moment.isascii() and moment.isdigit() and len(moment) <= 12):
         return False
     return abs(int(moment) - now.timestamp()) <= TOLERANCE.total_seconds()

@@ -14,17 +14,20 @@ def from_ms(milliseconds: int) -> datetime:
 
 
 def truncate_to_ms(moment: datetime) -> datetime:
-    """Cuts the moment to whole milliseconds, in UTC."""
+    """Truncates the moment to whole milliseconds, and converts it to UTC."""
     return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def to_iso(moment: datetime) -> str:
-    """Writes 2024-02-15T19:00:00.000Z: of fixed width, so that texts sort as the moments do."""
+    """Formats the moment as 2024-02-15T19:00:00.000Z. All texts have the same length, so they sort by time."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def from_iso(text: str) -> datetime:
-    """Reads a moment. Raises ValueError when the text is no moment or names no time zone."""
+    """Parses a moment in ISO 8601, and truncates it to milliseconds.
+
+    Raises ValueError if the text is malformed or has no time zone.
+    """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("the time zone is missing")

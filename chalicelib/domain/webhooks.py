@@ -17,7 +17,7 @@ MOST_SECRETS = 3
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A key that signs deliveries. `expires_at` is None for the newest; a replaced one signs until that moment."""
+    """A secret that signs deliveries. It is valid until `expires_at`; None for the newest secret."""
 
     key: str = field(repr=False)
     created_at: datetime
@@ -29,7 +29,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """A webhook without its address and secrets: enough to tell which events it gets."""
+    """A webhook without its URL and secrets: its id, and the types of events that it receives."""
 
     id: str
     event_types: frozenset[str]
@@ -41,9 +41,9 @@ class Subscriber:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A subscriber's URL. `secrets` are newest first. No `event_types` means all of them.
+    """A subscriber's URL. `secrets` are newest first. Without `event_types` it receives all events.
 
-    `disabled` is the reason why it is not called; None while it is called.
+    If the webhook is disabled, `disabled` is the reason, else None.
     """
 
     id: str
@@ -61,11 +61,11 @@ class Webhook:
         return self.subscriber.wants(event_type)
 
     def signing_keys(self, now: datetime) -> tuple[str, ...]:
-        """Gives the keys that sign now, newest first."""
+        """Gives the secrets that are valid at `now`, newest first."""
         return tuple(secret.key for secret in self.secrets if secret.is_valid_at(now))
 
     def with_rotated_secret(self, key: str, now: datetime, overlap: timedelta) -> "Webhook":
-        """Gives the webhook with a new secret. The secrets before it still sign for the time of `overlap`."""
+        """Gives the webhook with this new secret. The earlier secrets remain valid for `overlap`."""
         end = now + overlap
         still = [replace(s, expires_at=min(s.expires_at or end, end)) for s in self.secrets if s.is_valid_at(now)]
         kept = [secret for secret in still if secret.is_valid_at(now)]
@@ -74,9 +74,9 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """An event and its number in its session.
+    """An event with its number in its session.
 
-    `latest_before`: for each event type, the number of the last such event before this one.
+    `latest_before` is, for each event type, the number of the last event of that type before this one.
     """
 
     event: Event
@@ -84,13 +84,13 @@ class Notification:
     latest_before: Mapping[str, int]
 
     def previous_sequence_for(self, webhook: Webhook) -> int:
-        """Gives the number of the last event before this one that the webhook wants; 0 when this is the first."""
+        """Gives the number of the previous event that the webhook receives. 0 if this is the first one."""
         return max((number for kind, number in self.latest_before.items() if webhook.wants(kind)), default=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One notification for one webhook. Its id stays the same when it is delivered again."""
+    """A notification for one webhook. Its id stays the same in every attempt."""
 
     webhook_id: str
     session_id: str
@@ -102,8 +102,8 @@ class Delivery:
 
 
 class DeliveryFailed(Exception):
-    """A receiver did not accept a delivery: try again. The reason shows no more of the URL than its host."""
+    """The receiver did not accept the delivery. A retry may help. The reason shows only the host of the URL."""
 
 
 class DeliveryTimedOut(DeliveryFailed):
-    """The receiver did not answer within the time that a delivery may take."""
+    """The receiver did not answer in time."""

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CountEvent:
-    """Adds the event to its session's counts.
+    """Adds an event to its session's counts.
 
-    Harmless twice: the counts and the mark that the event is processed are one write, so that a second delivery adds
-    nothing. Harmless in any order: counts are only added, under the moment at which the event occurred.
+    Idempotent: one write adds the counts and marks the event as processed. The order of events does not matter, because
+    counts are only added, at the time of the event.
     """
 
     analytics: Analytics
 
     def __call__(self, event: Event) -> None:
-        """Counts the event. Raises StoreUnavailable, and UnreadableMessage for a sale or refund without its amount."""
+        """Counts the event. Raises StoreUnavailable. Raises UnreadableMessage if a sale or refund lacks its amount."""
         tally = tally_of(event)
         if tally != EMPTY_TALLY:
             self.analytics.add_tally_once(event.id, event.session_id, bucket_start(event.occurred_at), tally)
@@ -35,9 +35,9 @@ class CountEvent:
 
 @dataclass(frozen=True, slots=True)
 class SessionAnalytics:
-    """The counts of one session, read at `as_of`. Events of the last seconds may not have been counted yet.
+    """The counts of one session, read at `as_of`. Events of the last seconds may be missing.
 
-    `over_time` has a running total for each five minutes in which something changed.
+    `over_time` has a running total for each bucket of five minutes with a change.
     """
 
     session_id: str
@@ -59,7 +59,7 @@ class ShowAnalytics:
     clock: Clock
 
     def __call__(self, session_id: str) -> SessionAnalytics:
-        """Reads and adds up the counts. Raises SessionNotFound."""
+        """Reads the session's counts and adds them up. Raises SessionNotFound."""
         session = self.sessions.get(session_id)
         as_of = self.clock()
         counted = sorted(self.analytics.read_tallies_by_bucket(session.id).items(), key=lambda entry: entry[0])

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RecordEvent:
-    """Writes an event to the audit log. Harmless twice: its key is the event's moment and id, and a written event
-    stays."""
+    """Writes an event to the audit log.
+
+    Idempotent: the key is the event's moment and id, and a written event is not changed.
+    """
 
     log: EventLog
 

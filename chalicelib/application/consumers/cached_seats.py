@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CorrectSeatCache:
-    """Forgets seats that are free again, and the map of a cancelled session. Remembers ids made from idempotency keys.
+    """Removes released seats, and maps of cancelled sessions, from the seat cache. Adds reservation ids made from
+    idempotency keys.
 
-    Harmless twice: a forgotten entry is gone, a remembered id is there. Harmless late and in any order: entries of a
-    later owner are never forgotten. A wrong entry costs one call to DynamoDB: the rows decide.
+    Idempotent, and independent of the order of events: only entries of the event's own reservation are removed. A wrong
+    entry costs one call of DynamoDB, because the rows decide.
     """
 
     cache: SeatCache
 
     def __call__(self, event: Event) -> None:
-        """Makes the event's corrections. Raises StoreUnavailable."""
+        """Makes the corrections for one event. Raises StoreUnavailable."""
         if event.type is EventType.SEAT_RELEASED:
             self.cache.forget_seats(event.session_id, event.reservation_id, event.seats)
         if event.type is EventType.SESSION_CANCELLED:
@@ -32,4 +33,4 @@ class CorrectSeatCache:
 
 
 def skip_correction(event: Event) -> None:
-    """Does nothing: without Redis there is no cache to correct."""
+    """Does nothing. Used without Redis, where there is no cache."""

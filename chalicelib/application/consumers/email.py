@@ -43,8 +43,11 @@ ASKED_AGAIN_SECONDS = (2, 30)
 
 
 def _is_own_hold_live(event: Event, reservation: Reservation, now: datetime) -> bool:
-    """Tells whether the event's own hold is live. Compares the expiry too, because a key used again after a day makes
-    another hold under the same id."""
+    """Tells whether the event's hold is live.
+
+    Compares the expiry too, because an idempotency key that is used again after a day makes another hold with the same
+    id.
+    """
     same_hold = event.data.get("expiresAtMs") == to_ms(reservation.expires_at)
     return same_hold and reservation.state_at(now) is State.PENDING
 
@@ -59,8 +62,9 @@ def _is_always_true(event: Event, reservation: Reservation, now: datetime) -> bo
 
 @dataclass(frozen=True, slots=True)
 class EmailKind:
-    """The name of an email's templates, a test whether its news is still true when it is sent, and whether the tickets
-    are in it."""
+    """The name of an email's templates, whether the email has tickets, and a function that tells whether its news is
+    still true.
+    """
 
     name: str
     is_worth_saying: Callable[[Event, Reservation, datetime], bool]
@@ -78,11 +82,11 @@ name. A lapsed or cancelled hold has none: its buyer let it go."""
 
 @dataclass(frozen=True)
 class SendBuyerEmail:
-    """Sends the email that the event calls for, if the buyer left an address.
+    """Sends the email for an event, if the buyer gave an address.
 
-    Harmless twice: a second delivery finds the event among the processed ones and sends nothing. No transaction holds
-    both the email and the mark, so the email is sent first, and none is lost. An email may come twice: if the process
-    dies in between, if SES's answer is lost, or if two deliveries run at once.
+    A second delivery of the event sends nothing, because the event is marked as processed. The email is sent before
+    that mark is written, so that none is lost. Therefore an email may come twice: if the process dies in between, if
+    SES's answer is lost, or if two deliveries run at the same time.
     """
 
     reservations: Reservations
@@ -122,7 +126,7 @@ class SendBuyerEmail:
         return EmailContext(kind.name, reservation.contact, event, reservation, session)
 
     def _with_tickets(self, email: EmailContext) -> EmailContext | None:
-        """Adds the tickets, if they are signed in time. None where they are void: the seats are the buyer's no more.
+        """Adds the signed tickets. Gives None if the tickets are void, because the seats are no longer the buyer's.
 
         Raises TicketsUnsigned.
         """

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class IssueInvoices:
-    """Issues the invoices of a batch of sales. Harmless twice, and at the same time.
+    """Issues the invoices of a batch of sales. Idempotent, also if two batches run at the same time.
 
-    A number is written once, together with the counter, and a second delivery finds it. The same invoice is printed as
-    the same bytes, and filed in the same place.
+    A sale's number is written once, together with the counter, and found by a second delivery. The same invoice is
+    printed as the same bytes, and stored under the same name.
     """
 
     reservations: Reservations
@@ -41,9 +41,10 @@ class IssueInvoices:
     time_zone: str
 
     def __call__(self, sales: Sequence[Event]) -> Failures:
-        """Issues the invoices; none for a sale free of charge. Gives the sales that failed, each with its reason.
+        """Issues the invoices. Skips sales that were free of charge. Gives the sales that failed, each with its
+        exception.
 
-        Reasons are UnreadableMessage, SessionNotFound, StoreUnavailable.
+        The exceptions are UnreadableMessage, SessionNotFound, StoreUnavailable.
         """
         bills, unbilled = act_on_each(dict(enumerate(sales)), self._draft_bill)
         charged = {position: bill for position, bill in bills.items() if bill}
@@ -59,9 +60,9 @@ class IssueInvoices:
             self.invoices.mark_filed(invoice)
 
     def _draft_bill(self, sale: Event) -> Bill | None:
-        """Makes the bill for the user of the reservation, in the language of the buyer's emails, or else in English.
+        """Makes the bill, in the language of the buyer's emails, or else in English.
 
-        None if nothing was paid.
+        None if the sale was free of charge.
         """
         if sale.data.get("amountCents") == 0:
             return None

@@ -18,7 +18,7 @@ def number_by_series(
     series_of: Callable[[T], Hashable],
     assign_numbers: Callable[[Sequence[T]], Sequence[N]],
 ) -> tuple[dict[int, N], dict[int, Exception]]:
-    """Has items numbered, each series with one call. Gives the numbered items and the failures, by position."""
+    """Numbers items with one call for each series. Gives the numbered items and the failures, by position."""
     by_series: dict[Hashable, dict[int, T]] = defaultdict(dict)
     for position, item in items.items():
         by_series[series_of(item)][position] = item
@@ -33,9 +33,9 @@ def number_by_series(
 def _number(
     items: Mapping[int, T], assign_numbers: Callable[[Sequence[T]], Sequence[N]]
 ) -> tuple[dict[int, N], dict[int, Exception]]:
-    """Has items numbered with one call, or each by itself where that fails and it is no outage.
+    """Numbers items with one call. If the call fails, and there is no outage, numbers each item with a call of its own.
 
-    So an item that the store can't take fails alone.
+    So an item that can't be stored does not make the others fail.
     """
     try:
         return dict(zip(items, assign_numbers(list(items.values())), strict=True)), {}

@@ -16,15 +16,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SuppressAddresses:
-    """Notes the addresses that an email can't reach, or whose readers want none.
+    """Suppresses addresses that can't be reached, or whose readers complained.
 
-    Harmless twice: the second time it writes the same. A mailbox that is full is written to again.
+    Idempotent. Addresses with a temporary fault, such as a full mailbox, are not suppressed.
     """
 
     suppressed: SuppressedAddresses
 
     def __call__(self, returned: BounceOrComplaint) -> None:
-        """Suppresses the addresses, if that is final. Raises StoreUnavailable."""
+        """Suppresses the addresses if the fault is final. Raises StoreUnavailable."""
         log.info("email returned, final %s: %s", returned.is_final, returned.reason)
         if returned.is_final:
             for address in returned.addresses:

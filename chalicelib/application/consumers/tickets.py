@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class IssueOrVoidTickets:
-    """Signs a sale's tickets, or voids them. Harmless twice, and at the same time.
+    """Issues a sale's tickets, or voids them. Idempotent, also if two deliveries run at the same time.
 
-    The tickets of a sale are written once, and none after they were voided. A token is written once.
+    The tickets of a sale are written once, and never after they were voided. A token is written once.
     """
 
     tickets: Tickets
@@ -37,9 +37,9 @@ class IssueOrVoidTickets:
     new_code: Callable[[], str]
 
     def __call__(self, event: Event) -> None:
-        """Issues a sale's tickets, or voids a refunded one's. Raises SessionNotFound, StoreUnavailable.
+        """Issues the tickets of a sale, or voids those of a refunded sale. Raises SessionNotFound, StoreUnavailable.
 
-        A refund that names no sale is of a payment that bought nothing.
+        Ignores a refund that names no sale: its payment bought nothing.
         """
         if event.type is EventType.PAYMENT_CONFIRMED:
             self._issue(event)
@@ -64,7 +64,7 @@ class IssueOrVoidTickets:
         )
 
     def _sign(self, tickets: tuple[Ticket, ...], starts_at: datetime) -> tuple[Ticket, ...]:
-        """Signs the tickets with a key that is published for as long as they may be admitted."""
+        """Signs the tickets. Publishes the key first, for as long as the tickets may be admitted."""
         key = self.signer.public_key()
         self.keys.publish(key, starts_at + ADMITTED_FOR)
         return tuple(ticket.with_token(self._token(ticket, key.id, starts_at)) for ticket in tickets)

@@ -30,10 +30,10 @@ MOST_REPLAYED = 100
 
 @dataclass(frozen=True)
 class QueueWebhookDeliveries:
-    """Numbers a batch of events and queues a delivery of each for every webhook that wants it.
+    """Numbers a batch of events, and queues a delivery for each event and each webhook that receives it.
 
-    Harmless twice: an event keeps its first number. Its deliveries are queued again, in case an earlier try died before
-    that. A receiver knows a repeated delivery by its id.
+    May run twice: an event keeps its first number. Its deliveries are queued again, in case the first run died before
+    it queued them. Receivers recognize a repeated delivery by its id.
     """
 
     notifications: Notifications
@@ -42,7 +42,7 @@ class QueueWebhookDeliveries:
     clock: Clock
 
     def __call__(self, events: Sequence[Event]) -> Failures:
-        """Numbers the events and queues their deliveries. Gives the events to be delivered again, each with its reason.
+        """Numbers the events and queues their deliveries. Gives the events that failed, each with its exception.
 
         Raises StoreUnavailable if the webhooks can't be read.
         """
@@ -52,7 +52,10 @@ class QueueWebhookDeliveries:
         return failures | self._queue_deliveries(numbered)
 
     def _queue_deliveries(self, numbered: Mapping[int, Notification]) -> dict[int, Exception]:
-        """Queues the deliveries of notifications. Gives the positions of those of which one could not be queued."""
+        """Queues the deliveries of notifications.
+
+        Gives the positions of notifications of which a delivery was not queued.
+        """
         subscribers = self.webhooks.list_subscribers()
         to_send = [
             (position, OutgoingMessage(WEBHOOKS, delivery))
@@ -66,7 +69,7 @@ class QueueWebhookDeliveries:
 
 @dataclass(frozen=True)
 class DeliverNotification:
-    """Sends a notification to its webhook. Harmless twice: the receiver gets the same delivery id and number again."""
+    """Sends a notification to its webhook. May run twice: the receiver recognizes the delivery by its id and number."""
 
     notifications: Notifications
     webhooks: Webhooks
@@ -74,10 +77,11 @@ class DeliverNotification:
     clock: Clock
 
     def __call__(self, delivery: Delivery) -> None:
-        """Sends the notification; does nothing for a removed or disabled webhook. Disables a webhook that answers 410
-        Gone.
+        """Sends the notification. Does nothing if the webhook was removed or disabled. Disables a webhook that answers
+        410 Gone.
 
-        Raises DeliveryFailed unless the receiver accepts it, and UnreadableMessage if there is no such notification.
+        Raises DeliveryFailed if the receiver does not accept the delivery, UnreadableMessage if the notification does
+        not exist.
         """
         webhook = self.webhooks.find(delivery.webhook_id)
         if webhook is None or webhook.disabled:
@@ -88,7 +92,10 @@ class DeliverNotification:
         self._check_answer(webhook, self.webhook_sender.deliver(webhook, notification, self.clock()))
 
     def _check_answer(self, webhook: Webhook, status: int) -> None:
-        """Disables a webhook that answers 410 Gone. Raises DeliveryFailed for any other status that is no success."""
+        """Disables a webhook that answered 410 Gone.
+
+        Raises DeliveryFailed for any other status that is not a success.
+        """
         if status == GONE:
             self.webhooks.set_disabled(webhook.id, "it answered 410 Gone")
         elif not 200 <= status < 300:
@@ -97,7 +104,7 @@ class DeliverNotification:
 
 @dataclass(frozen=True, slots=True)
 class ReplayNotificationsCommand:
-    """A subscriber's request for a replay. `signature` is the value of its header, which signs `body`."""
+    """A subscriber's request for a replay. `signature` is the value of the request's signature header."""
 
     webhook_id: str
     session_id: str
@@ -108,7 +115,10 @@ class ReplayNotificationsCommand:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """The result of a replay. `next_after_sequence` asks for the rest; None when there is no more."""
+    """The result of a replay.
+
+    If more may follow, `next_after_sequence` is the number from which to continue, else None.
+    """
 
     session_id: str
     queued: int
@@ -117,7 +127,10 @@ class ReplayResult:
 
 @dataclass(frozen=True)
 class ReplayNotifications:
-    """Queues a session's deliveries after a given sequence number again. A delivery that arrives twice does no harm."""
+    """Queues a session's deliveries after a sequence number again.
+
+    Receivers recognize repeated deliveries by their ids.
+    """
 
     notifications: Notifications
     webhooks: Webhooks
@@ -126,7 +139,10 @@ class ReplayNotifications:
     most: int = MOST_REPLAYED
 
     def __call__(self, command: ReplayNotificationsCommand) -> ReplayResult:
-        """Checks the signature, queues the deliveries. Raises SignatureInvalid, WebhookDisabled, StoreUnavailable."""
+        """Verifies the signature and queues the deliveries.
+
+        Raises SignatureInvalid, WebhookDisabled, StoreUnavailable.
+        """
         webhook = self._authenticate(command)
         found = self.notifications.list_after(command.session_id, command.after_sequence, self.most + 1)
         shown = found[: self.most]
@@ -151,7 +167,7 @@ def _deliveries_for(subscriber: Subscriber, notifications: Sequence[Notification
 
 
 def _queue_deliveries(outbox: Outbox, clock: Clock, deliveries: Iterable[Delivery]) -> int:
-    """Queues the deliveries and gives their number. Raises StoreUnavailable unless all were queued."""
+    """Queues the deliveries and gives their number. Raises StoreUnavailable if any was not queued."""
     messages = [OutgoingMessage(WEBHOOKS, delivery) for delivery in deliveries]
     if messages and outbox.send(messages, clock()):
         raise StoreUnavailable("SendMessageBatch")

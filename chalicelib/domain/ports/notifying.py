@@ -27,27 +27,33 @@ __all__ = [
 
 class EmailRenderer(Protocol):
     def render(self, email: EmailContext) -> RenderedEmail:
-        """Puts the email into words, in its reader's language, or else in English."""
+        """Renders the email's subject, text and HTML in the reader's language.
+
+        Uses English if there are no templates in that language.
+        """
         ...
 
 
 class EmailSender(Protocol):
     def send(self, message: RenderedEmail) -> None:
-        """Sends the email. Raises EmailRefused, when trying again can't help, EmailThrottled and EmailUnavailable."""
+        """Sends the email. Raises EmailThrottled or EmailUnavailable if a retry may help, EmailRefused if none can."""
         ...
 
 
 class SuppressedAddresses(Protocol):
-    """The addresses that must not be written to. Each method raises StoreUnavailable."""
+    """The email addresses to which no email is sent, because emails bounced or their reader complained.
+
+    Each method raises StoreUnavailable.
+    """
 
     def add(self, address: str, reason: str, since: datetime) -> None: ...
 
     def contains(self, address: str) -> bool:
-        """Reads consistently. Letters' case makes no difference."""
+        """Tells whether the address is suppressed. Ignores case. Strongly consistent."""
         ...
 
     def remove(self, address: str) -> bool:
-        """Lets the address be written to again. False when it was not among them."""
+        """Removes the address, so that emails are sent to it again. False if the address was not suppressed."""
         ...
 
 
@@ -58,76 +64,91 @@ class Subscribers(Protocol):
 
 
 class Webhooks(Subscribers, Protocol):
-    """The stored webhooks: so few that they are listed without pages. Each method raises StoreUnavailable."""
+    """The stored webhooks. They are few, so lists have no pages. Each method raises StoreUnavailable."""
 
     def add(self, webhook: Webhook) -> None: ...
 
     def find(self, webhook_id: str) -> Webhook | None:
-        """Reads consistently: every earlier write is seen."""
+        """Reads the webhook, strongly consistent. None if there is no such webhook."""
         ...
 
     def list_all(self) -> Sequence[Webhook]:
-        """Lists all webhooks, oldest first. Consistent."""
+        """Lists all webhooks, oldest first. Strongly consistent."""
         ...
 
     def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
-        """Replaces the webhook's secrets. False when there is no such webhook."""
+        """Replaces the webhook's secrets. False if there is no such webhook."""
         ...
 
     def set_disabled(self, webhook_id: str, reason: str | None) -> bool:
-        """Disables the webhook; None as the reason enables it again. False when there is no such webhook."""
+        """Disables the webhook for this reason, or enables it if the reason is None.
+
+        False if there is no such webhook.
+        """
         ...
 
     def remove(self, webhook_id: str) -> bool:
-        """Removes the webhook. False when there was no such webhook."""
+        """Removes the webhook. False if there was no such webhook."""
         ...
 
 
 class Notifications(Protocol):
-    """The events of each session, numbered from 1 without a gap. Each method raises StoreUnavailable."""
+    """The numbered events of each session.
+
+    The numbers are 1, 2, 3, … without a gap. Each method raises StoreUnavailable.
+    """
 
     def assign_number(self, event: Event) -> Notification:
-        """Gives the event the next number of its session, unless it has one."""
+        """Gives the event's notification. An event without a number gets the next number of its session."""
         ...
 
     def assign_numbers(self, events: Sequence[Event]) -> Sequence[Notification]:
-        """Gives events of one session their numbers, like `assign_number`, in fewer writes. An event may occur twice.
+        """Gives the notifications of events of one session, in fewer writes than `assign_number`. An event may occur
+        twice.
 
-        New numbers follow the order of the events. After StoreUnavailable, some of them may have their numbers.
+        New numbers follow the order of the events. After StoreUnavailable, some events may have their numbers already;
+        a retry is safe.
         """
         ...
 
     def find(self, session_id: str, sequence: int) -> Notification | None:
-        """Reads consistently: every earlier write is seen."""
+        """Reads the notification with this number, strongly consistent. None if there is none."""
         ...
 
     def list_after(self, session_id: str, sequence: int, limit: int) -> Sequence[Notification]:
-        """Lists the notifications with higher numbers, in order, `limit` at most. Consistent."""
+        """Lists the session's notifications with numbers above `sequence`, in order, at most `limit`.
+
+        Strongly consistent.
+        """
         ...
 
 
 class WebhookSender(Protocol):
     def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
-        """Posts the notification, signed with every secret that is valid now. Gives the status of the answer.
+        """Posts the notification to the webhook's URL, signed with each secret that is valid at `now`. Gives the
+        answer's HTTP status.
 
-        Raises DeliveryTimedOut, and DeliveryFailed when nobody is reached or the URL is not allowed.
+        Raises DeliveryTimedOut. Raises DeliveryFailed if the host can't be reached, or the URL is not allowed.
         """
         ...
 
 
 class Viewers(Protocol):
-    """The viewers of each session, by the id of their connection. A viewer watches one session at a time."""
+    """A registry of the viewers of each session, by connection id. A viewer watches one session at a time."""
 
     def add(self, viewer_id: str, session_id: str) -> None: ...
 
     def remove(self, viewer_id: str) -> None: ...
 
     def count(self, session_id: str, most: int) -> int:
-        """Counts the session's viewers, up to `most`. A viewer added just now may be missing."""
+        """Counts the session's viewers, but stops at `most`.
+
+        Eventually consistent: the latest viewers may be missing.
+        """
         ...
 
     def viewers_of(self, session_id: str) -> Sequence[str]:
-        """Reads the ids of the session's viewers. Consistent: every viewer added earlier is among them."""
+        """Lists the connection ids of the session's viewers. Strongly consistent."""
         ...
 
 
@@ -135,8 +156,8 @@ class LiveConnections(Protocol):
     """The open WebSocket connections of viewers."""
 
     def send_message(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
-        """Sends the message to each viewer once, within `seconds` in all.
+        """Sends the message once to each viewer. Stops after `seconds`, so some viewers may miss the message.
 
-        Gives the viewers whose connection is gone; others may miss the message.
+        Gives the viewers whose connection is closed.
         """
         ...

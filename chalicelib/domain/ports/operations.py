@@ -16,44 +16,48 @@ __all__ = ["Probe", "QueueBoard", "RateLimiter", "Refusals"]
 
 class RateLimiter(Protocol):
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
-        """Takes one request from each quota; from none, if one of them is used up. `quotas` has one or more, by
-        requester.
+        """Counts one request against each quota, by kind of requester. If any quota is used up, counts it against none.
 
-        Never raises: while its store is down, it counts as well as it can.
+        `quotas` is not empty. Never raises: during an outage of the store it counts in this process's memory.
         """
         ...
 
 
 class Probe(Protocol):
     def __call__(self) -> DependencyState:
-        """Asks one dependency for a sign of life. Never raises."""
+        """Checks one dependency with a small request. Never raises."""
         ...
 
 
 class Refusals(Protocol):
-    """Counts of refusals, for operators. Without a store for them, nothing is counted."""
+    """Counts of refused requests, by error code. Without a store nothing is counted."""
 
     def count_refusal(self, code: str) -> None:
-        """Counts one more answer with this error code, at this moment. Never raises, hardly ever waits."""
+        """Counts one answer with this error code at the current time. Never raises, and hardly ever blocks."""
         ...
 
     def counts_by_bucket(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
-        """Reads the counts of these buckets of five minutes; a bucket without counts is left out. None if they can't be
-        read, or nothing is counted at all."""
+        """Reads the counts of buckets of five minutes, by their beginnings.
+
+        Leaves out buckets without counts. None if there is no store, or it can't be read.
+        """
         ...
 
 
 class QueueBoard(Protocol):
-    """The stage's queues. Each method raises StoreUnavailable or QueueOutOfReach."""
+    """The stage's queues, for operators. Each method raises StoreUnavailable or QueueOutOfReach."""
 
     def states(self) -> Sequence[QueueState]:
-        """Reads how many messages each queue has."""
+        """Reads the numbers of messages of each queue."""
         ...
 
     def dead_letters(self, name: str, most: int) -> Sequence[DeadLetter]:
-        """Reads some dead letters of the queue, `most` at most, and leaves them there. Raises QueueNotFound."""
+        """Reads at most `most` dead letters of the queue, without removing them. Raises QueueNotFound."""
         ...
 
     def redrive(self, name: str, most: int) -> RedriveResult:
-        """Moves dead letters back to the queue, `most` at most. Newer ones stay. Raises QueueNotFound."""
+        """Moves at most `most` dead letters back to their queue.
+
+        Leaves those that arrive meanwhile. Raises QueueNotFound.
+        """
         ...

@@ -18,78 +18,86 @@ class Payments(Protocol):
     """The stored payments. Every write gives the payment as stored afterwards."""
 
     def find(self, transaction_id: str) -> Payment | None:
-        """Reads consistently: every earlier write is seen."""
+        """Reads the payment, strongly consistent. None if it is not stored."""
         ...
 
     def claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
-        """Claims the payment for its reservation and amount, for good. Gives the stored payment: this claim, or the
-        state that rules it out.
+        """Claims the payment for its reservation and amount. A claim is never given to another reservation afterwards.
+        Idempotent.
 
-        With `charged_only` the gateway must have reported a charge of exactly this amount for this reservation; None
-        while it has reported nothing. Claiming again for the same reservation is harmless.
+        Gives the stored payment: with this claim, or in the state that excludes it. With `charged_only`, claims only if
+        the gateway has reported a charge of exactly this amount for this reservation. Gives None if it has reported no
+        charge.
         """
         ...
 
     def record_charge(self, charge: Charge) -> Payment:
-        """Stores the charge that the gateway reports; only the first time. Sales and refunds stay.
+        """Stores the charge that the gateway reports. Later reports change nothing, and neither sales nor refunds are
+        changed.
 
-        Corrects a claim for another reservation once it has bought nothing. Until its hold is over, such a claim may be
-        selling seats: then nothing is written.
+        A claim for another reservation than the charge's is corrected, but only after that reservation's hold is over.
+        Until then the claim may still sell seats, so nothing is written.
         """
         ...
 
     def mark_sold(self, payment: Payment) -> Payment:
-        """Marks the payment as sold, unless it has bought something else or was refunded."""
+        """Marks the payment as sold. Changes nothing if the payment has bought something else, or was refunded."""
         ...
 
     def request_refund(self, payment: Payment) -> Payment:
-        """Marks the payment as to be refunded, if it is not stored yet, or is for this reservation and has bought
-        nothing.
+        """Marks the payment as to be refunded, and stores it if it is unknown. Changes nothing if it belongs to another
+        reservation, or has bought a sale that the request does not name.
 
-        A request that names a sale also refunds a payment that has bought this very sale.
-
-        A claimed payment is refunded only if the request names the session: such a request comes after the hold was
-        released. A request without a session may be based on the payment before its claim, which may have bought seats
-        since.
+        A claimed payment is marked only if the request names the session. Such a request is made after the hold was
+        released. A request without a session may be older than the claim, which may have bought seats since.
         """
         ...
 
     def mark_refunded(self, payment: Payment) -> Payment:
-        """Marks the payment as refunded, if that was requested. Raises LookupError when the payment is unknown."""
+        """Marks the payment as refunded.
+
+        Changes nothing if no refund was requested. Raises LookupError if the payment is not stored.
+        """
         ...
 
     def count_unknown_at_gateway(self, payment: Payment, now: datetime) -> Payment:
-        """Counts that the gateway was asked for this refund and did not know the payment (yet). Raises LookupError."""
+        """Counts one more time that the gateway did not know the payment to be refunded.
+
+        Raises LookupError if the payment is not stored.
+        """
         ...
 
     def list_outstanding_refunds(self) -> Iterable[Payment]:
-        """Lists the payments that are still to be refunded, oldest first. Lags behind the writes by milliseconds."""
+        """Lists the payments whose refund is requested but not made, oldest first. Eventually consistent."""
         ...
 
 
 class PaymentGateway(Protocol):
-    """The service that has the buyers' money. Each call tries once, for a few seconds at most."""
+    """The service that charges buyers. Each method makes one attempt of a few seconds at most."""
 
     def start_payment(self, reservation: Reservation, idempotency_key: str) -> PaymentIntent:
-        """Starts a payment of the reservation's amount, which carries its id. The same key gives the same payment.
+        """Starts a payment of the reservation's amount. The payment carries the reservation's id. The same key gives
+        the same payment.
 
         Raises GatewayUnavailable.
         """
         ...
 
     def find_charge(self, transaction_id: str) -> Charge | None:
-        """Asks for the charge of this transaction; None when the payment is unknown, or not paid (yet).
+        """Reads the charge of this transaction. None if the gateway does not know the transaction, or it is not paid
+        yet.
 
         Raises GatewayUnavailable.
         """
         ...
 
     def list_charges_since(self, moment: datetime) -> Iterable[Charge]:
-        """Asks for all charges made at that moment or later, in no order. Raises GatewayUnavailable."""
+        """Lists all charges made at `moment` or later, in no order. Raises GatewayUnavailable."""
         ...
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
-        """Refunds the amount, or all that was charged; once for each key. Gives the gateway's id of the refund.
+        """Refunds the amount, or the whole charge if `amount_cents` is None. Gives the gateway's id of the refund. The
+        same key refunds once.
 
         Raises RefundFailed if the refund is declined or its outcome is unknown. Raises PaymentUnknownAtGateway if the
         gateway does not know the payment.
@@ -98,12 +106,13 @@ class PaymentGateway(Protocol):
 
 
 class GatewayMessages(Protocol):
-    """The payment gateway's signed messages to us."""
+    """The reader of signed messages from the payment gateway."""
 
     def read_charge(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
-        """Checks the message and reads the charge that it reports; None for a message about something else.
+        """Verifies the message's signature, and gives the charge that it reports. None if the message reports no
+        charge.
 
-        `headers` by lower-case name, `body` as it came. Raises SignatureInvalid unless one of our secrets signed it
-        within five minutes of `now`, and UnreadableMessage when a signed message makes no sense.
+        `headers` are by lower-case name, `body` is unchanged. Raises SignatureInvalid unless one of our secrets signed
+        the message within five minutes of `now`. Raises UnreadableMessage if a signed message has an unknown form.
         """
         ...

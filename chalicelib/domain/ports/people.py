@@ -19,40 +19,43 @@ class PersonalStore(Protocol):
 
     @property
     def store(self) -> Store:
-        """Gives the store's row of STORES."""
+        """Gives the store's entry in STORES."""
         ...
 
     def find(self, person: Person) -> Iterator[Mapping[str, Any]]:
-        """Finds all of the person's items in the store, also those without a name. Changes nothing."""
+        """Finds all items of the person in the store, including items without the person's name. Changes nothing."""
         ...
 
     def erase(self, person: Person) -> int:
-        """Erases the person's names as the store's row says. Gives the number of items changed. Safe to run twice.
+        """Erases the person's names, in the way of the store's entry. Gives the number of changed items. Idempotent.
 
-        What is changed at the same moment, or still open, is left as it is: `find` shows it.
+        Leaves items that are in use, or change at the same moment. `find` still finds them.
         """
         ...
 
 
 class OpenMatters(Protocol):
-    """The reader of a person's open matters: live holds, and payments that are not settled."""
+    """A reader of a person's live holds, and of the person's payments that are neither sold nor refunded."""
 
     def list_open_matters(self, person: Person, now: datetime) -> Sequence[str]:
-        """Names the holds that are live, and the payments that are neither sold nor returned."""
+        """Lists descriptions of the live holds, and of the payments that are neither sold nor refunded."""
         ...
 
     def known_emails(self, person: Person) -> frozenset[str]:
-        """Gives the email addresses that are known of the person."""
+        """Gives the person's email addresses, as far as they are stored."""
         ...
 
 
 class ErasureRecords(Protocol):
-    """The audit records of erasures, without names of persons."""
+    """The audit records of erasures. They contain no names of persons."""
 
     def begin(self, person: Person, now: datetime) -> str:
-        """Writes that an erasure has begun, and gives the record's id."""
+        """Records the beginning of an erasure. Gives the record's id."""
         ...
 
     def end(self, record: str, erased: Mapping[str, int], left: Mapping[str, int], now: datetime) -> None:
-        """Writes how many items of each store were erased, and in how many the person is still named."""
+        """Records the end of an erasure.
+
+        `erased` and `left` count, by store, the erased items and those that still name the person.
+        """
         ...

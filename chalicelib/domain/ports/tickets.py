@@ -16,21 +16,24 @@ __all__ = ["TicketKeys", "TicketSigningKey", "Tickets"]
 
 
 class Tickets(Protocol):
-    """The stored tickets. Each method raises StoreUnavailable; reads are consistent, except those of `of_session`."""
+    """The stored tickets.
+
+    Each method raises StoreUnavailable. Reads are strongly consistent, except `list_by_session`.
+    """
 
     def add(self, sold: SaleTickets) -> None:
-        """Stores the tickets of a sale, unless it has tickets, or was voided.
+        """Stores the tickets of a sale. Changes nothing if the sale has tickets already, or was voided.
 
-        Raises StoreUnavailable also where a code is taken already: try again with others.
+        Raises StoreUnavailable also if one of the codes is in use. Then try again with new codes.
         """
         ...
 
     def find_by_sale(self, reservation_id: str) -> SaleTickets | None:
-        """Reads a sale's tickets that are in force; None if it was never given any, nor voided."""
+        """Reads a sale's valid tickets. None if the sale has neither received tickets nor been voided."""
         ...
 
     def list_by_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
-        """Lists a screening's tickets by seat, also those that are void. It may miss the last moments' changes.
+        """Lists the session's tickets by seat, including void tickets. Eventually consistent.
 
         Raises CursorInvalid.
         """
@@ -39,34 +42,38 @@ class Tickets(Protocol):
     def find(self, code: str) -> Ticket | None: ...
 
     def store_token(self, ticket: Ticket) -> None:
-        """Stores the ticket's token, unless it has one."""
+        """Stores the ticket's token. Changes nothing if a token is stored already."""
         ...
 
     def transfer(self, ticket: Ticket, renewed: Ticket) -> Ticket:
-        """Puts a renewed ticket in the place of one that is in force and not admitted. Gives the old one as stored.
+        """Replaces a valid ticket that is not admitted by `renewed`. Gives the replaced ticket as stored.
 
-        If its `renewed_as` is the renewed one's code, it was transferred; else nothing has changed.
+        The transfer has succeeded if the given ticket's `renewed_as` is the code of `renewed`. Otherwise nothing was
+        changed.
         """
         ...
 
     def void(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
-        """Voids a sale's tickets, also those that it has not been given yet. Harmless twice."""
+        """Voids all tickets of a sale. A sale that is voided before it has tickets never receives any. Idempotent."""
         ...
 
     def admit(self, ticket: Ticket, admission: Admission) -> Ticket:
-        """Admits the ticket if it is in force and not admitted. Gives it with this admission, or the earlier one."""
+        """Admits the ticket if it is valid and not admitted yet.
+
+        Gives the stored ticket, with this admission or the earlier one.
+        """
         ...
 
 
 class TicketKeys(Protocol):
-    """The public keys of tickets that are out. Each method raises StoreUnavailable."""
+    """The published keys that verify tickets. Each method raises StoreUnavailable."""
 
     def publish(self, key: PublicKey, until: datetime) -> None:
-        """Publishes the key until this moment at least."""
+        """Publishes the key until `until`, or longer if it is published for longer already."""
         ...
 
     def read_published(self, now: datetime) -> Mapping[str, PublicKey]:
-        """Reads the keys that are published now, by id."""
+        """Reads the keys that are published at `now`, by key id."""
         ...
 
 
@@ -76,5 +83,8 @@ class TicketSigningKey(Protocol):
     def public_key(self) -> PublicKey: ...
 
     def sign(self, message: bytes) -> bytes:
-        """Signs with the private half of `public_key`: Ed25519, of 64 bytes. Never with another: raises instead."""
+        """Signs the message with the private key of `public_key`. Gives an Ed25519 signature of 64 bytes.
+
+        Raises StoreUnavailable rather than sign with another key.
+        """
         ...

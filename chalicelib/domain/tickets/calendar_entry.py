@@ -11,9 +11,9 @@ from chalicelib.domain.sessions import Session
 
 @dataclass(frozen=True, slots=True)
 class CalendarEntry:
-    """An entry. Nothing in it lets anybody in, because calendars are shared: it has no ticket's code.
+    """A calendar entry of a sale. It contains no ticket code, because people share their calendars.
 
-    `id` is the sale's. `lasts` is None where nobody knows how long the film is.
+    `id` is derived from the sale. `lasts` is None if the length of the film is unknown.
     """
 
     id: str
@@ -28,12 +28,12 @@ class CalendarEntry:
 
     @property
     def version(self) -> int:
-        """Counts the changes since the sale. There is one at most: neither a screening nor a sale changes otherwise."""
+        """Gives the number of changes since the sale: 0, or 1 after the cancellation. There are no other changes."""
         return int(self.is_cancelled)
 
 
 def calendar_entry_for(sold: Reservation, session: Session) -> CalendarEntry:
-    """Makes the entry of a sale: cancelled once the screening is, or once the money went back.
+    """Makes the entry of a sale. The entry is cancelled if the session was cancelled, or the sale refunded.
 
     Raises ReservationNotPaid.
     """

@@ -19,7 +19,7 @@ IsSigned = Callable[[PublicKey, bytes, bytes], bool]
 
 @dataclass(frozen=True, slots=True)
 class GateListEntry:
-    """The last ticket that a gate's list has for a seat."""
+    """The latest ticket of one seat, on a gate's offline list."""
 
     code: str
     version: int
@@ -28,7 +28,7 @@ class GateListEntry:
 
 @dataclass(frozen=True, slots=True)
 class GateList:
-    """A gate's list: the starts of its room's screenings, by session, and the last ticket of each seat sold."""
+    """A gate's offline list: the start of each of the room's sessions, and the latest ticket of each sold seat."""
 
     starts: Mapping[str, datetime]
     listed: Mapping[tuple[str, str], GateListEntry]
@@ -36,7 +36,7 @@ class GateList:
 
 
 def verify_token(text: str, keys: Mapping[str, PublicKey], is_signed: IsSigned) -> TicketFacts:
-    """Reads the facts of a token. Raises TicketInvalid unless one of these keys (by id) has signed it."""
+    """Verifies a token's signature, and gives its facts. `keys` are by key id. Raises TicketInvalid."""
     try:
         token = decode_token(text)
     except TokenUnreadable as error:
@@ -55,10 +55,10 @@ def verify_admissible_offline(
     opens_before: timedelta,
     now: datetime,
 ) -> TicketFacts:
-    """Checks by a gate's list that it may admit the ticket. Gives the facts of its token.
+    """Verifies that a gate may admit the token's ticket, by the gate's offline list. Gives the token's facts.
 
-    Raises TicketInvalid, WrongRoom, TooEarly, AdmissionOver, TicketVoid. Whether the gate has admitted it already is
-    the gate's to know.
+    Raises TicketInvalid, WrongRoom, TooEarly, AdmissionOver, TicketVoid. Does not know whether this gate has admitted
+    the ticket before.
     """
     facts = verify_token(text, keys, is_signed)
     if facts.session_id not in known.starts:
@@ -70,10 +70,10 @@ def verify_admissible_offline(
 
 
 def _void_by(listed: GateListEntry | None, facts: TicketFacts) -> VoidReason | None:
-    """Tells why the list rules the ticket out; None if it does not.
+    """Gives the reason why the list shows the ticket as void. None if the list does not.
 
-    A token with a higher version than the list's is of a transfer since then. After a refund, any other ticket of the
-    seat is of a sale since then, or of a version before: only a higher version is surely no old one.
+    A ticket with a higher version than the listed one was transferred after the list was made, so it is valid. After a
+    refund only a higher version is certain to be newer than the refund.
     """
     if listed is None:
         return None

@@ -30,23 +30,23 @@ class VoidReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The admission of a ticket: the moment, the gate, and the key of the gate's request."""
+    """The admission of a ticket: the moment, the gate, and the idempotency key of the gate's request."""
 
     admitted_at: datetime
     gate: str
     key: str
 
     def is_same_request_as(self, other: "Admission") -> bool:
-        """Tells whether both are of one request that was sent again."""
+        """Tells whether both admissions come from the same request, which the gate sent again."""
         return (self.gate, self.key) == (other.gate, other.key)
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """The right to one seat of one screening. Nothing in it tells whose it is.
+    """A ticket for one seat of one session. It does not name its holder.
 
-    `code` names it, and is as good as the ticket: nobody can guess it. `token` is empty until it is signed.
-    `renewed_as` is the code of the ticket that a transfer has put in its place.
+    `code` admits like the ticket itself, so it can't be guessed. `token` is empty until the ticket is signed. After a
+    transfer, `renewed_as` is the code of the new ticket.
     """
 
     code: str
@@ -61,11 +61,11 @@ class Ticket:
     renewed_as: str = ""
 
     def with_token(self, token: str) -> "Ticket":
-        """Gives the ticket with its token."""
+        """Gives the ticket with this token."""
         return replace(self, token=token)
 
     def replacement(self, code: str, now: datetime) -> "Ticket":
-        """Gives the ticket that a transfer puts in the place of this one. Raises TooManyTransfers."""
+        """Makes the new ticket for a transfer, with this code. Raises TooManyTransfers."""
         if self.version > MOST_TRANSFERS:
             raise TooManyTransfers(MOST_TRANSFERS)
         return Ticket(code, self.reservation_id, self.session_id, self.seat, now, self.version + 1)
@@ -73,7 +73,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class ListedTicket:
-    """A ticket on a gate's list: whether it is in force, and by which gate its holder was admitted."""
+    """A ticket on a gate's list: whether it is valid, and which gate admitted it."""
 
     code: str
     seat: str
@@ -85,7 +85,7 @@ class ListedTicket:
 
 @dataclass(frozen=True, slots=True)
 class SaleTickets:
-    """The tickets of a sale that are in force, by seat. `void` says why none of them is, if that is so."""
+    """The valid tickets of a sale, by seat. If they were voided, `void` is the reason."""
 
     reservation_id: str
     tickets: tuple[Ticket, ...]
@@ -97,7 +97,7 @@ class SaleTickets:
 
 
 def check_admission_time(starts_at: datetime, opens_before: timedelta, now: datetime) -> None:
-    """Checks that tickets of a screening are admitted now. Raises TooEarly, AdmissionOver."""
+    """Checks that a session's tickets are admitted at `now`. Raises TooEarly, AdmissionOver."""
     opens_at, closes_at = admission_times(starts_at, opens_before)
     if now < opens_at:
         raise TooEarly(opens_at)
@@ -111,5 +111,5 @@ class AdmissionTimes(NamedTuple):
 
 
 def admission_times(starts_at: datetime, opens_before: timedelta) -> AdmissionTimes:
-    """Gives the times between which tickets of a screening are admitted."""
+    """Gives the beginning and the end of admission for a session."""
     return AdmissionTimes(starts_at - opens_before, starts_at + ADMITTED_FOR)

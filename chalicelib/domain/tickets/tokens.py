@@ -35,12 +35,12 @@ _TOKEN = re.compile(r"[A-Z2-7]{167}")
 
 
 class TokenUnreadable(Exception):
-    """The text is no token of this layout."""
+    """The text does not have the form of a token."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """The public half of a key that signs tickets: the 32 bytes of Ed25519."""
+    """The public key of an Ed25519 key pair that signs tickets: 32 bytes."""
 
     x: bytes
 
@@ -51,7 +51,7 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True)
 class TicketFacts:
-    """The facts in a ticket's token. Moments are whole seconds."""
+    """The facts in a ticket's token. Moments are in whole seconds."""
 
     key_id: str
     session_id: str
@@ -62,7 +62,7 @@ class TicketFacts:
     issued_at: datetime
 
     def to_bytes(self) -> bytes:
-        """Writes the bytes that are signed. Raises ValueError for a session whose id is no UUID."""
+        """Encodes the facts as the bytes to be signed. Raises ValueError if the session's id is not a UUID."""
         row, session = row_of_seat(self.seat), bytes.fromhex(self.session_id.replace("-", ""))
         if len(session) != 16:
             raise ValueError(f"no UUID: {self.session_id}")
@@ -81,7 +81,7 @@ class TicketFacts:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token that was read: its facts, and its signature, which is not checked yet."""
+    """A decoded token: its facts, and its signature, which is not verified yet."""
 
     facts: TicketFacts
     signed: bytes
@@ -89,12 +89,12 @@ class Token:
 
 
 def encode_token(signed: bytes, signature: bytes) -> str:
-    """Writes the token of facts, as `Facts.to_bytes` gives them, and their signature."""
+    """Encodes a token. `signed` are the bytes of `TicketFacts.to_bytes`, and `signature` is their signature."""
     return b32encode(signed + signature).decode().rstrip("=")
 
 
 def decode_token(text: str) -> Token:
-    """Reads a token. Raises TokenUnreadable."""
+    """Decodes a token without verifying its signature. Raises TokenUnreadable."""
     if not _TOKEN.fullmatch(text):
         raise TokenUnreadable
     raw = b32decode(text + "=")
