@@ -579,9 +579,10 @@ SETTINGS: Mapping[str, Setting] = {one.name: one.metadata["setting"] for one in 
 
 
 def serves_requests(environment: Mapping[str, str] = os.environ) -> bool:
-    """Tells whether this process may be asked by HTTP: not where Lambda says that it calls another handler of app.py.
+    """Tells whether this process may serve HTTP requests. False only if Lambda's environment names another handler of
+    app.py.
 
-    True where nobody says so, as on a laptop, or where an extension has put a handler of its own before ours.
+    True if it names none, as on a laptop, or one that is not ours, as with an extension's wrapper.
     """
     handler = environment.get("_HANDLER", "")
     return handler == API_HANDLER or not handler.startswith("app.")

@@ -16,12 +16,12 @@ BatchAnswer = dict[str, list[dict[str, str]]]
 class NothingRelayed(Exception):
     """A stream record failed, and no message of its batch was sent. The stream must deliver the whole batch again.
 
-    This is an exception and no batch answer, because the streams of emulators retry a batch only after an error.
+    An exception instead of a batch answer, because the streams of emulators retry a batch only after an error.
     """
 
 
 class Redelivery(Protocol):
-    """Puts off, defers or parks a queue message that could not be handled."""
+    """Retries, defers or parks a queue message that could not be handled."""
 
     def retry_later(self, record: Record) -> None: ...
 
@@ -107,9 +107,10 @@ def relay_records(
 
 
 def _raiser_of(error: Exception | None) -> Callable[[Record], None]:
-    """Makes a handler that raises the message's error, and does nothing if there is none.
+    """Makes a handler that raises the message's error, or does nothing if there is no error.
 
-    Messages may share an error. Each time the error is raised with its original traceback, which would grow otherwise.
+    Messages may share an error. It is raised each time with its original traceback, so that the traceback does not
+    grow.
     """
     came_from = error.__traceback__ if error else None
 

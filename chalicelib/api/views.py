@@ -31,7 +31,7 @@ WITH_ROUTES = (
 
 
 def register(app: "Chalice") -> None:
-    """Registers middleware, the first one outermost, and all routes. Raises SettingInvalid."""
+    """Registers all routes, and the middleware, whose first one is the outermost. Raises SettingInvalid."""
     app.register_middleware(edge.with_viewers_address, "http")
     wiring.trace_app(app)
     app.register_middleware(answers.with_security_headers, "http")

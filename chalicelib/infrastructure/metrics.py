@@ -17,9 +17,9 @@ NAMESPACE = "CinemaTickets"
 
 @dataclass(frozen=True)
 class Metrics:
-    """The writer of a stage's metrics. Writes to `out`.
+    """The writer of a stage's metrics.
 
-    If that is None, writes to standard output, which is Lambda's log.
+    `out` is where they are written; None is standard output, which is Lambda's log.
     """
 
     stage: str

@@ -15,12 +15,10 @@ CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", 
 
 
 def fetch_secrets(names: Mapping[str, str]) -> dict[str, str]:
-    """Fetches secrets from SSM. `names` maps keys to parameters' names, ten at most.
+    """Fetches up to ten secrets from SSM. `names` maps keys to names of parameters. Gives the secrets by the same keys.
 
-    Gives the secrets by the same keys.
-
-    A secret that SSM does not have is left out. Raises StoreUnavailable if SSM does not answer. Raises SettingInvalid
-    if SSM refuses the call, for example because the function lacks the right.
+    Leaves out secrets that SSM does not have. Raises StoreUnavailable if SSM does not answer. Raises SettingInvalid if
+    SSM refuses the call, for example because the function lacks the right.
     """
     try:
         with outages_as_refusals("GetParameters"):

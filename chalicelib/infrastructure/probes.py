@@ -34,8 +34,8 @@ class Pingable(Protocol):
 class TimedProbe:
     """A probe of one dependency. Calls `ask`, and reports its latency, or the type of its error.
 
-    `breaker` gives the status of the dependency's breaker, or None if that is unknown. `required`: nothing can be
-    booked without this dependency. Without any other, bookings are slower, or emails and refunds come later.
+    `breaker` gives the status of the dependency's breaker, or None if it is unknown. `required` is true if nothing can
+    be booked without the dependency. Without the others, bookings are only slower, or emails and refunds later.
     """
 
     name: str

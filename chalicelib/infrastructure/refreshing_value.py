@@ -24,7 +24,7 @@ AGAIN_SECONDS = 30.0
 
 @dataclass
 class RefreshingValue(Generic[T]):
-    """Holds a value, and reads it again once it is stale. Threads that load it at the same moment may each read it."""
+    """A value that is read again once it is stale. Threads that read it at the same moment may each read it."""
 
     read: Callable[[], T]
     seconds: Callable[[], float] = time.monotonic
@@ -32,7 +32,8 @@ class RefreshingValue(Generic[T]):
     _old_at: float = float("inf")
 
     def load_if_missing(self) -> T | None:
-        """Reads the value and gives it. Gives None, without a read, if a value is already held.
+        """Reads the value if there is none yet, and gives it. Gives None if there is one already: nothing has changed
+        for the caller.
 
         Raises the errors of `read`.
         """
@@ -43,11 +44,9 @@ class RefreshingValue(Generic[T]):
         return self._value
 
     def reload_if_stale(self) -> T | None:
-        """Reads the value again if the held one is stale.
+        """Reads the value again if it is stale. Gives the new value if it differs from the old one, else None.
 
-        Gives the new value if it differs from the held one, else None.
-
-        A failed read is logged. The held value then stays for AGAIN_SECONDS more.
+        A failed read is logged, and the old value is used for AGAIN_SECONDS more.
         """
         if self.seconds() < self._old_at:
             return None

@@ -23,7 +23,7 @@ _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class AccessDecision:
-    """Whether a request is admitted: its principal, and the refusal. `refusal` is None if the request is admitted."""
+    """The decision about a request: its principal, and the refusal. `refusal` is None if the request is admitted."""
 
     asked_by: Principal
     refusal: Refusal | None = None

@@ -34,10 +34,10 @@ View = Callable[..., Response]
 
 
 def answered(blueprint: Blueprint) -> Callable[[View], View]:
-    """Decorates a view: calls it with the request, writes its exceptions as the contract's errors, logs one line.
+    """Decorates a view: calls it with the request, writes its exceptions as the contract's errors, and logs one line.
 
-    Refuses a request beyond its rate limit, or one that the view's row in routes.py does not admit: the view is then
-    not called. A view for buyers gets the principal as `asked_by`. Raises RouteUnknown for a view without a row.
+    The view is not called if the request exceeds its rate limit, or is not admitted by the view's row in routes.py. A
+    view for buyers gets the principal as `asked_by`. Raises RouteUnknown for a view without a row.
     """
 
     def decorate(view: View) -> View:
@@ -131,7 +131,10 @@ def error_json(error: Exception, view: str) -> str:
 
 
 def _refuse(error: Exception, request: Request, path: Mapping[str, str]) -> Response:
-    """Counts a refusal, and writes the answer to an error. Logs unexpected errors, outages and payments to refund."""
+    """Writes the answer to an error, and counts it if it is a refusal.
+
+    Logs unexpected errors, outages, and payments to be refunded.
+    """
     row, error = _with_row(error, path=_loggable(path), request_id=_request_id(request))
     if isinstance(error, refusals.Refusal) and error.refund_reason:
         log.warning("a payment bought nothing and is to be returned", refusal=repr(error), path=_loggable(path))

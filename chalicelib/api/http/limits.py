@@ -61,7 +61,9 @@ def enforce_message_limits(viewer_id: str, source: str) -> None:
 
 
 def require_known_routes(app: Chalice, limits: RateLimits) -> None:
-    """Raises SettingInvalid if the limits name a route that the app does not have: a misspelt limit limits nothing."""
+    """Raises SettingInvalid if the limits name a route that the app does not have, because a misspelt limit would limit
+    nothing.
+    """
     known = {entry.view_function.__name__ for methods in app.routes.values() for entry in methods.values()}
     known.add(SUBSCRIBE)
     if unknown := sorted(limits.routes - known):

@@ -158,9 +158,9 @@ def error_body(row: ErrorRow, error: Exception | None, language: str) -> dict[st
 
 
 def error_message(code: str, facts: Facts, language: str) -> str:
-    """Writes the message for an error code, with the facts filled in.
+    """Writes the message of an error code, with the facts filled in.
 
-    The fact `detail` has the words of msgspec's parser: they become a sentence for people.
+    The fact `detail`, a text of msgspec's parser, is rewritten for people.
     """
     words = {name: _to_text(value) for name, value in facts.items()}
     if "detail" in words:
@@ -174,7 +174,7 @@ def _to_text(value: object) -> str:
 
 
 def _fault(detail: str, field: str, language: str) -> str:
-    """Puts `detail`, the parser's words on a field, into a sentence for people."""
+    """Rewrites `detail`, the parser's text about a field, as a sentence for people."""
     it = f"“{field.removeprefix('$.')}”" if field else WHOLE[language]
     for pattern, words in FAULTS:
         if found := re.fullmatch(pattern, detail, re.DOTALL):

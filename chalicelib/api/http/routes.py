@@ -19,7 +19,7 @@ ANYONE, SIGNED, BUYER, OPERATOR, GATE = (
 
 
 class Route(NamedTuple):
-    """The row of a view. A tuple: dataclasses start slower."""
+    """The rules of one view. A NamedTuple, because dataclasses start slower."""
 
     admits: AccessRule
     is_limited: bool = True
@@ -74,7 +74,7 @@ ROUTES: Mapping[str, Route] = {
 
 
 class RouteUnknown(Exception):
-    """A view has no row in ROUTES."""
+    """A view without a row in ROUTES."""
 
 
 def route_of(view: str) -> Route:

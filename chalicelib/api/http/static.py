@@ -71,7 +71,7 @@ _REFERENCE = re.compile(r"""(?<=["'])assets/([\w-]+)/([\w.-]+)(?=["'])""")
 
 @dataclass(frozen=True)
 class VersionedText:
-    """A text to be served, with its content type. `version` is a hash of the body, for the ETag."""
+    """A text to be served, with its content type. `version` is a hash of the body, used as ETag."""
 
     body: str
     content_type: str
@@ -187,11 +187,11 @@ def _page(part: str, **settings: str) -> VersionedText:
 
 
 def _where_references_hit(request: Request) -> str | None:
-    """Gives the page's canonical address relative to the request's, such as ../docs for /docs/.
+    """Gives the page's canonical address relative to the request's, such as ../docs for /docs/. None if the request
+    used the canonical address.
 
-    Gives None if the request came to the canonical address. The path in the request's context is complete: it has the
-    stage, or the domain's base path. An emulator's root path always ends with a slash, so only AWS redirects /prod to
-    /prod/.
+    The path in the request's context is complete: it includes the stage, or the base path of the domain. An emulator's
+    root path always ends with a slash, so only AWS redirects /prod to /prod/.
     """
     path, is_root = str(request.context.get("path", "")), request.context.get("resourcePath") == "/"
     if not path or path.endswith("/") == is_root:

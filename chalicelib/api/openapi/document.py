@@ -79,9 +79,9 @@ IF_NONE_MATCH = Parameter("If-None-Match", "The `ETag` of what you have: 304 whe
 
 
 class NotDescribed(Exception):
-    """The tables and the app differ: an entry for a route or an error is missing, or an entry has no route.
+    """The app and the tables of its document differ: a route or an error has no entry, or an entry has no route.
 
-    The message says which entry to add or remove.
+    The message tells which entry to add or remove.
     """
 
 

@@ -50,9 +50,9 @@ OUTAGES = {
 
 
 def new_dynamodb_client(*, lean: bool = True) -> "DynamoDBClient":
-    """Makes the DynamoDB client, which connects on first use.
+    """Makes the DynamoDB client.
 
-    `lean`: sends by the faster code of lean/, not botocore's.
+    The client connects on first use. With `lean`, it sends by the faster code of lean/ instead of botocore's.
     """
     made: DynamoDBClient = aws.new_client("dynamodb", CONFIG)
     if lean:
@@ -93,10 +93,7 @@ class ConditionFailed(Exception):
 
 
 class WriteConflict(StoreUnavailable):
-    """The write was refused because another transaction is writing the same item at this moment.
-
-    A later try may succeed.
-    """
+    """The write was refused, because another transaction is writing the same item. A retry may succeed."""
 
 
 CONFLICT_ATTEMPTS = 8
@@ -135,9 +132,9 @@ class TransactionCancelled(Exception):
 
     @property
     def has_conflict(self) -> bool:
-        """Tells whether another transaction was writing one of the items. That may be an earlier try of this one.
+        """Tells whether another transaction was writing one of the items, perhaps an earlier try of this one.
 
-        If so, a retry may find other reasons.
+        A retry may then find other reasons.
         """
         return "TransactionConflict" in self.reason_codes
 
@@ -148,7 +145,7 @@ class TransactionCancelled(Exception):
     def as_store_unavailable(self) -> Exception:
         """Gives WriteConflict if another transaction caused the cancellation, so that callers retry.
 
-        Else StoreUnavailable.
+        Else gives StoreUnavailable.
         """
         return (WriteConflict if self.has_conflict else StoreUnavailable)("TransactWriteItems")
 

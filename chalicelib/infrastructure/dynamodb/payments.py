@@ -64,7 +64,10 @@ class DynamoPayments:
             return payment_from_item(failed.item) if failed.item else None
 
     def claim_condition(self, *, charged_only: bool) -> str:
-        """Gives the condition of a claim. `charged_only` requires a charge. A race test's control overrides this."""
+        """Gives the condition of a claim.
+
+        With `charged_only`, the charge must be reported. A method, so that a race test can leave the condition out.
+        """
         costs_the_same = "charged_cents = :amount_cents AND charged_currency = :currency"
         is_charged_for_it = f"(fate = :asserted AND {IS_FOR_RESERVATION} AND {costs_the_same})"
         is_claimed_for_it = f"(fate = :claimed AND {IS_FOR_RESERVATION}{f' AND {IS_CHARGED}' if charged_only else ''})"

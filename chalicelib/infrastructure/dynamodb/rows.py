@@ -222,9 +222,11 @@ class DynamoRows:
         return ReleaseResult(hold.seats)
 
     def _release_rest(self, row: str, hold: Hold, now: datetime, found: Mapping[str, Occupancy]) -> ReleaseResult:
-        """Releases the seats that the hold still has by `found`, the row's entries. Result: see `_release_in_row`.
+        """Releases the seats that the hold still has, according to `found`, the row's entries. Result: see
+        `_release_in_row`.
 
-        The two methods call each other until no seat is left or all are released: a hold never gets a lost seat back.
+        If the write fails because the row has changed, `_release_in_row` reads it again. That ends, because the hold
+        can't get seats back.
         """
         entries = {seat: found[seat] for seat in hold.seats if seat in found}
         sales = (e.sale_id for e in entries.values() if isinstance(e, Sold) and e.reservation_id == hold.reservation_id)
@@ -238,9 +240,9 @@ class DynamoRows:
 
 @dataclass(frozen=True, slots=True)
 class _SeatsWrite:
-    """The update of one row: sets the seats' entries to :new, if `condition` holds for each seat.
+    """An update of one row. Sets the entry of each seat to :new, if `condition` holds for each seat.
 
-    `condition` makes a seat's condition from its path in the item. `values` are the values that the expressions name.
+    `condition` makes the condition for the path of one seat. `values` are the values of the expressions.
     """
 
     row_id: str
@@ -279,7 +281,8 @@ class _Refused(Exception):
 def _error_of(cancelled: TransactionCancelled) -> Exception:
     """Gives the error of a cancelled transaction: WriteConflict, _Refused or StoreUnavailable.
 
-    A conflict comes before a refusal: the other transaction may change in which rows the condition fails.
+    A conflict is reported rather than a failed condition, because the other transaction may change the result of the
+    conditions.
     """
     if cancelled.has_conflict and cancelled.reason_codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
         return WriteConflict("TransactWriteItems")
@@ -312,9 +315,9 @@ def row_state(record: Mapping[str, Any]) -> RowState | None:
 
 
 def occupancy_in(item: Item) -> dict[str, Occupancy]:
-    """Reads the held and sold seats from a row's item, or from an item's image in a stream record.
+    """Reads the entries of held and sold seats from a row's item, or from an item's image in a stream record.
 
-    Lapsed holds may be among them.
+    May include lapsed holds.
     """
     entries = read_map_of_maps(item, "seats")
     return {seat: _occupancy_from_entry(entry) for seat, entry in entries.items() if "r" in entry}

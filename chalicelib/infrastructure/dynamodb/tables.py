@@ -39,7 +39,7 @@ class ProgrammeIndex(GlobalSecondaryIndex["SessionItem"]):
 class PurchasesIndex(LocalSecondaryIndex["ReservationItem"]):
     """The index of purchases. Only confirmed reservations have `paid_at`, so only they are in the index.
 
-    It is local, because only a local index reads consistently: a sale is in the history at once.
+    It is a local index, because only local indexes can be read with strong consistency. So a sale is listed at once.
     """
 
     class Meta:
@@ -74,12 +74,13 @@ class SessionItem(Model):
 
 
 class RowItem(Model):
-    """One row of seats of one screening: the unit of consistency. The table's stream is the outbox.
+    """One row of seats of one session: the unit of consistency. The table's stream is the outbox.
 
-    `seats` maps a seat number to {r: reservation, x: expiry in ms, f: fingerprint} or {r: reservation, s: sale}; names
-    are short because a full row of ten must stay within the 1,024 bytes of one write unit. A free seat has no entry, or
-    {z: expiry of a released hold}. `event` is the event of the last write: rows.py writes it, streams.py reads it.
-    `version` counts the writes. `closed` is when the row was closed, in ms: from then on no seat is held or sold.
+    `seats` maps a seat's number to its entry: {r: reservation, x: expiry in ms, f: fingerprint} for a held seat, {r:
+    reservation, s: sale} for a sold one, {z: expiry of a released hold} or none for a free one. The names are short, so
+    that a full row of ten seats fits into one write unit of 1,024 bytes. `event` is the event of the last write, which
+    rows.py writes and streams/records.py reads. `version` counts the writes. `closed` is the moment in ms when the row
+    was closed: no seat can be held or sold any more.
     """
 
     class Meta(SessionItem.Meta):
@@ -93,7 +94,7 @@ class RowItem(Model):
 
 
 class ReservationItem(Model):
-    """A reservation. `buyer` is a part of its id: see ids.py. A purchase has no `ttl`."""
+    """A reservation. `buyer` is a part of the id: see ids.py. Purchases have no `ttl`, so they are never deleted."""
 
     class Meta(SessionItem.Meta):
         table_name = "reservations"
@@ -123,10 +124,10 @@ class ReservationItem(Model):
 
 
 class LiveHoldsItem(Model):
-    """The last holds of a user in a screening: `age0` the newest, `age1` the one before, up to `age9`.
+    """The last holds of a user in a session: `age0` is the newest, `age1` the one before, up to `age9`.
 
-    They count against a limit until they lapse. Each is {r: reservation, x: expiry in ms}; x is 0 for a place without a
-    hold. See live_holds.py, which writes them.
+    A hold counts against the limit until it lapses. Each is {r: reservation, x: expiry in ms}, with x = 0 for none. See
+    live_holds.py.
     """
 
     class Meta(SessionItem.Meta):
@@ -138,7 +139,7 @@ class LiveHoldsItem(Model):
 
 
 class OutstandingRefundsIndex(GlobalSecondaryIndex["PaymentItem"]):
-    """The index of payments that are still to be refunded. Only they have the attribute `outstanding`."""
+    """The index of payments that are still to be refunded. Only these payments have the attribute `outstanding`."""
 
     class Meta:
         index_name = "outstanding"
@@ -149,9 +150,10 @@ class OutstandingRefundsIndex(GlobalSecondaryIndex["PaymentItem"]):
 
 
 class PaymentItem(Model):
-    """The life of one payment: see payments.py. `charged_…` come from the gateway, all other attributes from us.
+    """One payment in all its states: see payments.py. The attributes `charged_…` come from the gateway, all others from
+    us.
 
-    The table's stream has the claims, the requests for a refund, and the refunds.
+    The table's stream reports claims, requested refunds and completed refunds.
     """
 
     class Meta(SessionItem.Meta):
@@ -185,9 +187,9 @@ class PaymentItem(Model):
 
 
 class EventItem(Model):
-    """An event of the audit log. The log has every event once, and no event is ever deleted.
+    """An event of the audit log. Each event is stored once, and never deleted.
 
-    `position` is <when it occurred, in ms, 13 digits>#<its id>; `event` its JSON.
+    `position` is the event's moment in ms, with 13 digits, then # and the event's id. `event` is its JSON.
     """
 
     class Meta(SessionItem.Meta):
@@ -199,7 +201,7 @@ class EventItem(Model):
 
 
 class AnalyticsItem(Model):
-    """The counters of one screening in one shard of five minutes; a missing counter is 0. See analytics.py."""
+    """The counters of one session in one shard of five minutes. A missing counter is 0. See analytics.py."""
 
     class Meta(SessionItem.Meta):
         table_name = "analytics"
@@ -220,9 +222,9 @@ class AnalyticsItem(Model):
 
 
 class ProcessedEventItem(Model):
-    """An event that a consumer has processed. `id` is <consumer>#<event id>.
+    """An event that a consumer has processed. `id` is the consumer's name, # and the event's id.
 
-    An entry lives longer than any message in a queue.
+    TTL deletes the item later than any queue keeps a message.
     """
 
     class Meta(SessionItem.Meta):
@@ -256,7 +258,7 @@ class ViewerItem(Model):
 
 
 class SuppressedAddressItem(Model):
-    """An address that must not be written to, by its keyed hash: see suppressed_addresses.py. `since` is a moment."""
+    """A suppressed email address, as its keyed hash: see suppressed_addresses.py. `since` is a moment."""
 
     class Meta(SessionItem.Meta):
         table_name = "suppressed-addresses"
@@ -281,9 +283,8 @@ class BreakerItem(Model):
 class InvoicesTableItem(Model):
     """An item of the invoices' table: an invoice, or the counter of a series. See invoices.py.
 
-    `id` is the invoice's reservation id, or <series>#counter.
-
-    `place` is the invoice's place in the series; in a counter, the last place that was given.
+    `id` is the invoice's reservation id, or the series and #counter. `place` is the invoice's position in its series,
+    or the counter's last position.
     """
 
     class Meta(SessionItem.Meta):
@@ -309,9 +310,9 @@ class InvoicesTableItem(Model):
 
 
 class TicketsBySessionIndex(GlobalSecondaryIndex["TicketsTableItem"]):
-    """The index of a screening's tickets, by seat. Gates load it before the doors open.
+    """The index of a session's tickets by seat, for the offline lists of gates.
 
-    The index has no tokens. So no QR code can be made from it, and signing a ticket writes nothing to it.
+    The index contains no tokens. So nobody can make QR codes from it, and signing a ticket does not change it.
     """
 
     class Meta:
@@ -454,14 +455,20 @@ TYPES: Mapping[type, tuple[Reader, Callable[[Any], Value]]] = {
 
 
 def read_item(model: type[Model], item: Mapping[str, Value]) -> Any:
-    """Gives the attributes of an item by their names. Those that are missing are None, and others are left out."""
+    """Reads an item's attributes that the model has.
+
+    Missing attributes are None, and unknown attributes are ignored.
+    """
     readers = _readers(model)
     read = {name: readers[name](value) for name, value in item.items() if name in readers}
     return SimpleNamespace(**{**dict.fromkeys(readers), **read})
 
 
 def write_item(model: type[Model], **attributes: Any) -> Item:
-    """Writes an item. Attributes that are None are left out. Raises KeyError for one that the model does not have."""
+    """Makes an item from attributes.
+
+    Leaves out attributes that are None. Raises KeyError if the model lacks an attribute.
+    """
     writers = _writers(model)
     return {name: writers[name](value) for name, value in attributes.items() if value is not None}
 

@@ -155,7 +155,7 @@ class DynamoTickets:
         return f"{IN_FORCE} AND {NOT_ADMITTED}"
 
     def _admission(self, admission: Admission) -> Any:
-        """Builds the conditional write that admits a ticket."""
+        """Makes the conditional write that admits a ticket."""
         return {
             "UpdateExpression": "SET admitted_at = :now, gate = :gate, admission_key = :key",
             "ConditionExpression": self.admission_condition(),

@@ -72,16 +72,16 @@ class DynamoRateLimiter:
         raise StoreUnavailable("count a request")
 
     def _shorten(self, known: Mapping[str, int], due: Mapping[str, int]) -> None:
-        """Shortens buckets that an earlier, larger quota had filled beyond the present window.
+        """Shortens buckets that are fuller than the present window allows, because an earlier quota was larger.
 
-        So no requester is refused for longer than that window.
+        So no requester is refused for longer than the present window.
         """
         for key, known_us in known.items():
             if known_us > due[key]:
                 self._write_due(key, known_us, due[key])
 
     def _read_due(self, keys: Mapping[str, object]) -> dict[str, int]:
-        """Reads the microsecond at which each bucket will be empty. Buckets without an item are left out."""
+        """Reads the moment at which each bucket will be empty, in microseconds. Leaves out buckets without an item."""
         items = BatchReader(self.client, self.table_name)([_item_key(key) for key in keys])
         return {read_text(item, "viewer_id").removeprefix(PREFIX): read_number(item, "due") for item in items}
 

@@ -60,9 +60,9 @@ class DynamoViewers:
         return [read_text(item, "viewer_id") for item in query_items(self.client, self.table_name, **wanted)]
 
     def _query_sessions(self, viewer_id: str) -> list[str]:
-        """Reads the screenings that a connection watches, from an index that follows the table by some milliseconds.
+        """Reads the sessions that a connection watches, from an eventually consistent index.
 
-        An item that the index does not show yet is deleted later, when the next message finds its connection gone.
+        A viewer's item that is missed here is deleted after the next message finds the connection closed.
         """
         wanted = {
             "IndexName": "by_viewer",

@@ -140,7 +140,10 @@ def _isolated(name: str) -> str:
 
 
 def _zone_name(local: datetime, locale: Locale) -> str:
-    """Gives `UTC`, or `local time (UTC+2)`: the short names of zones are ambiguous, or only numbers."""
+    """Gives `UTC`, or the distance from UTC, such as `local time (UTC+2)`.
+
+    Short names of time zones are ambiguous, or only numbers.
+    """
     if str(local.tzinfo) == "UTC":
         return "UTC"
     minutes = int((local.utcoffset() or timedelta()).total_seconds()) // 60

@@ -207,7 +207,7 @@ class _Sheet(Sheet):
         )
 
     def _write_columns(self, columns: Sequence[tuple[str, str]], shares: Sequence[float]) -> None:
-        """Writes captions side by side, with texts below, all on one page.
+        """Writes columns side by side on one page, each with a caption and a text below.
 
         `shares` are the columns' parts of the width.
         """

@@ -190,9 +190,9 @@ class StripeGateway:
 
 @dataclass(frozen=True)
 class StripeMessages:
-    """The reader of Stripe's signed events. During a rotation there are several secrets.
+    """The reader of Stripe's signed events.
 
-    Without any, all are refused.
+    During a rotation there are several secrets. Without a secret, all events are refused.
     """
 
     secrets: Sequence[str] = field(repr=False)
@@ -218,7 +218,7 @@ def _is_verified(header: str, body: bytes, secret: str) -> bool:
 
 
 def _charge_from_event(event: Object) -> Charge | None:
-    """Reads the charge from an event payment_intent.succeeded. At this moment nothing is refunded yet.
+    """Reads the charge from an event payment_intent.succeeded, in which nothing is refunded yet.
 
     None for any other event, and for a payment that is not ours.
     """

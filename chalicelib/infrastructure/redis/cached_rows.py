@@ -38,9 +38,9 @@ reads the rows itself."""
 
 @dataclass(frozen=True)
 class CachedRows:
-    """The port Rows with a cache. `rows` decides every hold and sale.
+    """The port Rows with a cache before `rows`.
 
-    The cache answers refusals and seat maps if it can.
+    The cache answers refusals and seat maps if it can; `rows` decides every hold and sale.
     """
 
     rows: Rows
@@ -88,7 +88,7 @@ class CachedRows:
         """Reads a new map, or waits for the process that is reading one.
 
         A map of version `wanted` or later shows every write made before this request. So all waiting requests share one
-        read, even while new writes outdate each map at once.
+        read, even if new writes make each map stale at once.
         """
         for _ in range(POLLS):
             mine, version, kept = self.cache.claim_rebuild(session.id)
@@ -115,9 +115,9 @@ class CachedRows:
         return built.occupancy
 
     def _refuse_if_known(self, hold: Hold, now: datetime) -> None:
-        """Raises SeatsTaken if the cache shows seats of other reservations, and none of this hold.
+        """Raises SeatsTaken if the cache shows that other reservations have some of the seats, and this hold has none.
 
-        If the hold has one of the seats, the request may be a resend. Then the rows and the use case decide.
+        If the hold has one of the seats, the request may be a repeated one. Then the rows decide.
         """
         try:
             known = self.cache.read_known_seats(hold, now)

@@ -173,7 +173,7 @@ class Cluster:
     def _node_to_ask(self, slot: int, budget: wire.TimeBudget) -> Node:
         """Gives the slot's node.
 
-        If this node has failed since the last read of the map, reads the map from another node.
+        If this node has failed since the map was last read, reads the map from another node first.
         """
         node = self._owner(slot)
         if not (node.is_doubted and self._owners):
@@ -189,7 +189,7 @@ class Cluster:
         return self._owner(slot)
 
     def _new_owner(self, slot: int, address: Address, teller: Node) -> Node:
-        """Records the slot's owner after a redirect, and gives it.
+        """Records and gives the slot's owner after a redirect.
 
         If the owner is a new node, reads the map from `teller`.
         """

@@ -70,12 +70,10 @@ class RedisConnection:
             raise RedisUnavailable(f"{type(error).__name__}: {error}") from error
 
     def check_health(self, keys: Keys) -> None:
-        """Checks every node with the commands that requests use. Ignores breakers.
+        """Checks every node with the commands that requests use, among them a script that writes and reads. Ignores
+        breakers.
 
-        Raises driver errors, MalformedAnswer.
-
-        The check runs a script that writes and reads, like the rate limits. A Redis that only answers PING is not
-        healthy.
+        So a Redis that answers only PING is not healthy. Raises driver errors, MalformedAnswer.
         """
         both = keys.probe_keys()
         _, cluster = self._driver_and_cluster

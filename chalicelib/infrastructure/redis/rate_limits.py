@@ -59,9 +59,9 @@ return answer
 
 @dataclass(frozen=True)
 class RedisRateLimiter:
-    """A rate limiter that counts in Redis, for all instances together. While Redis does not answer, `fallback` counts.
+    """A rate limiter that counts in Redis, for all instances together.
 
-    A fallback that counts in each process by itself makes the limits looser.
+    While Redis does not answer, `fallback` counts in each process, which makes the limits looser.
     """
 
     redis: RedisConnection
@@ -86,7 +86,8 @@ class RedisRateLimiter:
 class ProcessRateLimiter:
     """A rate limiter that counts in this process's memory. Thread-safe.
 
-    `due` has the microsecond at which each bucket will be empty, by digest of its requester, in the order of last use.
+    `due` maps a requester's digest to the moment at which the bucket will be empty, in microseconds. The order is that
+    of last use.
     """
 
     due: OrderedDict[str, int] = field(default_factory=OrderedDict)
@@ -111,10 +112,10 @@ class ProcessRateLimiter:
 
 
 def _verdict_from(answer: Any, quotas: Sequence[Quota]) -> Verdict:
-    """Reads the verdict from the script's answer. Raises MalformedAnswer if the script can't have given it.
+    """Reads the verdict from the script's answer. Raises MalformedAnswer if the script can't have given this answer.
 
-    The script refuses nobody for longer than a window and a minute, or without a quota that is used up. It admits
-    nobody beyond a quota.
+    The script refuses a request only if a quota is used up, and for a window and a minute at most. It never admits more
+    than a quota.
     """
     admitted, *used = answers.list_of_integers(1 + len(quotas))(answer)
     usages = tuple(map(QuotaUsage, quotas, used))

@@ -90,10 +90,10 @@ class KnownSeats:
     kept_since: datetime | None = None
 
     def id_is_new(self, session_created_at: datetime, now: datetime) -> bool:
-        """Tells whether it is certain that no reservation is stored under the id.
+        """Tells whether it is certain that no reservation is stored under the hold's id.
 
-        False if Redis may have missed an id: Redis must have seen every used id since the screening was scheduled, or
-        for as long as reservations are remembered.
+        True if Redis does not have the id, and has recorded all ids since the session was scheduled, or for as long as
+        reservations are stored.
         """
         if self.id_was_seen or self.kept_since is None:
             return False
@@ -119,7 +119,7 @@ class SeatCache:
     # Before the screening is known to anybody.
 
     def mark_ids_complete_for_new_session(self, session_id: str, created_at: datetime) -> None:
-        """Records that Redis will see every id of a new screening, because nobody has held a seat yet. Never raises."""
+        """Records that Redis has all ids of a new session, because nobody has held a seat yet. Never raises."""
         self.mark_ids_complete_since(session_id, created_at - CLOCKS_APART)
 
     # Before and after a decision of the rows.
@@ -155,7 +155,7 @@ class SeatCache:
     ) -> None:
         """Records that these seats are taken.
 
-        `invalidates_map`: the rows were just written, so older maps are stale.
+        `invalidates_map` is true if the rows were just written, so that older maps are stale.
         """
 
         def add_entries(pipeline: "Pipeline") -> None:
@@ -186,7 +186,7 @@ class SeatCache:
             self.connection.ask(key, lambda redis: redis.set(key, 1, px=ID_IS_REMEMBERED), answers.was_set)
 
     def invalidate_map(self, session_id: str) -> None:
-        """Counts a write, so that every older map is stale. Raises StoreUnavailable."""
+        """Increments the session's version in the cache, so that every older map is stale. Raises StoreUnavailable."""
         with _as_refusal():
             self._write(session_id, lambda _: None, invalidates_map=True)
 
@@ -221,7 +221,7 @@ class SeatCache:
         self.connection.ask(key, lambda redis: redis.delete(key), answers.integer)
 
     def store_map(self, session_id: str, built: SeatMap, ttl_ms: int) -> None:
-        """Stores the map for `ttl_ms` and releases the claim to rebuild it.
+        """Stores the map for `ttl_ms`, and releases the claim to rebuild it.
 
         Stores nothing if `ttl_ms` is not positive.
         """
@@ -263,9 +263,10 @@ class SeatCache:
     # Writing.
 
     def _write(self, session_id: str, add_commands: Callable[["Pipeline"], object], *, invalidates_map: bool) -> None:
-        """Sends the commands and the marks of used ids in one round trip. Counts a write if `invalidates_map`.
+        """Sends the commands, and the marks of used ids, in one round trip. Increments the version if
+        `invalidates_map`.
 
-        Commands that a full Redis refuses are not sent again, because no caller relies on them.
+        Commands that a full Redis refuses are not repeated, because no caller relies on them.
         """
         unmarked, version = self._copy_unmarked_ids(session_id), self.keys.version(session_id)
 
@@ -284,14 +285,14 @@ class SeatCache:
             self._delete_map(session_id)
 
     def _delete_map(self, session_id: str) -> None:
-        """Deletes map and version after Redis refused to count a write, for example because it is full."""
+        """Deletes map and version, after Redis refused to increment the version, for example because it is full."""
         keys = [self.keys.seat_map(session_id), self.keys.version(session_id)]
         self.connection.ask(keys[0], lambda redis: redis.delete(*keys), answers.integer)
 
     def _delete_entries(self, session_id: str, seats: Sequence[str], start: str) -> None:
-        """Deletes the entries of the seats that begin with `start`. Entries of other owners stay.
+        """Deletes the seats' entries that begin with `start`. Entries of other owners stay.
 
-        A new entry that is written between the read and the deletion is lost: the next buyer asks the rows.
+        An entry that is written between the read and the deletion is deleted, too. Then the next request asks the rows.
         """
         keys = [self.keys.seat(session_id, seat) for seat in seats]
         found = self.connection.ask(keys[0], lambda redis: redis.mget(keys), answers.list_of_values(len(keys)))
@@ -329,7 +330,7 @@ class SeatCache:
         return found if self._are_marked(unmarked) else [*found[:-2], b"perhaps", found[-1]]
 
     def mark_ids_complete_since(self, session_id: str, moment: datetime) -> None:
-        """Records that Redis sees every id of the screening from `moment` on. Never raises.
+        """Records that Redis has all ids of the session from `moment` on. Never raises.
 
         Records nothing if Redis may evict keys when it is full.
         """

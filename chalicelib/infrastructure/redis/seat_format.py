@@ -52,9 +52,8 @@ def verified_text(secret: bytes, key: str, value: bytes | None) -> str | None:
 
 
 def _signature(secret: bytes, key: str, content: bytes) -> str:
-    """Gives the signature of key and content, with 72 bits.
-
-    They are enough against an attacker who can only write to Redis and watch us.
+    """Gives the signature of key and content: 72 bits, enough against an attacker who can write to Redis but does not
+    know the secret.
     """
     return urlsafe_b64encode(hmac.digest(secret, key.encode() + b"\0" + content, "sha256")[:9]).decode()
 
@@ -64,16 +63,19 @@ def valid_until(entry: Occupancy, now: datetime) -> datetime:
 
 
 def entry_text(entry: Occupancy, until: datetime) -> str:
-    """Writes a seat's entry as text. Reservation, kind and expiry come first:
+    """Writes a seat's entry as text.
 
-    SeatCache finds entries by this prefix.
+    Reservation, kind and expiry come first, because SeatCache finds entries by this prefix.
     """
     kind, rest = ("s", entry.sale_id) if isinstance(entry, Sold) else ("h", entry.fingerprint)
     return f"{entry.reservation_id}|{kind}|{to_ms(until)}|{rest}"
 
 
 def entry_from_text(text: str) -> tuple[Occupancy, datetime] | None:
-    """Reads a seat's entry and the moment until which it counts. None if another version of the app wrote the text."""
+    """Reads a seat's entry, and the moment until which it is valid.
+
+    None if another version of the app wrote the text.
+    """
     try:
         reservation_id, kind, until_ms, rest = text.split("|", 3)
         until = from_ms(int(until_ms))

@@ -63,8 +63,8 @@ def shared_time_budget(seconds: float) -> Iterator[TimeBudget]:
 class BoundedParser(BaseParser):
     """The parser of one connection's answers, with limits of time and size.
 
-    The time for the answers to a question begins when this process first waits for them. An answer that arrived in time
-    is read, even if this process was too busy to read it at once.
+    The time begins when this process first waits for an answer. An answer that arrived in time is read, even if this
+    process was too busy to read it at once.
     """
 
     def __init__(self, socket_read_size: int, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -285,8 +285,8 @@ def new_pool(
 ) -> ConnectionPool:
     """Makes a pool of connections with limits. The option `socket_timeout` is the time for a whole answer, in seconds.
 
-    They lead to `address`, if it is given, by the means of the URL: password, TLS. `sends_asking` is for a slot that is
-    moving there.
+    Connects to `address` if it is given, with the password and TLS of the URL. With `sends_asking`, sends ASKING, for a
+    slot that is moving there.
     """
     made = ConnectionPool.from_url(url, parser_class=BoundedParser, **options)
     made.connection_class = _CONNECTIONS[made.connection_class, sends_asking]

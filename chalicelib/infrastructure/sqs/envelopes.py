@@ -19,7 +19,7 @@ def to_body(content: Hold | SettlementDue | Charge | Event | Delivery) -> str:
 
 
 def hold_in(record: Mapping[str, Any]) -> Hold:
-    """Reads the hold in an SQS record. Raises UnreadableMessage."""
+    """Reads a hold from an SQS record. Raises UnreadableMessage."""
     wire = _parse_body(record)
     try:
         return Hold(
@@ -34,7 +34,7 @@ def hold_in(record: Mapping[str, Any]) -> Hold:
 
 
 def event_in(record: Mapping[str, Any]) -> Event:
-    """Reads the event in an SQS record. Raises UnreadableMessage."""
+    """Reads an event from an SQS record. Raises UnreadableMessage."""
     return event_from_wire(_parse_body(record))
 
 
@@ -48,7 +48,7 @@ def payment_in(record: Mapping[str, Any]) -> SettlementDue | Charge:
 
 
 def delivery_in(record: Mapping[str, Any]) -> Delivery:
-    """Reads the delivery in an SQS record. Raises UnreadableMessage."""
+    """Reads a webhook's delivery from an SQS record. Raises UnreadableMessage."""
     wire = _parse_body(record)
     try:
         return Delivery(

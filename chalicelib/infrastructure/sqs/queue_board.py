@@ -31,7 +31,7 @@ ATTRIBUTES: Any = [
 
 @dataclass(frozen=True, slots=True)
 class QueueDepths:
-    """SQS's counts of the messages in a queue."""
+    """The numbers of messages in a queue, as SQS counts them."""
 
     visible: int
     in_flight: int
@@ -50,9 +50,9 @@ FORBIDDEN = ("AccessDenied", "AccessDeniedException")
 
 @dataclass(frozen=True)
 class SqsQueueBoard:
-    """The queues of a stage, for operators. `consumers` names the queues, which have DLQs.
+    """The queues of a stage, for operators.
 
-    `failures` are of streams.
+    `consumers` are the names of the queues with consumers. `failures` has the stream failures.
     """
 
     client: "SQSClient"

@@ -127,19 +127,19 @@ def full_jitter(receives: int) -> float:
 
 
 def growing_jitter(deferrals: int, least_seconds: float, most_seconds: float) -> float:
-    """Draws a random delay in seconds.
+    """Draws a random delay of at least `least_seconds`.
 
-    The range begins at `least_seconds`, is 4 s wide, and doubles with each deferral.
+    The range is 4 s wide, and doubles with each deferral, up to `most_seconds`.
     """
     return random.uniform(least_seconds, min(most_seconds, least_seconds + 4 * 2 ** min(deferrals, 10)))
 
 
 @dataclass(frozen=True)
 class Redelivery:
-    """Puts off, defers or parks an SQS record that could not be handled.
+    """The ways in which an SQS record that could not be handled is delivered again, or parked.
 
-    Putting off keeps the message: SQS counts each receive, and the fifth is the last. Deferring sends the message anew,
-    with a delay, and lets the queue delete the old one: its receives begin again.
+    A retry keeps the message: SQS counts each receive, and the fifth is the last. A deferral sends the message again
+    with a delay, and lets the queue delete the old one, so that its receives are counted from 0.
     """
 
     client: "SQSClient"

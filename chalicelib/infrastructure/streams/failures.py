@@ -159,7 +159,10 @@ def describe_failures(records: Sequence[Record], condition: str, reason: str, no
 
 
 def reason_in(text: str) -> str | None:
-    """Reads the reason from an object's content, or else Lambda's condition. None if the content has neither."""
+    """Reads why the records of a stored failure failed: our `reason`, or else the condition that Lambda wrote.
+
+    None if `text` has neither.
+    """
     try:
         described = json.loads(text)
         return str(described.get("reason") or described["requestContext"]["condition"])

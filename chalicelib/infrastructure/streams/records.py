@@ -70,7 +70,9 @@ def _type_and_moment(event: RowEvent) -> Item:
 
 
 def _raising_unreadable(read: Callable[[Mapping[str, Any]], T]) -> Callable[[Mapping[str, Any]], T]:
-    """Wraps `read` so that every error becomes UnreadableMessage. Reading calls no service, so no retry can help."""
+    """Wraps `read` so that every error becomes UnreadableMessage, which is not retried, because `read` calls no
+    service.
+    """
 
     @wraps(read)
     def reads(record: Mapping[str, Any]) -> T:

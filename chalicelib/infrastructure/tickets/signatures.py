@@ -58,7 +58,7 @@ class SigningKeyInKms:
     def sign(self, message: bytes) -> bytes:
         """Signs the message in KMS. Raises StoreUnavailable.
 
-        Also raises StoreUnavailable once after the alias has moved to another key. Later calls use the new key.
+        After the alias was moved to another key, raises StoreUnavailable once. Later calls use the new key.
         """
         self.public_key()
         with outages_as_refusals("Sign"):

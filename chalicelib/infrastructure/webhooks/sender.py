@@ -154,7 +154,7 @@ class CircuitBreakerWebhookSender:
 def _delivery_failure(webhook: Webhook, error: Exception, seconds: float) -> DeliveryFailed:
     """Gives the error of a failed delivery: DeliveryTimedOut for a time-out, else DeliveryFailed.
 
-    A refused connection is no time-out here, although urllib3's class of this error is one.
+    A refused connection is not a time-out, although urllib3's class for it is derived from one.
     """
     timed_out = isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError)
     if timed_out and not isinstance(error, urllib3.exceptions.NewConnectionError):
@@ -163,17 +163,17 @@ def _delivery_failure(webhook: Webhook, error: Exception, seconds: float) -> Del
 
 
 def delivery_body(notification: Notification, webhook: Webhook) -> dict[str, Any]:
-    """Gives the content of a delivery, which docs/webhooks.md describes."""
+    """Makes the body of a delivery, as docs/webhooks.md describes it."""
     wire = event_to_wire(notification.event)
     numbers = {"sequence": notification.sequence, "previousSequence": notification.previous_sequence_for(webhook)}
     return {"version": VERSION, **wire, **numbers, "data": notification.event.public_data}
 
 
 def _call_within(seconds: float, work: Callable[[], T]) -> T:
-    """Runs `work` in a thread, and gives its result. Raises TimeoutError if it takes longer than `seconds`.
+    """Runs `work` in a thread, and gives its result. Raises TimeoutError after `seconds`; the thread then goes on.
 
-    After a time-out the thread goes on. A thread is needed because a DNS lookup and a slow answer can't be interrupted,
-    and because the time-outs of the single steps add up.
+    A thread is needed, because DNS lookups and slow answers can't be interrupted, and the time-outs of single steps add
+    up.
     """
     future: Future[T] = Future()
     Thread(target=_set_result, args=(future, work), daemon=True).start()

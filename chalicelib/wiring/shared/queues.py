@@ -38,7 +38,9 @@ def redelivery() -> Redelivery:
 
 
 class _MadeOnUse:
-    """Stands for a Redelivery until one is needed: most functions call SQS for nothing else."""
+    """A Redelivery that makes its SQS client when a message fails, because most functions need the client for nothing
+    else.
+    """
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_redelivery(), name)

@@ -19,7 +19,9 @@ BOTOCORES: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
 
 
 class Operation(NamedTuple):
-    """What all calls of an operation have in common: botocore's model and context, and the names of its events."""
+    """The facts that are the same for all calls of an operation: botocore's model, the context, and the names of the
+    events.
+    """
 
     model: Any
     context: Mapping[str, Any]
@@ -30,7 +32,7 @@ EVENTS = ("provide-client-params", "before-parameter-build", "before-call", "aft
 
 
 class Calls:
-    """Takes the place of a client's `_make_api_call`."""
+    """The replacement of a client's `_make_api_call`."""
 
     def __init__(self, client: Any) -> None:
         self._client, self._events = client, client.meta.events
@@ -39,7 +41,11 @@ class Calls:
         self._urls: dict[str | None, str] = {}
 
     def __call__(self, name: str, params: Any) -> Any:
-        """Makes a call. Goes botocore's own way where a tool, such as that for traces, has wrapped it."""
+        """Makes a call and gives its answer. Raises the error of the answer, or of the connection.
+
+        If another tool, such as the one for traces, has wrapped botocore's `_make_api_call`, makes the call through
+        that tool.
+        """
         operation, wrapped = self._operations.get(name), BaseClient._make_api_call  # type: ignore[attr-defined]
         if operation is None or wrapped is not BOTOCORES:
             return wrapped(self._client, name, params)
@@ -60,7 +66,10 @@ class Calls:
         return self._events.emit(operation.name_of_event[event], model=operation.model, **facts)
 
     def _answer(self, operation: Operation, request: Any, emit: Any) -> Any:
-        """Gives the answer, or that of a handler in its place."""
+        """Sends the request and gives its answer.
+
+        If a handler of `before-call` gives an answer, gives that one without sending.
+        """
         name = operation.name_of_event["before-call"]
         facts = {"model": operation.model, "context": request["context"]}
         signer = self._client._request_signer
@@ -81,9 +90,9 @@ class Calls:
         return request | {"url": url if url.endswith("/") else f"{url}/", "context": context}
 
     def _endpoint(self, operation: Operation, params: Any, context: dict[str, Any]) -> tuple[str, Mapping[str, str]]:
-        """Gives the endpoint's URL and headers. It depends on the account, where that is known, and on ARNs of tables.
+        """Gives the endpoint's URL and headers. They may depend on the account and on the ARNs of tables.
 
-        A URL that comes alone is kept, for calls that name their tables and need no ARN.
+        Caches a URL without headers, for calls that name their tables without ARNs.
         """
         account = self._account() if callable(self._account) else self._account
         named = _names_its_tables(params)
@@ -112,6 +121,9 @@ def _operation(client: Any, name: str) -> Operation:
 
 
 def _names_its_tables(params: Mapping[str, Any]) -> bool:
-    """Tells whether the call names all its tables, and none by its ARN. A transaction names them too deep to look."""
+    """Tells whether the call has the name of each table, and no ARN.
+
+    False for a transaction, whose names are not looked at.
+    """
     names = [params["TableName"]] if "TableName" in params else params.get("RequestItems", ("arn:",))
     return not any(name.startswith("arn:") for name in names)

@@ -45,7 +45,7 @@ def use_lean_endpoint(client: DynamoDBClient) -> None:
 
 
 def _shorten_retries(client: Any) -> None:
-    """Has botocore's rules for retries asked only about answers that they may not like."""
+    """Replaces the client's handler of `needs-retry` by LeanRetries."""
     service = client.meta.service_model.service_id.hyphenize()
     event, unique = f"needs-retry.{service}", f"retry-config-{service}"
     known = client.meta.events._emitter._unique_id_handlers.get(unique)
@@ -74,7 +74,10 @@ class LeanEndpoint(Endpoint):
         return request
 
     def make_request(self, operation_model: Any, request_dict: Any) -> Any:
-        """Sends a call, again while handlers want that. Gives the answer and its JSON, or raises the last error."""
+        """Sends a request, and repeats it as long as the handlers of `needs-retry` ask for that.
+
+        Gives the answer with its JSON. Raises the last error.
+        """
         if operation_model.name not in PLAIN or not fits_lean_request(request_dict, self._url):
             return super().make_request(operation_model, request_dict)
         inner: Any = self  # botocore's stubs leave out what begins with an underscore
@@ -90,7 +93,7 @@ class LeanEndpoint(Endpoint):
         return answer
 
     def _attempt(self, operation_model: Any, request: Any) -> tuple[Any, Exception | None]:
-        """Sends a request. Gives its answer with its JSON, or the error."""
+        """Sends a request once. Gives the answer with its JSON and no error, or no answer and the error."""
         inner: Any = self
         service = operation_model.service_model.service_id.hyphenize()
         try:
@@ -111,7 +114,10 @@ class LeanEndpoint(Endpoint):
 
 
 class LeanRetries:
-    """Asks botocore's rules for retries, but not about a first attempt that succeeded and arrived undamaged."""
+    """A filter before botocore's rules for retries.
+
+    A first attempt that succeeded, with an undamaged answer, is not passed on to the rules.
+    """
 
     def __init__(self, stock: Any) -> None:
         self._stock = stock

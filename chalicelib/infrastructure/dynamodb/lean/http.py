@@ -103,7 +103,10 @@ def _parse_head(head: bytes) -> tuple[str, int, Headers]:
 
 @lru_cache(maxsize=256)
 def _lower_name(written: str) -> str:
-    """Gives a header's name in lower case; empty if it is none. Most answers have the same names."""
+    """Gives a header's name in lower case.
+
+    Empty if the text is not a name. Cached, because most answers have the same names.
+    """
     return written.lower() if _NAME.fullmatch(written) else ""
 
 

@@ -83,9 +83,10 @@ def _canonical(request: LeanRequest) -> tuple[str, str]:
 
 @lru_cache(maxsize=64)
 def _signed(names: tuple[str, ...]) -> tuple[list[tuple[str, str]], str]:
-    """Gives the names to sign in their order, each in lower case and as it is written, and all of them in one text.
+    """Gives the names of the headers to sign, in order, each in lower case and as written, and all names joined by
+    semicolons.
 
-    The host has no name as written: it is no header of the request yet.
+    `host` is written as '', because the request has no such header before it is sent.
     """
     signed = {"host": "", **{name.lower(): name for name in names if name.lower() not in UNSIGNED}}
     return sorted(signed.items()), ";".join(sorted(signed))
