@@ -23,7 +23,7 @@ app.experimental_feature_flags.add("WEBSOCKETS")  # Chalice's word for them; the
 if serves_requests():
     from chalicelib.api import views
 
-    views.register(app)
+    views.register_routes_and_middleware(app)
 else:
     wiring.trace_app(app)
 

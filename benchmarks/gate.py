@@ -27,7 +27,7 @@ from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.tables import row_id
-from chalicelib.infrastructure.ids import SecretIds
+from chalicelib.infrastructure.ids import KeyedIds
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_signing_key
@@ -146,7 +146,7 @@ def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
         rows = CachedRows(rows, sessions, make_seat_cache(redis_url), utc_now)
     reservations = DynamoReservations(client, f"{PREFIX}-reservations")
     count_live_hold = CountLiveHold(DynamoLiveHolds(client, f"{PREFIX}-live-holds"), reservations, limit=2)
-    ids = SecretIds(LOCAL_SECRET.encode())
+    ids = KeyedIds(LOCAL_SECRET.encode())
     place_hold = PlaceHold(sessions, rows, count_live_hold, reservations, utc_now, ids, load({"STAGE": "test"}))
     sessions.get(session)
     client.meta.events.register("before-call.dynamodb", lambda model, **_: counted.update([model.name]))

@@ -21,7 +21,7 @@ from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
-from chalicelib.infrastructure.ids import SecretIds
+from chalicelib.infrastructure.ids import KeyedIds
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ BATCH = {each.queue: each.batch_size for each in CONSUMERS}
 YEAR = datetime(2044, 1, 1, tzinfo=UTC)
 
 series = count(1000)
-ids = SecretIds(b"of no use to anybody")
+ids = KeyedIds(b"of no use to anybody")
 
 
 def measure(run: Run) -> None:

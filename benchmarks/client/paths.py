@@ -19,7 +19,7 @@ from chalicelib.infrastructure.dynamodb import connection, tables
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
-from chalicelib.infrastructure.ids import SecretIds
+from chalicelib.infrastructure.ids import KeyedIds
 from chalicelib.settings import LOCAL_SECRET, load
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def hold() -> Callable[[], object]:
     sessions: Any = OneSession(session)
     reservations = DynamoReservations(client, "bench-reservations")
     count_live_hold = CountLiveHold(DynamoLiveHolds(client, "bench-live-holds"), reservations, limit=2)
-    ids = SecretIds(LOCAL_SECRET.encode())
+    ids = KeyedIds(LOCAL_SECRET.encode())
     rows = DynamoRows(client, "bench-rows")
     place = PlaceHold(sessions, rows, count_live_hold, reservations, utc_now, ids, load({"STAGE": "test"}))
     users, wish = count(), HoldSeatsCommand(session.id, "", ("A1",))

@@ -30,13 +30,13 @@ WITH_ROUTES = (
 )
 
 
-def register(app: "Chalice") -> None:
+def register_routes_and_middleware(app: "Chalice") -> None:
     """Registers all routes, and the middleware, whose first one is the outermost. Raises SettingInvalid."""
     app.register_middleware(edge.with_viewers_address, "http")
     wiring.trace_app(app)
     app.register_middleware(answers.with_security_headers, "http")
     app.register_middleware(cors.with_cors, "http")
-    app.register_middleware(answers.with_contract_errors, "http")
+    app.register_middleware(answers.with_rewritten_chalice_errors, "http")
     for module in WITH_ROUTES:
         app.register_blueprint(module.routes)
     methods.add_fallback_methods(app)

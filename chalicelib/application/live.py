@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.live import RowState, newest_by_session
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Clock, LiveConnections, Sessions, Viewers
+    from chalicelib.domain.ports import Clock, LiveConnections, Sessions, SessionViewers
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ ROWS_PER_MESSAGE = 8
 @dataclass(frozen=True)
 class WatchSession:
     sessions: Sessions
-    viewers: Viewers
+    viewers: SessionViewers
     most_viewers: int
 
     def __call__(self, viewer_id: str, session_id: str) -> bool:
@@ -52,7 +52,7 @@ class WatchSession:
 
 @dataclass(frozen=True)
 class StopWatchingSession:
-    viewers: Viewers
+    viewers: SessionViewers
 
     def __call__(self, viewer_id: str) -> None:
         self.viewers.remove(viewer_id)
@@ -62,7 +62,7 @@ class StopWatchingSession:
 class SendRowChanges:
     """Sends changed rows to the viewers of their sessions."""
 
-    viewers: Viewers
+    viewers: SessionViewers
     live_connections: LiveConnections
     clock: Clock
 

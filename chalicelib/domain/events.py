@@ -208,13 +208,13 @@ def seat_released(released: SeatsReleased) -> Event:
     )
 
 
-def session_cancelled(closed: RowClosed) -> Event:
-    """Makes the event of a cancelled session. `closed` is the row that was closed last."""
+def session_cancelled(last_closed: RowClosed) -> Event:
+    """Makes the event of a cancelled session. `last_closed` is the row that was closed last."""
     return Event(
-        id=f"{EventType.SESSION_CANCELLED}:{closed.session_id}",
+        id=f"{EventType.SESSION_CANCELLED}:{last_closed.session_id}",
         type=EventType.SESSION_CANCELLED,
-        occurred_at=closed.occurred_at,
-        session_id=closed.session_id,
+        occurred_at=last_closed.occurred_at,
+        session_id=last_closed.session_id,
         reservation_id="",
         seats=(),
         data={},

@@ -19,7 +19,7 @@ from chalicelib.infrastructure.websocket.live_connections import (
 from .shared.process import clock, database, once, resource_name, settings
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import LiveConnections, Viewers
+    from chalicelib.domain.ports import LiveConnections, SessionViewers
 
 __all__ = ["is_recent_change", "live_connections", "row_state", "show_changes", "stop_watching_session", "viewers"]
 
@@ -34,7 +34,7 @@ def is_recent_change(record: Mapping[str, Any]) -> bool:
 
 
 @once
-def viewers() -> Viewers:
+def viewers() -> SessionViewers:
     return DynamoViewers(database(), resource_name("viewers"), clock)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from chalicelib.application.consumers.cached_seats import CorrectSeatCache, skip_correction
+from chalicelib.application.consumers.cached_seats import UpdateSeatCache, skip_cache_update
 from chalicelib.domain.events import Event
 
 from .shared.redis import seat_cache
@@ -10,4 +10,4 @@ from .shared.redis import seat_cache
 
 def correct_seat_cache() -> Callable[[Event], None]:
     cache = seat_cache()
-    return CorrectSeatCache(cache) if cache else skip_correction
+    return UpdateSeatCache(cache) if cache else skip_cache_update

@@ -50,7 +50,7 @@ def deliver_notification() -> DeliverNotification:
 
 def deliver_to_webhook(record: Mapping[str, Any]) -> None:
     """Delivers the notification in a queue record to its webhook."""
-    deliver_notification()(envelopes.delivery_in(record))
+    deliver_notification()(envelopes.webhook_delivery_in(record))
 
 
 @once

@@ -27,12 +27,12 @@ from chalicelib.infrastructure.identity.tokens import AccessTokenVerifier
 from chalicelib.infrastructure.payments.simulated_gateway import SIGNATURE_HEADER, SimulatedGatewayMessages
 from chalicelib.infrastructure.redis import answers, seat_format
 from chalicelib.infrastructure.redis.wire import BoundedParser
-from chalicelib.infrastructure.sqs.envelopes import delivery_in, event_in, hold_in, payment_in
+from chalicelib.infrastructure.sqs.envelopes import event_in, hold_in, payment_in, webhook_delivery_in
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 SECRET = "a secret of the tests"  # noqa: S105 - no secret
 SHAPES = (HoldRequest, PaymentRequest, SessionRequest, AdmissionRequest, SubscribeRequest)
-ENVELOPES: tuple[Callable[[Mapping[str, Any]], Any], ...] = (hold_in, event_in, payment_in, delivery_in)
+ENVELOPES: tuple[Callable[[Mapping[str, Any]], Any], ...] = (hold_in, event_in, payment_in, webhook_delivery_in)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def _is_refund_request(request: Request) -> bool:
 class RowsThatForget(DynamoRows):
     """Lacks the guard by which a released hold can't be made again."""
 
-    def released_hold_is_older_condition(self, seat: str) -> str:
+    def released_hold_expires_earlier_condition(self, seat: str) -> str:
         return f"attribute_exists({seat}.z)"
 
 

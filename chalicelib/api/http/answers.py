@@ -98,7 +98,7 @@ def text_file(file: "File") -> Response:
     return Response(file.content.decode(), headers={**HEADERS, **typed})
 
 
-def with_contract_errors(request: Request, get_response: Callable[[Request], Response]) -> Response:
+def with_rewritten_chalice_errors(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Middleware: rewrites the errors that Chalice itself answers into the contract's form."""
     response = get_response(request)
     if isinstance(response.body, dict) and "Code" in response.body:

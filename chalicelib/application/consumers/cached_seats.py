@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class CorrectSeatCache:
+class UpdateSeatCache:
     """Removes released seats, and maps of cancelled sessions, from the seat cache. Adds reservation ids made from
     idempotency keys.
 
@@ -32,5 +32,5 @@ class CorrectSeatCache:
             self.cache.remember_reservation_id(event.session_id, event.reservation_id)
 
 
-def skip_correction(event: Event) -> None:
+def skip_cache_update(event: Event) -> None:
     """Does nothing. Used without Redis, where there is no cache."""

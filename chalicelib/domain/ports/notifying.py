@@ -17,9 +17,9 @@ __all__ = [
     "EmailSender",
     "LiveConnections",
     "Notifications",
+    "SessionViewers",
     "Subscribers",
     "SuppressedAddresses",
-    "Viewers",
     "WebhookSender",
     "Webhooks",
 ]
@@ -133,7 +133,7 @@ class WebhookSender(Protocol):
         ...
 
 
-class Viewers(Protocol):
+class SessionViewers(Protocol):
     """A registry of the viewers of each session, by connection id. A viewer watches one session at a time."""
 
     def add(self, viewer_id: str, session_id: str) -> None: ...

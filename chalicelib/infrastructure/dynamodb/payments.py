@@ -14,7 +14,7 @@ from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundRea
 from chalicelib.domain.times import from_iso, to_iso
 
 from .connection import ConditionFailed, Table, query_items
-from .tables import PaymentItem, read_item
+from .tables import PaymentItem, read_known_attributes
 from .values import text_key, text_value, value_of
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ def _update_where_used_or_returned(charged: Mapping[str, Any]) -> _PaymentUpdate
 
 def payment_from_item(item: Mapping[str, Any]) -> Payment:
     """Reads a payment from an item of the table, or from an item's image in a stream record."""
-    found = read_item(PaymentItem, item)
+    found = read_known_attributes(PaymentItem, item)
     moments = {name: _moment(getattr(found, name)) for name in MOMENTS}
     return Payment(
         transaction_id=found.transaction_id,

@@ -26,7 +26,7 @@ from chalicelib.infrastructure.ids import buyer_of_user
 
 from .connection import ConditionFailed, Table, outages_as_refusals
 from .cursors import from_cursor, to_cursor
-from .tables import ReservationItem, read_item, write_item
+from .tables import ReservationItem, read_known_attributes, write_item
 from .values import Item, ms_value, text_key, text_value, ttl_seconds, ttl_value
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class DynamoReservations:
 
 def reservation_from_item(item: Mapping[str, Any]) -> Reservation | None:
     """Reads a reservation from an item, or from an item's image in a stream record. None if the item is a bar."""
-    return None if "barred_ms" in item else _reservation_from_model(read_item(ReservationItem, item))
+    return None if "barred_ms" in item else _reservation_from_model(read_known_attributes(ReservationItem, item))
 
 
 def _stored_reservation(failed: ConditionFailed) -> Reservation | None:
@@ -191,7 +191,7 @@ def _item_from_reservation(reservation: Reservation) -> Item:
 
 
 def _reservation_from_model(item: Any) -> Reservation:
-    """Reads a reservation from its attributes: those of pynamodb's model, or of `read_item`."""
+    """Reads a reservation from its attributes: those of pynamodb's model, or of `read_known_attributes`."""
     return Reservation(
         id=item.id,
         session_id=item.session_id,

@@ -144,9 +144,9 @@ class DynamoRows:
         """Gives the condition that the seat at this path may be held: it is free, or its hold has lapsed."""
         seat_is_free = f"attribute_not_exists({seat})"
         hold_has_lapsed = f"{seat}.x <= :now"
-        return f"({seat_is_free} OR {self.released_hold_is_older_condition(seat)} OR {hold_has_lapsed})"
+        return f"({seat_is_free} OR {self.released_hold_expires_earlier_condition(seat)} OR {hold_has_lapsed})"
 
-    def released_hold_is_older_condition(self, seat: str) -> str:
+    def released_hold_expires_earlier_condition(self, seat: str) -> str:
         """Gives the condition that the last released hold of the seat at this path expires before this hold."""
         return f"{seat}.z < :expires"
 

@@ -454,7 +454,7 @@ TYPES: Mapping[type, tuple[Reader, Callable[[Any], Value]]] = {
 """How each type of attribute is read and written: a text, a whole number, a list of texts."""
 
 
-def read_item(model: type[Model], item: Mapping[str, Value]) -> Any:
+def read_known_attributes(model: type[Model], item: Mapping[str, Value]) -> Any:
     """Reads an item's attributes that the model has.
 
     Missing attributes are None, and unknown attributes are ignored.

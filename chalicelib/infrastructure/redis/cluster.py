@@ -103,7 +103,9 @@ class Node:
 
     def _connect(self, address: Address | None, *, sends_asking: bool) -> Redis:
         """Makes the driver's client of one node. The client connects on first use."""
-        client = Redis(connection_pool=wire.new_pool(self._url, address, sends_asking=sends_asking, **self._options))
+        client = Redis(
+            connection_pool=wire.new_bounded_pool(self._url, address, sends_asking=sends_asking, **self._options)
+        )
         client.response_callbacks.clear()
         return client
 

@@ -280,7 +280,7 @@ _CONNECTIONS = {
 }
 
 
-def new_pool(
+def new_bounded_pool(
     url: str, address: tuple[str, int] | None = None, *, sends_asking: bool = False, **options: Any
 ) -> ConnectionPool:
     """Makes a pool of connections with limits. The option `socket_timeout` is the time for a whole answer, in seconds.

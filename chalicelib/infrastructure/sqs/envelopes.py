@@ -47,7 +47,7 @@ def payment_in(record: Mapping[str, Any]) -> SettlementDue | Charge:
         raise UnreadableMessage(f"no payment: {error!r}") from error
 
 
-def delivery_in(record: Mapping[str, Any]) -> Delivery:
+def webhook_delivery_in(record: Mapping[str, Any]) -> Delivery:
     """Reads a webhook's delivery from an SQS record. Raises UnreadableMessage."""
     wire = _parse_body(record)
     try:

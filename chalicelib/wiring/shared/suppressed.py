@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
-from chalicelib.infrastructure.ids import SecretIds
+from chalicelib.infrastructure.ids import KeyedIds
 
 from .process import database, once, resource_name, settings_with_secrets
 
@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 
 @once
 def suppressed_addresses() -> SuppressedAddresses:
-    ids = SecretIds(settings_with_secrets().needed_id_secret.encode())
+    ids = KeyedIds(settings_with_secrets().needed_id_secret.encode())
     return DynamoSuppressedAddresses(database(), resource_name("suppressed-addresses"), ids.address_hash)

@@ -17,14 +17,18 @@ from chalicelib.domain.ports import Outbox
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.webhooks import Delivery
 from chalicelib.infrastructure.sqs import queues
-from chalicelib.infrastructure.sqs.envelopes import delivery_in, event_in, hold_in
+from chalicelib.infrastructure.sqs.envelopes import event_in, hold_in, webhook_delivery_in
 from chalicelib.infrastructure.sqs.queues import SENDING_AT_ONCE, QueueUrls, Redelivery, SqsOutbox, full_jitter
 from tests.builders import NOW, a_hold, an_event
 from tests.contract.conftest import open_client
 from tests.fakes import FakeOutbox
 
 LONGEST_WAIT_SECONDS = 5
-READERS: dict[str, Callable[[dict[str, Any]], Any]] = {"expiry": hold_in, "audit": event_in, "webhooks": delivery_in}
+READERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "expiry": hold_in,
+    "audit": event_in,
+    "webhooks": webhook_delivery_in,
+}
 
 
 @dataclass(frozen=True)

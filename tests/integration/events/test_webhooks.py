@@ -37,7 +37,7 @@ from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
 from chalicelib.infrastructure.ids import buyer_of_user
 from chalicelib.infrastructure.sqs import queues
-from chalicelib.infrastructure.sqs.envelopes import delivery_in, event_in
+from chalicelib.infrastructure.sqs.envelopes import event_in, webhook_delivery_in
 from chalicelib.infrastructure.sqs.queues import MOST_RECEIVES, QueueUrls, Redelivery, SqsOutbox
 from chalicelib.infrastructure.webhooks.sender import CircuitBreakerWebhookSender, HttpWebhookSender
 from infra.local.pump import Pump, QueueSource, queue_source
@@ -95,7 +95,9 @@ class Office:
         deliver = DeliverNotification(self.notifications, self.webhooks, courier, utc_now)
 
         def handle(event: Any, _: Any) -> Any:
-            return handle_messages_in_parallel(event["Records"], lambda r: deliver(delivery_in(r)), self.redelivery)
+            return handle_messages_in_parallel(
+                event["Records"], lambda r: deliver(webhook_delivery_in(r)), self.redelivery
+            )
 
         return self._source("webhooks", handle)
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from chalicelib.application.consumers.cached_seats import CorrectSeatCache
+from chalicelib.application.consumers.cached_seats import UpdateSeatCache
 from chalicelib.domain.events import EventType
 from chalicelib.domain.ports import SeatCache
 from tests.builders import an_event
@@ -42,6 +42,6 @@ def test_an_event_makes_its_own_correction_and_no_other(
 ) -> None:
     cache = Corrections()
 
-    CorrectSeatCache(cast(SeatCache, cache))(replace(an_event("e-1"), type=kind, data=data))
+    UpdateSeatCache(cast(SeatCache, cache))(replace(an_event("e-1"), type=kind, data=data))
 
     assert cache.made == made
