@@ -9,6 +9,7 @@ from threading import Barrier
 import pytest
 
 from chalicelib.api.batches import handle_messages_in_parallel
+from chalicelib.application.consumers.numbering import number_by_series
 from chalicelib.application.consumers.webhooks import (
     DeliverNotification,
     QueueWebhookDeliveries,
@@ -188,6 +189,17 @@ def test_a_screening_that_is_too_busy_delays_no_other(office: Office, facts: Fac
         (1, 3), StoreUnavailable
     )
     assert office.queued() == [("all", 1), ("all", 2)]
+
+
+def test_in_an_outage_a_series_is_asked_for_once() -> None:
+    outage, asked = StoreUnavailable("numbers"), []
+
+    def assign(items: Sequence[str]) -> Sequence[int]:
+        asked.append(items)
+        raise outage
+
+    assert number_by_series({4: "a", 7: "b"}, lambda _: "one series", assign) == ({}, {4: outage, 7: outage})
+    assert asked == [["a", "b"]]
 
 
 def test_of_a_batch_only_events_whose_deliveries_were_not_taken_come_again(office: Office, facts: Facts) -> None:
