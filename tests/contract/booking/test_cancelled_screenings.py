@@ -10,6 +10,7 @@ from chalicelib.domain.refusals import SessionNotFound
 from chalicelib.domain.reservations import Held, ReleaseResult, RowsClosed, SeatsTaken, Sold, State
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.sessions import KEPT_SECONDS, DynamoSessions
+from chalicelib.infrastructure.dynamodb.tables import row_id
 from tests.builders import NOW, a_hold, a_reservation, a_sale, a_session, a_user, seconds
 from tests.contract.conftest import Backend, Dynamo
 from tests.contract.seats import held, in_one_row_and_in_two, sold
@@ -52,6 +53,16 @@ def test_no_seat_is_held_where_one_row_is_closed(backend: Backend, session: Sess
     with pytest.raises(RowsClosed):
         backend.rows.hold(a_hold(*seats, session=session), NOW)
     backend.rows.hold(a_hold("B2", session=session), NOW)
+
+
+def test_a_closed_row_says_more_than_a_taken_seat_in_another(dynamo: Dynamo) -> None:
+    session = a_session()
+    dynamo.sessions.get_or_add(session)
+    held(dynamo, session, "B1")
+    dynamo.rows.close_row(session.id, "A", NOW)
+
+    with pytest.raises(RowsClosed):
+        dynamo.rows.hold(a_hold("A1", "B1", session=session), NOW)
 
 
 @in_one_row_and_in_two
@@ -98,6 +109,10 @@ def test_the_seats_of_a_screening_with_a_closed_row_are_shown_as_such(backend: B
 
 def test_a_row_that_is_not_there_is_not_made_by_closing_it(backend: Backend, session: Session) -> None:
     assert backend.rows.close_row(session.id, "Z", NOW) == {}
+    if isinstance(backend, Dynamo):
+        assert "Item" not in backend.client.get_item(
+            TableName=backend.rows_table, Key={"id": {"S": row_id(session.id, "Z")}}
+        )
 
 
 # The screening.

@@ -1,6 +1,7 @@
 """Faults that no emulator has by itself, injected into the client: conflicts, outages, lost answers."""
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from chalicelib.infrastructure.dynamodb.connection import (
     BatchReader,
 )
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
+from chalicelib.infrastructure.dynamodb.tables import SessionItem
 from tests.builders import (
     IDS,
     MAX_LIVE_HOLDS,
@@ -137,6 +139,25 @@ def test_a_transaction_cancelled_for_any_other_reason_is_not_tried_again(
 
     assert scripted.calls == 1
     assert pauses.seconds == []
+
+
+def test_a_transaction_that_its_own_first_try_holds_up_is_an_outage(
+    moto: Dynamo, rows: DynamoRows, session: Session
+) -> None:
+    with (
+        answering(moto, "TransactWriteItems", error("TransactionInProgressException")),
+        pytest.raises(StoreUnavailable),
+    ):
+        rows.hold(a_hold(*TWO_ROWS, session=session), NOW)
+
+
+def test_a_query_that_is_throttled_is_an_outage(moto: Dynamo) -> None:
+    moto.sessions.list_by_start(NOW, 6, None)  # pynamodb has its own client, made by its first call
+    asked = SimpleNamespace(client=SessionItem._get_connection().connection.client)
+    throttled = [error("ProvisionedThroughputExceededException")] * 20
+
+    with answering(asked, "Query", *throttled), pytest.raises(StoreUnavailable):
+        moto.sessions.list_by_start(NOW, 7, None)
 
 
 def test_the_rows_of_a_transaction_go_in_the_order_of_their_ids(

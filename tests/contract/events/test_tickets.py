@@ -192,6 +192,28 @@ def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     assert (tickets.find(first.code) or first).void is VoidReason.TRANSFERRED
 
 
+def test_why_tickets_are_void_is_said_once(tickets: Tickets) -> None:
+    (ticket,) = stored(tickets, "A1")
+
+    for reason in (VoidReason.REFUNDED, VoidReason.TRANSFERRED):
+        tickets.void(ticket.reservation_id, reason, NOW)
+
+    assert (tickets.find(ticket.code) or ticket).void is VoidReason.REFUNDED
+
+
+def test_a_ticket_of_a_sale_that_is_being_voided_is_not_transferred(dynamo: Dynamo) -> None:
+    tickets, (ticket,) = dynamo_tickets(dynamo), sold("A1").tickets
+    tickets.add(SaleTickets(ticket.reservation_id, (ticket,)))
+    dynamo.client.update_item(  # as far as a refund comes that dies then
+        TableName=tickets.table_name,
+        Key={"id": {"S": ticket.reservation_id}},
+        UpdateExpression="SET voided_as = :why",
+        ExpressionAttributeValues={":why": {"S": VoidReason.REFUNDED}},
+    )
+
+    assert tickets.transfer(ticket, ticket.replacement(random_code(), NOW)).renewed_as == ""
+
+
 def test_a_sale_that_is_void_is_given_no_tickets(tickets: Tickets) -> None:
     sale = sold("A1")
     tickets.void(sale.reservation_id, VoidReason.REFUNDED, NOW)
@@ -260,14 +282,15 @@ def test_a_key_is_published_as_long_as_any_ticket_needs_it(tickets: Tickets, key
     assert published(NOW + timedelta(days=2)) == set()
 
 
-def test_two_processes_publish_a_key_until_the_later_moment(emulated: Dynamo) -> None:
-    table = f"{emulated.prefix}-tickets"
+@pytest.mark.parametrize("days", [(2, 1), (1, 2)], ids=["the later one first", "the earlier one first"])
+def test_two_processes_publish_a_key_until_the_later_moment(dynamo: Dynamo, days: tuple[int, int]) -> None:
+    table = f"{dynamo.prefix}-tickets"
     key = PublicKey(random_code().encode().ljust(32))
 
-    DynamoTicketKeys(emulated.client, table).publish(key, NOW + timedelta(days=2))
-    DynamoTicketKeys(emulated.client, table).publish(key, NOW + timedelta(days=1))
+    for each in days:
+        DynamoTicketKeys(dynamo.client, table).publish(key, NOW + timedelta(days=each))
 
-    assert key.id in DynamoTicketKeys(emulated.client, table).read_published(NOW + timedelta(days=1))
+    assert key.id in DynamoTicketKeys(dynamo.client, table).read_published(NOW + timedelta(days=1))
 
 
 # Races, on an emulator that takes writes as DynamoDB does
