@@ -597,8 +597,8 @@ def secret_parameter_names(environment: Mapping[str, str] = os.environ) -> dict[
 def load(environment: Mapping[str, str] = os.environ, secrets: Mapping[str, str] | None = None) -> Settings:
     """Reads all settings from the environment. Raises SettingInvalid.
 
-    `secrets` has the values of the secrets in SSM, by environment variable. A secret in SSM that `secrets` lacks counts
-    as not set.
+    `secrets` are the values that were fetched from SSM, by environment variable. A variable that names an SSM
+    parameter, but is missing in `secrets`, counts as not set.
     """
     environment = {**environment, **dict.fromkeys(secret_parameter_names(environment), ""), **(secrets or {})}
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"

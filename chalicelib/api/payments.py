@@ -20,7 +20,7 @@ def hear_gateway(request: Request) -> Response:
     if len(body) > LARGEST_BODY_BYTES:
         raise BodyTooLarge
     try:
-        wiring.payments.receive_gateway_message()(
+        wiring.payments.queue_reported_charge()(
             dict(request.headers), body if isinstance(body, bytes) else body.encode()
         )
     except UnreadableMessage as error:

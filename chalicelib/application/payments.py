@@ -88,7 +88,7 @@ class StartPayment:
 
 
 @dataclass(frozen=True)
-class ReceiveGatewayMessage:
+class QueueReportedCharge:
     """Verifies a message of the payment gateway, and queues the charge that it reports.
 
     May run twice: a charge is recorded once, however many messages report it.

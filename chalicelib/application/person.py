@@ -71,7 +71,7 @@ class ExportPerson:
 
 
 class Remainder(NamedTuple):
-    """The numbers of a person's items after an erasure, by store."""
+    """How many items of a person are left in each store after an erasure."""
 
     left: dict[Store, int]
     """Items in which the person is still named, and should not be."""

@@ -209,7 +209,10 @@ def seat_released(released: SeatsReleased) -> Event:
 
 
 def session_cancelled(last_closed: RowClosed) -> Event:
-    """Makes the event of a cancelled session. `last_closed` is the row that was closed last."""
+    """Makes the event of a cancelled session.
+
+    A session is cancelled once all its rows are closed; `last_closed` is the last of them.
+    """
     return Event(
         id=f"{EventType.SESSION_CANCELLED}:{last_closed.session_id}",
         type=EventType.SESSION_CANCELLED,

@@ -157,8 +157,10 @@ def claimed_payment_for(reservation: Reservation, transaction_id: str, method: s
 
 
 def payment_of_sale(reservation: Reservation) -> Payment | None:
-    """Makes the sold payment of a confirmed reservation. None if the reservation is not confirmed, or was free of
-    charge."""
+    """Makes the payment of a confirmed reservation, with status sold.
+
+    None if the reservation is not confirmed, or was free of charge.
+    """
     sale = reservation.sale
     if sale is None or reservation.is_free:
         return None

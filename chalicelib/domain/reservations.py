@@ -221,9 +221,8 @@ class CountedHold:
 
 
 class HoldLimitReached(Exception):
-    """The hold was not counted: the limit is reached, or the hold to be replaced has changed.
-
-    `counted` are the counted holds, newest first.
+    """The hold was not counted, for one of two reasons: the user has as many live holds as allowed, or the older hold
+    that it was to replace has changed meanwhile. `counted` are the counted holds, newest first.
     """
 
     def __init__(self, counted: Sequence[CountedHold]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.application.payments import ReceiveGatewayMessage, StartPayment
+from chalicelib.application.payments import QueueReportedCharge, StartPayment
 from chalicelib.application.reconcile import ReconcilePayments
 from chalicelib.application.refunds import ExecuteRefund
 from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGatewayMessages
@@ -32,8 +32,8 @@ def start_payment() -> StartPayment:
 
 
 @once
-def receive_gateway_message() -> ReceiveGatewayMessage:
-    return ReceiveGatewayMessage(_messages(), outbox(), clock)
+def queue_reported_charge() -> QueueReportedCharge:
+    return QueueReportedCharge(_messages(), outbox(), clock)
 
 
 def settle_payment(record: Mapping[str, Any]) -> None:

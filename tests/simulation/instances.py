@@ -33,7 +33,7 @@ from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
-from chalicelib.infrastructure.redis.announced_sessions import CacheAnnouncingSessions
+from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedToCache
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.infrastructure.sqs import envelopes
@@ -144,7 +144,7 @@ class Instance:
 
     @cached_property
     def sessions_for_scheduling(self) -> Sessions:
-        return CacheAnnouncingSessions(self.sessions, self.cache) if self.cache else self.sessions
+        return SessionsAnnouncedToCache(self.sessions, self.cache) if self.cache else self.sessions
 
     @cached_property
     def cache(self) -> SeatCache | None:

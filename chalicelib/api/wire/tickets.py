@@ -136,8 +136,10 @@ def code_in_path(typed: str) -> str:
 
 
 def admit_ticket(request: Request) -> AdmitTicketCommand:
-    """Reads a gate's request to admit a ticket. Raises MalformedRequest, also unless it has exactly one of token and
-    code."""
+    """Reads a gate's request to admit a ticket.
+
+    Raises MalformedRequest, for example if the request has both `token` and `code`, or neither.
+    """
     body = body_of(request, AdmissionRequest)
     if (body.token is None) == (body.code is None):
         raise MalformedRequest("Expected a token or a code", "$")

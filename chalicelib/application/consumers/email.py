@@ -62,8 +62,8 @@ def _is_always_true(event: Event, reservation: Reservation, now: datetime) -> bo
 
 @dataclass(frozen=True, slots=True)
 class EmailKind:
-    """The name of an email's templates, whether the email has tickets, and a function that tells whether its news is
-    still true.
+    """The name of an email's templates, whether the email has tickets, and a function that tells whether what the email
+    says is still true. An outdated email is not sent.
     """
 
     name: str

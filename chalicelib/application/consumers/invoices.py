@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class IssueInvoices:
     """Issues the invoices of a batch of sales. Idempotent, also if two batches run at the same time.
 
-    A sale's number is written once, together with the counter, and found by a second delivery. The same invoice is
-    printed as the same bytes, and stored under the same name.
+    A sale's number is stored once, in one transaction with the counter. A second delivery of the sale uses the stored
+    number. The same invoice is printed as the same bytes, and stored under the same name.
     """
 
     reservations: Reservations

@@ -45,11 +45,12 @@ class Payments(Protocol):
         ...
 
     def request_refund(self, payment: Payment) -> Payment:
-        """Marks the payment as to be refunded, and stores it if it is unknown. Changes nothing if it belongs to another
-        reservation, or has bought a sale that the request does not name.
+        """Marks the stored payment as to be refunded. `payment` tells the reservation, and the session and the sale if
+        they are known. Stores it if the payment is unknown.
 
-        A claimed payment is marked only if the request names the session. Such a request is made after the hold was
-        released. A request without a session may be older than the claim, which may have bought seats since.
+        Changes nothing if the stored payment belongs to another reservation, or has bought another sale. A claimed
+        payment is marked only if `payment` has a session, because such a request is made after the hold was released. A
+        request without a session may be older than the claim, which may have bought seats since.
         """
         ...
 

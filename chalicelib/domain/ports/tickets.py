@@ -60,7 +60,7 @@ class Tickets(Protocol):
     def admit(self, ticket: Ticket, admission: Admission) -> Ticket:
         """Admits the ticket if it is valid and not admitted yet.
 
-        Gives the stored ticket, with this admission or the earlier one.
+        Gives the ticket as stored afterwards: with this admission, with an earlier one, or void.
         """
         ...
 

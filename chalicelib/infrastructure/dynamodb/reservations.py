@@ -157,7 +157,10 @@ class DynamoReservations:
 
 
 def reservation_from_item(item: Mapping[str, Any]) -> Reservation | None:
-    """Reads a reservation from an item, or from an item's image in a stream record. None if the item is a bar."""
+    """Reads a reservation from an item, or from an item's image in a stream record.
+
+    None if the item only bars an ended hold: see `Reservations.bar`.
+    """
     return None if "barred_ms" in item else _reservation_from_model(read_known_attributes(ReservationItem, item))
 
 

@@ -15,7 +15,10 @@ _SHAPES = {(False, False): "<isolated>", (True, False): "<final>", (False, True)
 
 
 def join_letters(text: str) -> str:
-    """Replaces Arabic letters by their joined forms, and lam with alef by one letter. Keeps the order of reading."""
+    """Replaces Arabic letters by their joined forms, and lam with alef by one letter.
+
+    Keeps the logical order: the text is not reversed for drawing.
+    """
     letters = list(text)
     for place, letter in enumerate(letters):
         if LAM + _letter_after(letters, place) in _forms() and letter == LAM:

@@ -67,7 +67,10 @@ def was_written(answer: Any) -> bool:
 
 
 def were_written(answer: Any) -> list[bool]:
-    """Tells for each command of a pipeline whether it has written."""
+    """Tells for each command of a pipeline whether Redis has executed it.
+
+    False if Redis answered with an error, for example because it is full.
+    """
     return [was_written(each) for each in _checked_list(answer)]
 
 

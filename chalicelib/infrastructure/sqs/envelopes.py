@@ -74,7 +74,7 @@ def event_to_wire(event: Event) -> dict[str, Any]:
 def event_from_wire(wire: Mapping[str, Any]) -> Event:
     """Reads an event that `event_to_wire` wrote. Raises UnreadableMessage.
 
-    Ignores `userId`, because old events have the user's own id there.
+    Ignores `userId`: in old events it is the user's id, not the pseudonym that is used now.
     """
     try:
         return Event(

@@ -139,7 +139,9 @@ def is_outage(error: BaseException) -> bool:
 
 
 def describe_failures(records: Sequence[Record], condition: str, reason: str, now: datetime) -> dict[str, Any]:
-    """Builds the object's content, in the form of Lambda's on-failure destination in S3, with the reason added."""
+    """Makes the content of the S3 object that stores failed records: that of Lambda's on-failure destination, with the
+    reason added.
+    """
     first, last = records[0], records[-1]
     return {
         "requestContext": {"condition": condition},

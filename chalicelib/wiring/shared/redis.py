@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.infrastructure.redis.announced_sessions import CacheAnnouncingSessions
+from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedToCache
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.keys import Keys
@@ -39,7 +39,7 @@ def seat_cache() -> SeatCache | None:
 def with_cache_announcements(sessions: Sessions) -> Sessions:
     """Wraps the sessions so that each new one is announced to the seat cache. Gives `sessions` itself without Redis."""
     cache = seat_cache()
-    return CacheAnnouncingSessions(sessions, cache) if cache else sessions
+    return SessionsAnnouncedToCache(sessions, cache) if cache else sessions
 
 
 def with_seat_cache(rows: Rows, sessions: Sessions) -> Rows:

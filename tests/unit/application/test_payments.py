@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from chalicelib.application.payments import NotDueYet, ReceiveGatewayMessage, StartPayment
+from chalicelib.application.payments import NotDueYet, QueueReportedCharge, StartPayment
 from chalicelib.domain.consumers import PAYMENTS
 from chalicelib.domain.events import OutgoingMessage
 from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason, SettlementDue, claimed_payment_for
@@ -460,8 +460,8 @@ class Messages:
 def test_what_the_gateway_says_is_worked_on_by_whoever_the_queue_wakes(till: Till) -> None:
     outbox, charge = FakeOutbox(), a_charge("tx-1", "res-1", 2500)
 
-    ReceiveGatewayMessage(Messages(charge), outbox, till.cinema.clock)({}, b"")
-    ReceiveGatewayMessage(Messages(None), outbox, till.cinema.clock)({}, b"")
+    QueueReportedCharge(Messages(charge), outbox, till.cinema.clock)({}, b"")
+    QueueReportedCharge(Messages(None), outbox, till.cinema.clock)({}, b"")
 
     assert outbox.sent == [(OutgoingMessage(PAYMENTS, charge), NOW)]
 
@@ -470,7 +470,7 @@ def test_a_message_that_the_queue_does_not_take_is_sent_again_by_the_gateway(til
     outbox = FakeOutbox(deaf={PAYMENTS})
 
     with pytest.raises(StoreUnavailable):
-        ReceiveGatewayMessage(Messages(a_charge("tx-1", "res-1", 2500)), outbox, till.cinema.clock)({}, b"")
+        QueueReportedCharge(Messages(a_charge("tx-1", "res-1", 2500)), outbox, till.cinema.clock)({}, b"")
 
 
 def test_a_claim_is_due_when_its_hold_lapses(till: Till) -> None:
