@@ -57,7 +57,7 @@ PARTS = (
         "histories",
         "each seat's history over HTTP is a legal one, with faults",
         ("tests.histories", "--operations", "20000"),
-        10,
+        13,
         r"[\d,]+ operations.*",
     ),
     Part(
