@@ -93,7 +93,7 @@ def plan_runs(tests: Sequence[str], *, is_first: bool) -> list[list[str]]:
         return [named]
     left_out = [] if is_first or "--all" in tests else [f"--ignore={path}" for path in ELSEWHERE]
     return [
-        ["-n", "2", "--no-loadscope-reorder", "tests", "--ignore=tests/concurrency", *left_out],
+        ["-n", "3", "--no-loadscope-reorder", "tests", "--ignore=tests/concurrency", *left_out],
         ["tests/concurrency"],
     ]
 
