@@ -66,10 +66,10 @@ class BreakerStatus:
 
 @dataclass(frozen=True, slots=True)
 class BreakerChange:
-    """The report that a breaker has closed, or has opened for `open_seconds`.
+    """A change of a breaker's state: the breaker has closed, or has opened for `open_seconds`.
 
-    A trip is a change from closed to open. A failed probe opens the breaker again, but is no trip. `trips` counts the
-    trips in this process.
+    `is_trip` is true if the breaker was closed before. It is false if a failed probe has opened the breaker again.
+    `trips` counts the trips in this process.
     """
 
     name: str

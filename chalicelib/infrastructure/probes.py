@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class Pingable(Protocol):
-    """A payment gateway with a call that only checks whether it answers."""
+    """A payment gateway that can be asked for a sign of life."""
 
     def ping(self) -> None:
-        """Checks that the gateway answers. Raises any error if it does not."""
+        """Checks that the gateway answers. Raises an error, of any type, if the gateway does not."""
         ...
 
 

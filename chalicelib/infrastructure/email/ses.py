@@ -64,8 +64,8 @@ THROTTLED = {
 
 BY_THE_SECOND = (1, 120)
 BY_THE_DAY = (600, 900)
-"""For how many seconds an email waits that is beyond the account's rate, or beyond its quota of 24 hours. That quota is
-of any 24 hours, so that some of it becomes free all the time."""
+"""The least and the most seconds after which a throttled email is sent again: BY_THE_SECOND if the account's rate was
+exceeded, BY_THE_DAY if its daily quota was. The quota is for any 24 hours, so parts of it become free all the time."""
 
 
 def new_ses_client() -> SESClient:
@@ -125,12 +125,12 @@ class CircuitBreakerEmailSender:
 def build_mime(message: RenderedEmail, sender: str) -> MIMEMultipart:
     """Builds the MIME message. Its `as_bytes` raises an error if a text would inject a header.
 
+    A message without pictures has no `related` part. A message without attachments has no `mixed` part. EmailMessage is
+    not used, because in Python 3.11 it loses spaces between encoded words.
+
         mixed ─┬─ related ─┬─ alternative: text, HTML
                │           └─ the pictures that the HTML shows
                └─ attachments
-
-    Without files it is the alternative alone. Uses the older half of Python's email package: EmailMessage of Python
-    3.11 loses spaces between encoded words.
     """
     made = _with_files(_words(message), message.enclosures)
     made["From"] = formataddr((SENDER_NAME, sender))

@@ -50,7 +50,10 @@ class KeysUnread(Exception):
 
 @dataclass
 class ProviderKeys:
-    """The cached public keys of an identity provider. `read` fetches its JSON Web Key Set. It may raise KeysUnread."""
+    """The cached public keys of an identity provider.
+
+    `read` fetches the provider's JSON Web Key Set, and may raise KeysUnread.
+    """
 
     read: ReadText
     _keys: Keys = field(default_factory=dict)

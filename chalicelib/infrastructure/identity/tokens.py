@@ -39,6 +39,8 @@ _SIGNATURES = jwt.PyJWS(algorithms=list(ALGORITHMS), options={"enforce_minimum_k
 
 
 class KeySource(Protocol):
+    """A source of the public keys by which tokens are verified."""
+
     def find(self, key_id: str, now: datetime) -> jwt.PyJWK | None:
         """Gives the public key with this id, or None if there is none. Raises StoreUnavailable."""
         ...
@@ -46,6 +48,8 @@ class KeySource(Protocol):
 
 @dataclass(frozen=True)
 class AccessTokenVerifier:
+    """The verifier of access tokens that `issuer` has issued for `client_id`. Raises Unauthenticated."""
+
     issuer: str
     client_id: str
     keys: KeySource

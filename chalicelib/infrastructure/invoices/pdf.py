@@ -106,9 +106,10 @@ WORDS = {
 
 
 def print_invoice(invoice: Invoice) -> bytes:
-    """Prints the invoice as PDF. The same invoice always gives the same bytes: the file's date is the sale's.
+    """Prints the invoice as PDF. The same invoice always gives the same bytes, because the file's date is the sale's.
 
-    The payment's time is in UTC, as is the year of the invoice's number. The screening's time is the cinema's own.
+    The screening's time is in the cinema's time zone. The payment's time and the year in the invoice's number are in
+    UTC.
     """
     sheet = _Sheet(invoice)
     sheet.add_head()

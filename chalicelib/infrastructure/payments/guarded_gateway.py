@@ -25,7 +25,11 @@ class GatewaySilent(GatewayUnavailable, RefundFailed):
 
 @dataclass(frozen=True)
 class CircuitBreakerGateway:
-    """A payment gateway behind a circuit breaker. While the breaker is open, calls fail at once instead of waiting."""
+    """A payment gateway behind a circuit breaker.
+
+    While the breaker is open, calls raise GatewayUnavailable at once, and `refund` raises RefundFailed. Only calls that
+    the gateway did not answer in time count as failures.
+    """
 
     gateway: PaymentGateway
     breaker: Breaker

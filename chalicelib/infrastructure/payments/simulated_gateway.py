@@ -72,7 +72,7 @@ class _Answer:
 
 @dataclass(frozen=True)
 class SimulatedGateway:
-    """The simulated payment gateway over HTTP. Each call tries once. `url` is empty if no gateway is set up."""
+    """The simulated payment gateway over HTTP. Calls are not retried. `url` is empty if no gateway is set up."""
 
     url: str
     read_seconds: float = READ_SECONDS

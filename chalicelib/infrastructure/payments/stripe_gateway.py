@@ -55,7 +55,7 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class StripeGateway:
-    """Stripe as payment gateway. Each call tries once.
+    """Stripe as payment gateway. Calls are not retried.
 
     `api_base` is another server for tests; empty means Stripe's own.
     """
@@ -91,9 +91,9 @@ class StripeGateway:
             return _charge_from(intent["latest_charge"], intent) if intent else None
 
     def list_charges_since(self, moment: datetime) -> Sequence[Charge]:
-        """Lists our charges made since the moment.
+        """Lists the charges of our payments that were made since the moment.
 
-        Reads charges, because PaymentIntents have only the time of the start.
+        Lists Stripe's charges and not its PaymentIntents, because a PaymentIntent does not have the time of its charge.
         """
         with _errors_translated_to(GatewayUnavailable):
             listed = [(charge, charge["payment_intent"]) for charge in self._list_charges_since(moment)]

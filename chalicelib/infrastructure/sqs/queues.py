@@ -147,7 +147,7 @@ class Redelivery:
     pause: Callable[[int], float] = full_jitter
 
     def retry_later(self, record: Mapping[str, Any]) -> None:
-        """Has the record delivered again, after a pause that grows with each try."""
+        """Hides the record's message for a pause that grows with each try. SQS then delivers the message again."""
         self.client.change_message_visibility(
             QueueUrl=self.urls[_queue_name(record)],
             ReceiptHandle=record["receiptHandle"],
@@ -155,9 +155,10 @@ class Redelivery:
         )
 
     def defer(self, record: Mapping[str, Any], least_seconds: float, most_seconds: float) -> bool:
-        """Sends the record to its own queue again, with a growing delay. False after MOST_DEFERRALS: nothing is sent.
+        """Sends a copy of the record to its own queue, with a delay that grows with each deferral.
 
-        A process that dies before the old message is deleted leaves two of them. Consumers tolerate that.
+        Gives False, and sends nothing, if the record was deferred MOST_DEFERRALS times already. The caller must let the
+        queue delete the original. If the process dies before that, both are delivered, which consumers tolerate.
         """
         deferrals = _count_deferrals(record)
         if deferrals >= MOST_DEFERRALS:
@@ -174,9 +175,9 @@ class Redelivery:
         return _read_receive_count(record) >= MOST_RECEIVES
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:
-        """Sends the record to its queue's DLQ, with the reason for operators.
+        """Sends a copy of the record to its queue's DLQ, with the reason for operators.
 
-        The caller then lets the queue delete it.
+        The caller must let the queue delete the original.
         """
         self.client.send_message(
             QueueUrl=self.urls[f"{_queue_name(record)}-dlq"],

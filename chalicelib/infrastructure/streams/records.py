@@ -145,9 +145,9 @@ def _sold_reservations(image: Item) -> tuple[str, ...]:
 
 @_raising_unreadable
 def reservation_change(record: Mapping[str, Any]) -> ReservationChange:
-    """Reads a change from a record of the reservations' stream. `occurred_at` is the stream's, in whole seconds.
+    """Reads a change from a record of the reservations' stream. Raises UnreadableMessage.
 
-    Raises UnreadableMessage.
+    `occurred_at` is the moment of the write, in whole seconds, as the stream gives it.
     """
     change = record["dynamodb"]
     return ReservationChange(

@@ -13,7 +13,10 @@ PDF_NAMES = {"en": "tickets.pdf", "pt-BR": "ingressos.pdf"}
 
 @dataclass(frozen=True)
 class SaleEnclosures:
-    """The maker of an email's files. `cinema` is its name, then its address. `time_zone` is an IANA name."""
+    """The maker of the files of an email about a sale: tickets, QR codes, calendar entry.
+
+    `cinema` has the cinema's name, then the lines of its address. `time_zone` is an IANA name.
+    """
 
     cinema: Sequence[str]
     time_zone: str

@@ -31,7 +31,7 @@ def to_file(entry: CalendarEntry, cinema: Sequence[str], language: str) -> File:
 def to_icalendar(entry: CalendarEntry, cinema: Sequence[str], language: str) -> str:
     """Writes the entry as iCalendar text, always the same for the same entry.
 
-    `cinema` is its name, then its address.
+    `cinema` has the cinema's name, then the lines of its address.
     """
     words = WORDS.get(language, WORDS["en"])
     place = (f"{words['room']} {entry.room}", *cinema)

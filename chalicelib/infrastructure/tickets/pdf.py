@@ -61,7 +61,7 @@ WORDS = {
 def print_tickets(
     tickets: Sequence[Ticket], session: Session, cinema: Sequence[str], time_zone: str, language: str
 ) -> bytes:
-    """Prints signed tickets of one screening as PDF. The same tickets give the same bytes. Times are local."""
+    """Prints signed tickets of one screening as PDF. The same tickets give the same bytes. Times are in `time_zone`."""
     sheet = _TicketSheet(tickets, session, cinema, time_zone, language)
     for ticket in tickets:
         sheet.add_ticket(ticket)

@@ -43,7 +43,7 @@ class Rectangle(NamedTuple):
 
 class Rectangles(NamedTuple):
     width: int
-    """Of the whole code with its margin, in dots."""
+    """The width of the whole code with its margin, in dots."""
     dark: list[Rectangle]
 
 

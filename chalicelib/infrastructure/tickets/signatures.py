@@ -18,7 +18,7 @@ from chalicelib.domain.tickets.tokens import PublicKey
 from chalicelib.infrastructure.dynamodb.connection import outages_as_refusals
 
 IN_FILE = "file:"
-"""How the setting TICKET_KEY names a file. All else names a key in KMS."""
+"""The beginning of the setting TICKET_KEY if the rest is the path of a file. Any other setting is an alias in KMS."""
 ALGORITHM = "ED25519_SHA_512"
 
 
@@ -41,7 +41,7 @@ def is_signed(key: PublicKey, message: bytes, signature: bytes) -> bool:
 
 @dataclass
 class SigningKeyInKms:
-    """A signing key in KMS, found by its alias. The private key never leaves KMS. The public key is read once."""
+    """A signing key in KMS, found by its alias. The private key never leaves KMS. The public key is cached."""
 
     client: KmsClient
     alias: str

@@ -28,7 +28,7 @@ def trace_aws_calls(provider: TracerProvider, tables: Collection[str]) -> None:
 
 @dataclass(frozen=True)
 class TraceContextWriter:
-    """A request hook that writes the current trace context into writes to tables and queues.
+    """A request hook that adds the current trace context to each item or message that is written.
 
     Changes only the dict that the client made for this call, never the caller's arguments.
     """

@@ -50,7 +50,11 @@ class BackgroundSpanProcessor(SpanProcessor):
                 self._thread.start()
 
     def force_flush(self, timeout_millis: int = FLUSH_MILLISECONDS) -> bool:
-        """Waits until the waiting spans are exported. Tells whether the export ended in time. Never raises."""
+        """Waits until the waiting spans are exported. Tells whether the export ended in time. Never raises.
+
+        True does not mean success, because a failed export drops its spans. After a wait that was too long, later calls
+        do not wait until an export has succeeded.
+        """
         with self._changed:
             self._changed.notify_all()
             done = self._changed.wait_for(self._is_idle, 0 if self._answers_late else timeout_millis / 1000)
@@ -123,7 +127,7 @@ def _exception_type_only(event: Event) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class FileExporter(SpanExporter):
-    """Appends each span to a file, as one line of JSON. Several processes may write the same file."""
+    """An exporter that appends each span to a file, as one line of JSON. Several processes may write the same file."""
 
     path: Path
 

@@ -49,7 +49,7 @@ class Spans:
     def register_middleware(self, app: Any) -> None:
         """Registers the tracing middleware in a Chalice application.
 
-        Middleware that is registered later runs inside.
+        Middleware that is registered later runs within the spans.
         """
         app.register_middleware(self.trace_request, "http")
         for kind in KINDS_OF_EVENTS:

@@ -38,8 +38,8 @@ DELIVERY_SECONDS = 5.0
 the same time, so a batch takes no longer."""
 
 MOST_BREAKERS = 1000
-"""The most breakers that are kept: one for each webhook on the one page (DynamoWebhooks.all) that events are delivered
-to."""
+"""The most breakers that are kept: about as many as there can be subscribers, because DynamoWebhooks.list_subscribers
+reads one page of the table."""
 
 DELIVERY_HEADER = "Cinema-Delivery"
 USER_AGENT = "cinema-tickets-webhooks/1"
@@ -121,11 +121,11 @@ class HttpWebhookSender:
 
 @dataclass(frozen=True)
 class CircuitBreakerWebhookSender:
-    """A sender of deliveries with one circuit breaker for each webhook.
+    """A sender of deliveries with a circuit breaker for each webhook, so that a hanging webhook does not delay others.
 
-    So a hanging webhook does not delay the deliveries of others. Only time-outs count as failures, because other errors
-    cost no time. While a breaker is open, a delivery raises DeliveryFailed, and the queue retries it later. Only the
-    `most` webhooks that were called last have a breaker.
+    Only time-outs count as failures, because other errors cost no time. While a breaker is open, a delivery raises
+    DeliveryFailed, and the queue retries the delivery later. Only the `most` webhooks that were called last have a
+    breaker.
     """
 
     sender: WebhookSender
