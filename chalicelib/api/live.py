@@ -52,7 +52,7 @@ def send_changed_rows(records: Iterable[Mapping[str, Any]]) -> None:
     """
     try:
         fresh = filter(wiring.live.is_recent_change, records)
-        states = [state for record in fresh if (state := wiring.live.row_state(record))]
+        states = [state for record in fresh if (state := wiring.live.row_state_after_write(record))]
         wiring.live.show_changes()(states, lambda rows: bodies.encoded(live_wire.changed_rows(rows)))
     except Exception:  # noqa: BLE001 - viewers who are late must not hold back the stream
         log.exception("viewers were not told")

@@ -14,8 +14,8 @@ CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", 
 """The client's options, with timeouts in seconds: somebody waits for the answer."""
 
 
-def fetch_secrets(names: Mapping[str, str]) -> dict[str, str]:
-    """Fetches up to ten secrets from SSM. `names` maps keys to names of parameters. Gives the secrets by the same keys.
+def fetch_existing_secrets(parameter_names: Mapping[str, str]) -> dict[str, str]:
+    """Fetches up to ten secrets from SSM. Gives the secrets by the same keys as `parameter_names`.
 
     Leaves out secrets that SSM does not have. Raises StoreUnavailable if SSM does not answer. Raises SettingInvalid if
     SSM refuses the call, for example because the function lacks the right.
@@ -23,10 +23,10 @@ def fetch_secrets(names: Mapping[str, str]) -> dict[str, str]:
     try:
         with outages_as_refusals("GetParameters"):
             answer = aws.new_client("ssm", CONFIG).get_parameters(
-                Names=sorted(set(names.values())), WithDecryption=True
+                Names=sorted(set(parameter_names.values())), WithDecryption=True
             )
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        raise SettingInvalid(f"{', '.join(names)} can not be read from SSM: {code}.") from error
+        raise SettingInvalid(f"{', '.join(parameter_names)} can not be read from SSM: {code}.") from error
     values = {one["Name"]: one["Value"] for one in answer["Parameters"]}
-    return {key: values[name] for key, name in names.items() if name in values}
+    return {key: values[name] for key, name in parameter_names.items() if name in values}

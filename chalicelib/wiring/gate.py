@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, RedisRateLimiter
-from chalicelib.infrastructure.redis.refusal_counts import NoRefusalCounts, RedisRefusals
+from chalicelib.infrastructure.redis.refusal_counts import NoRefusalCounts, RedisRefusalCounts
 from chalicelib.settings import SettingInvalid
 
 from .shared.process import clock, once, settings
@@ -38,4 +38,4 @@ def refusals() -> Refusals:
 @once
 def _refusals() -> Refusals:
     connection = redis()
-    return RedisRefusals(connection, settings().table_prefix, clock) if connection else NoRefusalCounts()
+    return RedisRefusalCounts(connection, settings().table_prefix, clock) if connection else NoRefusalCounts()

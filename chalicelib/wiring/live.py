@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.live import SendRowChanges, StopWatchingSession
-from chalicelib.infrastructure.dynamodb.rows import row_state
+from chalicelib.infrastructure.dynamodb.rows import row_state_after_write
 from chalicelib.infrastructure.dynamodb.viewers import DynamoViewers
 from chalicelib.infrastructure.streams.failures import created_at
 from chalicelib.infrastructure.websocket.live_connections import (
@@ -21,7 +21,14 @@ from .shared.process import clock, database, once, resource_name, settings
 if TYPE_CHECKING:
     from chalicelib.domain.ports import LiveConnections, SessionViewers
 
-__all__ = ["is_recent_change", "live_connections", "row_state", "show_changes", "stop_watching_session", "viewers"]
+__all__ = [
+    "is_recent_change",
+    "live_connections",
+    "row_state_after_write",
+    "show_changes",
+    "stop_watching_session",
+    "viewers",
+]
 
 NEWS_FOR = timedelta(seconds=20)
 """How old a change may be that is sent to viewers: a page asks for the whole map every 20 s, so that it has seen older

@@ -10,7 +10,7 @@ from botocore.config import Config
 from chalicelib.application.consumers.tickets import IssueOrVoidTickets
 from chalicelib.infrastructure import aws
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
-from chalicelib.infrastructure.tickets.names import random_code
+from chalicelib.infrastructure.tickets.names import random_ticket_code
 from chalicelib.infrastructure.tickets.signatures import IN_FILE, SigningKeyInFile, SigningKeyInKms
 
 from .shared.process import database, once, resource_name, settings
@@ -35,4 +35,4 @@ def signer() -> ports.TicketSigningKey:
 def issue_tickets() -> IssueOrVoidTickets:
     table = resource_name("tickets")
     stored, keys = DynamoTickets(database(), table), DynamoTicketKeys(database(), table)
-    return IssueOrVoidTickets(stored, sessions(), keys, signer(), random_code)
+    return IssueOrVoidTickets(stored, sessions(), keys, signer(), random_ticket_code)

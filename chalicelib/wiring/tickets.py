@@ -14,7 +14,7 @@ from chalicelib.application.tickets import (
     TransferTicket,
 )
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys
-from chalicelib.infrastructure.tickets.names import random_admission_key, random_code
+from chalicelib.infrastructure.tickets.names import random_admission_key, random_ticket_code
 
 from .shared.adapters import adapters
 from .shared.process import clock, database, once, resource_name, settings
@@ -41,7 +41,7 @@ def show_tickets() -> ShowTickets:
 
 @once
 def transfer_ticket() -> TransferTicket:
-    return TransferTicket(adapters().tickets, reservations(), sessions(), _ask_for_tokens(), clock, random_code)
+    return TransferTicket(adapters().tickets, reservations(), sessions(), _ask_for_tokens(), clock, random_ticket_code)
 
 
 @once

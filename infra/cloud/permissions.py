@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from chalicelib.domain.consumers import CONSUMERS
-from chalicelib.infrastructure.dynamodb.webhooks import OF_A_SUBSCRIBER
+from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBER_ATTRIBUTES
 
 from .functions import Function, settings_of
 from .templates import Template, sub
@@ -22,7 +22,7 @@ ON_TABLES = {
 
 LISTED_WITHOUT_SECRETS = {
     "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
-    "ForAllValues:StringEquals": {"dynamodb:Attributes": OF_A_SUBSCRIBER.split(", ")},
+    "ForAllValues:StringEquals": {"dynamodb:Attributes": SUBSCRIBER_ATTRIBUTES.split(", ")},
 }
 SENT_AS_OURSELVES = {"StringEqualsIfExists": {"ses:FromAddress": {"Ref": "MailFrom"}}}
 """The condition that emails come from MailFrom. Any identity may verify it: the address or its domain."""

@@ -124,14 +124,14 @@ class _Socket:
 
 READS: Sequence[Callable[[Any], Any]] = (
     answers.integer,
-    answers.value,
+    answers.value_or_none,
     answers.required_value,
     answers.list_of_values(2),
     answers.list_of_integers(2),
     answers.was_set,
-    answers.was_written,
-    answers.were_written,
-    answers.counts,
+    answers.was_executed,
+    answers.were_executed,
+    answers.counts_by_name,
 )
 
 

@@ -93,29 +93,29 @@ def _is_refund_request(request: Request) -> bool:
 class RowsThatForget(DynamoRows):
     """Lacks the guard by which a released hold can't be made again."""
 
-    def released_hold_expires_earlier_condition(self, seat: str) -> str:
-        return f"attribute_exists({seat}.z)"
+    def released_hold_expires_earlier_condition(self, seat_path: str) -> str:
+        return f"attribute_exists({seat_path}.z)"
 
 
 class HeldIsFree(DynamoRows):
     """Lets a seat be held that another buyer holds."""
 
-    def free_or_lapsed_condition(self, seat: str) -> str:
-        return f"attribute_not_exists({seat}.s)"
+    def free_or_lapsed_condition(self, seat_path: str) -> str:
+        return f"attribute_not_exists({seat_path}.s)"
 
 
 class SoldIsFree(DynamoRows):
     """Takes a sold seat for free, because it has no live hold."""
 
-    def free_or_lapsed_condition(self, seat: str) -> str:
-        return f"(attribute_not_exists({seat}.x) OR {seat}.x <= :now)"
+    def free_or_lapsed_condition(self, seat_path: str) -> str:
+        return f"(attribute_not_exists({seat_path}.x) OR {seat_path}.x <= :now)"
 
 
 class AnyHoldSells(DynamoRows):
     """Sells a held seat to any payer, whose hold it may not be."""
 
-    def live_hold_condition(self, seat: str) -> str:
-        return f"{seat}.x > :now"
+    def live_hold_condition(self, seat_path: str) -> str:
+        return f"{seat_path}.x > :now"
 
 
 class ClosedIsOpen(DynamoRows):

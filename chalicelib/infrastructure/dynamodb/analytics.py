@@ -37,7 +37,7 @@ queue: when 2,000 seats are sold in two seconds, their 4,000 events are counted 
 
 @dataclass(frozen=True)
 class DynamoAnalytics:
-    """Counts events by screening and five minutes.
+    """The counters of each screening's events, for every five minutes.
 
     `page_items` limits the items of one page of a Query; None leaves it to DynamoDB, which stops at 1 MB.
     """
@@ -75,7 +75,10 @@ class DynamoAnalytics:
 
 
 def shard_of(event_id: str) -> int:
-    """Gives the shard of an event. Every process gives the same one, because Python's randomized `hash` is not used."""
+    """Gives the number of the shard that counts the event.
+
+    The number is made of the CRC-32 of the id. Python's `hash` would give another number in each process.
+    """
     return zlib.crc32(event_id.encode()) % SHARDS
 
 

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 log = Logger(service="cinema-tickets", child=True)
 
 FORGOTTEN = timedelta(minutes=15)
-"""How long the report of an open breaker counts after the breaker's pause. A function that has had no email or refund
-for so long, to probe with, has ended. A new one begins with a closed breaker."""
+"""How long after its pause an open breaker is still reported as half-open. After that it is reported as closed: the
+process of that breaker has had nothing to send for so long that it has ended, and a new process begins with a closed
+breaker."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,10 @@ class BreakerBoard:
             log.warning("breaker not told of", dependency=change.name, state=change.state, exc_info=True)
 
     def read_status(self, name: str) -> BreakerStatus:
-        """Reads the status of a dependency's breaker. Costs half a read unit. Raises StoreUnavailable.
+        """Reads the last reported status of a dependency's breaker. Costs half a read unit. Raises StoreUnavailable.
 
-        `trips` counts the trips of all processes since the table was made.
+        Gives a closed breaker if none was ever reported. An open breaker is half-open once its pause is over, and
+        closed after FORGOTTEN more. `trips` counts the trips of all processes since the table was made.
         """
         with outages_as_refusals("GetItem"):
             item = self.client.get_item(TableName=self.table_name, Key=text_key(name=name)).get("Item")

@@ -106,7 +106,8 @@ CONFLICT_LONGEST_PAUSE_SECONDS = 0.32
 def retry_on_conflict(write: Callable[[], T], sleep: Callable[[float], None], attempts: int = CONFLICT_ATTEMPTS) -> T:
     """Calls `write`, and retries it with full jitter while it raises WriteConflict. Gives its result.
 
-    Raises StoreUnavailable after the last attempt. Only transactions conflict, so writes of single rows never wait.
+    Raises StoreUnavailable after the last attempt. A write of a single item conflicts only with transactions, never
+    with another such write.
     """
     for attempt in range(attempts):
         try:
@@ -161,7 +162,7 @@ def transact(client: "DynamoDBClient", writes: Sequence[Any]) -> None:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. Reads are consistent. A failed conditional write raises ConditionFailed with the stored item."""
+    """A DynamoDB table. Reads are consistent. A write whose condition fails raises ConditionFailed."""
 
     client: "DynamoDBClient"
     name: str
@@ -211,7 +212,8 @@ UNPROCESSED_FIRST_PAUSE_SECONDS = 0.025
 partition that is overloaded needs a pause, and one that has split is ready in some tenths of a second."""
 UNPROCESSED_LONGEST_PAUSE_SECONDS = 0.8
 UNPROCESSED_SECONDS = 3.0
-"""For how long all tries of one read may go on: a request's client waits for eight seconds."""
+"""The longest time of all tries of one read together. It is short, because a request's client waits only eight
+seconds."""
 
 
 @dataclass(frozen=True)

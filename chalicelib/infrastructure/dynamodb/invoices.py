@@ -31,7 +31,7 @@ from .connection import (
     retry_on_conflict,
     transact,
 )
-from .tables import InvoicesTableItem
+from .tables import InvoiceOrCounterItem
 from .values import TRUE, Item, number_value, read_number, read_text, text_key
 
 if TYPE_CHECKING:
@@ -134,9 +134,9 @@ def _counter_id(series: str) -> str:
     return f"{series}#counter"
 
 
-def _item(invoice: Invoice) -> InvoicesTableItem:
+def _item(invoice: Invoice) -> InvoiceOrCounterItem:
     bill = invoice.bill
-    return InvoicesTableItem(
+    return InvoiceOrCounterItem(
         bill.reservation_id,
         place=invoice.place,
         sale_id=bill.sale_id,
@@ -157,7 +157,7 @@ def _item(invoice: Invoice) -> InvoicesTableItem:
 
 
 def _invoice_from_item(raw: Item) -> Invoice:
-    item: Any = InvoicesTableItem.from_raw_data(
+    item: Any = InvoiceOrCounterItem.from_raw_data(
         dict(raw)
     )  # its attributes are optional, because a counter has none of them
     bill = Bill(

@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NUMBER_ATTEMPTS = 16
-"""The most tries to number an event: up to 1.6 s of pauses on average. They are more than a hold's, because conflicts
-are usual here, and rare between holds."""
+"""The most attempts to number a batch of events, with 1.6 s of pauses in all on average. Holds have fewer attempts,
+because they rarely conflict."""
 
 COUNTER = "counter"
 MOST_NUMBERED = 49

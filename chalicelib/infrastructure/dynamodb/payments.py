@@ -66,7 +66,8 @@ class DynamoPayments:
     def claim_condition(self, *, charged_only: bool) -> str:
         """Gives the condition of a claim.
 
-        With `charged_only`, the charge must be reported. A method, so that a race test can leave the condition out.
+        With `charged_only`, the gateway must have reported the charge. Race tests override this method, to show that
+        the race goes wrong without the condition.
         """
         costs_the_same = "charged_cents = :amount_cents AND charged_currency = :currency"
         is_charged_for_it = f"(fate = :asserted AND {IS_FOR_RESERVATION} AND {costs_the_same})"

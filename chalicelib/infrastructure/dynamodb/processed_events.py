@@ -38,7 +38,8 @@ class DynamoProcessedEvents:
     def add_with_effects(self, event_id: str, effects: Sequence[Mapping[str, Any]]) -> bool:
         """Writes the event's entry and its effects in one transaction. False if the event was processed before.
 
-        `effects` are writes of TransactWriteItems. Raises StoreUnavailable: all or nothing was written.
+        `effects` are writes of TransactWriteItems. If this raises StoreUnavailable, it is unknown whether all of them
+        or none were written.
         """
         writes = [{"Put": self._entry_put(event_id)}, *effects]
         return retry_on_conflict(lambda: self._write_once(writes), self.sleep)

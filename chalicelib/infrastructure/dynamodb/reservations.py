@@ -26,7 +26,7 @@ from chalicelib.infrastructure.ids import buyer_of_user
 
 from .connection import ConditionFailed, Table, outages_as_refusals
 from .cursors import from_cursor, to_cursor
-from .tables import ReservationItem, read_known_attributes, write_item
+from .tables import ReservationItem, item_from_attributes, read_known_attributes
 from .values import Item, ms_value, text_key, text_value, ttl_seconds, ttl_value
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _stored_reservation(failed: ConditionFailed) -> Reservation | None:
 
 def _item_from_reservation(reservation: Reservation) -> Item:
     sale = reservation.sale
-    return write_item(
+    return item_from_attributes(
         ReservationItem,
         buyer=buyer_from_reservation_id(reservation.id),
         id=reservation.id,

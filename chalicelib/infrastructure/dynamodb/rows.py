@@ -140,20 +140,23 @@ class DynamoRows:
         """Gives the condition that the row is not closed."""
         return "attribute_not_exists(#closed)"
 
-    def free_or_lapsed_condition(self, seat: str) -> str:
-        """Gives the condition that the seat at this path may be held: it is free, or its hold has lapsed."""
-        seat_is_free = f"attribute_not_exists({seat})"
-        hold_has_lapsed = f"{seat}.x <= :now"
-        return f"({seat_is_free} OR {self.released_hold_expires_earlier_condition(seat)} OR {hold_has_lapsed})"
+    def free_or_lapsed_condition(self, seat_path: str) -> str:
+        """Gives the condition that the seat at this path may be held.
 
-    def released_hold_expires_earlier_condition(self, seat: str) -> str:
+        The seat has no entry, its hold has lapsed, or its last released hold expires before this one.
+        """
+        seat_is_free = f"attribute_not_exists({seat_path})"
+        hold_has_lapsed = f"{seat_path}.x <= :now"
+        return f"({seat_is_free} OR {self.released_hold_expires_earlier_condition(seat_path)} OR {hold_has_lapsed})"
+
+    def released_hold_expires_earlier_condition(self, seat_path: str) -> str:
         """Gives the condition that the last released hold of the seat at this path expires before this hold."""
-        return f"{seat}.z < :expires"
+        return f"{seat_path}.z < :expires"
 
-    def live_hold_condition(self, seat: str) -> str:
+    def live_hold_condition(self, seat_path: str) -> str:
         """Gives the condition that the seat at this path is held by this very hold, which has not lapsed."""
-        is_this_hold = f"{seat} = :hold"
-        has_not_lapsed = f"{seat}.x > :now"
+        is_this_hold = f"{seat_path} = :hold"
+        has_not_lapsed = f"{seat_path}.x > :now"
         return f"({is_this_hold} AND {has_not_lapsed})"
 
     # One row, or several.
@@ -305,8 +308,11 @@ def _written_at(item: Item) -> datetime:
     return read_ms(read_map(item, "event"), "at") if "event" in item else from_ms(0)
 
 
-def row_state(record: Mapping[str, Any]) -> RowState | None:
-    """Reads a row's state after a write from a record of the rows' stream. None if the row is new or deleted."""
+def row_state_after_write(record: Mapping[str, Any]) -> RowState | None:
+    """Reads a row's state after a write from a record of the rows' stream.
+
+    None if the row was just created, because its seats are not written yet, or if it was deleted.
+    """
     item = record["dynamodb"].get("NewImage", {})
     if "version" not in item:
         return None

@@ -25,6 +25,14 @@ PROGRAMME = "all"
 to 1,000 a second."""
 
 
+class CommonMeta:
+    """The options that all models have in common: the timeouts of their clients, and how often a call is retried."""
+
+    connect_timeout_seconds = 1
+    read_timeout_seconds = 3
+    max_retry_attempts = 2
+
+
 class ProgrammeIndex(GlobalSecondaryIndex["SessionItem"]):
     """The index of all screenings, by their start."""
 
@@ -53,11 +61,8 @@ class PurchasesIndex(LocalSecondaryIndex["ReservationItem"]):
 class SessionItem(Model):
     """A screening. It never changes, except that `cancelled_at` is added when it is cancelled."""
 
-    class Meta:
+    class Meta(CommonMeta):
         table_name = "sessions"
-        connect_timeout_seconds = 1
-        read_timeout_seconds = 3
-        max_retry_attempts = 2
 
     id = UnicodeAttribute(hash_key=True)
     programme = UnicodeAttribute(default=PROGRAMME)
@@ -83,7 +88,7 @@ class RowItem(Model):
     was closed: no seat can be held or sold any more.
     """
 
-    class Meta(SessionItem.Meta):
+    class Meta(CommonMeta):
         table_name = "rows"
 
     id = UnicodeAttribute(hash_key=True)
@@ -96,7 +101,7 @@ class RowItem(Model):
 class ReservationItem(Model):
     """A reservation. `buyer` is a part of the id: see ids.py. Purchases have no `ttl`, so they are never deleted."""
 
-    class Meta(SessionItem.Meta):
+    class Meta(CommonMeta):
         table_name = "reservations"
 
     buyer = UnicodeAttribute(hash_key=True)
@@ -130,7 +135,7 @@ class LiveHoldsItem(Model):
     live_holds.py.
     """
 
-    class Meta(SessionItem.Meta):
+    class Meta(CommonMeta):
         table_name = "live-holds"
 
     buyer = UnicodeAttribute(hash_key=True)
@@ -156,7 +161,7 @@ class PaymentItem(Model):
     The table's stream reports claims, requested refunds and completed refunds.
     """
 
-    class Meta(SessionItem.Meta):
+    class Meta(CommonMeta):
         table_name = "payments"
 
     transaction_id = UnicodeAttribute(hash_key=True)
@@ -192,7 +197,7 @@ class EventItem(Model):
     `position` is the event's moment in ms, with 13 digits, then # and the event's id. `event` is its JSON.
     """
 
-    class Meta(SessionItem.Meta):
+    class Meta(CommonMeta):
         table_name = "events"
 
     session_id = UnicodeAttribute(hash_key=True)
@@ -203,7 +208,7 @@ class EventItem(Model):
 class AnalyticsItem(Model):
     """The counters of one session in one shard of five minutes. A missing counter is 0. See analytics.py."""
 
-    class Meta(SessionItem.Meta):
+    class Meta(CommonMeta):
         table_name = "analytics"
 
     session_id = UnicodeAttribute(hash_key=True)
@@ -227,7 +232,7 @@ class ProcessedEventItem(Model):
     TTL deletes the item later than any queue keeps a message.
     """
 
-    class Meta(SessionItem.Meta):
+    class Meta(CommonMeta):
         table_name = "ledger"
 
     id = UnicodeAttribute(hash_key=True)
@@ -247,7 +252,7 @@ class SessionsByViewerIndex(GlobalSecondaryIndex["ViewerItem"]):
 class ViewerItem(Model):
     """A WebSocket connection that watches a screening."""
 
-    class Meta(SessionItem.Meta):
+    class Meta(CommonMeta):
         table_name = "viewers"
 
     session_id = UnicodeAttribute(hash_key=True)
@@ -260,7 +265,7 @@ class ViewerItem(Model):
 class SuppressedAddressItem(Model):
     """A suppressed email address, as its keyed hash: see suppressed_addresses.py. `since` is a moment."""
 
-    class Meta(SessionItem.Meta):
+    class Meta(CommonMeta):
         table_name = "suppressed-addresses"
 
     id = UnicodeAttribute(hash_key=True)
@@ -271,7 +276,7 @@ class SuppressedAddressItem(Model):
 class BreakerItem(Model):
     """The last reported status of a dependency's breaker: see breaker_board.py. `half_open_at` is in ms since 1970."""
 
-    class Meta(SessionItem.Meta):
+    class Meta(CommonMeta):
         table_name = "breakers"
 
     name = UnicodeAttribute(hash_key=True)
@@ -280,14 +285,14 @@ class BreakerItem(Model):
     trips = NumberAttribute()
 
 
-class InvoicesTableItem(Model):
+class InvoiceOrCounterItem(Model):
     """An item of the invoices' table: an invoice, or the counter of a series. See invoices.py.
 
     `id` is the invoice's reservation id, or the series and #counter. `place` is the invoice's position in its series,
     or the counter's last position.
     """
 
-    class Meta(SessionItem.Meta):
+    class Meta(CommonMeta):
         table_name = "invoices"
 
     id = UnicodeAttribute(hash_key=True)
@@ -309,7 +314,7 @@ class InvoicesTableItem(Model):
     language = UnicodeAttribute(null=True)
 
 
-class TicketsBySessionIndex(GlobalSecondaryIndex["TicketsTableItem"]):
+class TicketsBySessionIndex(GlobalSecondaryIndex["TicketSaleOrKeysItem"]):
     """The index of a session's tickets by seat, for the offline lists of gates.
 
     The index contains no tokens. So nobody can make QR codes from it, and signing a ticket does not change it.
@@ -323,13 +328,13 @@ class TicketsBySessionIndex(GlobalSecondaryIndex["TicketsTableItem"]):
     seat = UnicodeAttribute(range_key=True)
 
 
-class TicketsTableItem(Model):
+class TicketSaleOrKeysItem(Model):
     """An item of the tickets' table: a ticket, the tickets of a sale, or the public keys. See tickets.py.
 
     `id` is the ticket's code, the sale's reservation id, or `keys`. No item names a person.
     """
 
-    class Meta(SessionItem.Meta):
+    class Meta(CommonMeta):
         table_name = "tickets"
 
     id = UnicodeAttribute(hash_key=True)
@@ -356,7 +361,7 @@ class WebhookItem(Model):
     The secrets' keys sign the deliveries. They are encrypted at rest, as every table is.
     """
 
-    class Meta(SessionItem.Meta):
+    class Meta(CommonMeta):
         table_name = "webhooks"
 
     id = UnicodeAttribute(hash_key=True)
@@ -367,15 +372,14 @@ class WebhookItem(Model):
     disabled = UnicodeAttribute(null=True)
 
 
-class NotificationsTableItem(Model):
+class NotificationOrCounterItem(Model):
     """An item of the notifications' table.
 
-    `position` tells whether it is a numbered event, an event's number or a counter.
-
-    See notifications.py.
+    `position` begins with `number#` for a numbered event, and with `event#` for the number of an event. It is `counter`
+    for the session's counter. See notifications.py.
     """
 
-    class Meta(SessionItem.Meta):
+    class Meta(CommonMeta):
         table_name = "notifications"
 
     session_id = UnicodeAttribute(hash_key=True)
@@ -410,10 +414,10 @@ TABLES = (
     TableDefinition(ViewerItem, "viewers", "Viewers"),
     TableDefinition(SuppressedAddressItem, "suppressed-addresses", "SuppressedAddresses"),
     TableDefinition(BreakerItem, "breakers", "Breakers"),
-    TableDefinition(InvoicesTableItem, "invoices", "Invoices"),
-    TableDefinition(TicketsTableItem, "tickets", "Tickets"),
+    TableDefinition(InvoiceOrCounterItem, "invoices", "Invoices"),
+    TableDefinition(TicketSaleOrKeysItem, "tickets", "Tickets"),
     TableDefinition(WebhookItem, "webhooks", "Webhooks"),
-    TableDefinition(NotificationsTableItem, "notifications", "Notifications"),
+    TableDefinition(NotificationOrCounterItem, "notifications", "Notifications"),
 )
 
 
@@ -464,8 +468,8 @@ def read_known_attributes(model: type[Model], item: Mapping[str, Value]) -> Any:
     return SimpleNamespace(**{**dict.fromkeys(readers), **read})
 
 
-def write_item(model: type[Model], **attributes: Any) -> Item:
-    """Makes an item from attributes.
+def item_from_attributes(model: type[Model], **attributes: Any) -> Item:
+    """Builds a DynamoDB item from attributes, by the types that the model gives them. Writes nothing to the table.
 
     Leaves out attributes that are None. Raises KeyError if the model lacks an attribute.
     """

@@ -37,10 +37,10 @@ LONGEST_ID = 100
 """The most characters of an id."""
 
 SUBSCRIBERS_SECONDS = 5.0
-"""How long an instance that numbers events keeps the list of subscribers: reading it is a scan of the table, and it was
-made for each event. A new subscriber is told of events from so many seconds on."""
+"""How long an instance that numbers events caches the list of subscribers, because reading the list scans the table. So
+a new subscriber may miss the events of its first five seconds."""
 
-OF_A_SUBSCRIBER = "id, event_types, disabled"
+SUBSCRIBER_ATTRIBUTES = "id, event_types, disabled"
 """The attributes of a webhook that the function for numbering events may read: see infra/cloud/permissions.py."""
 
 
@@ -64,7 +64,7 @@ class DynamoWebhooks:
         return sorted(map(_webhook_from_item, self._scan()), key=lambda webhook: (webhook.created_at, webhook.id))
 
     def list_subscribers(self) -> Sequence[Subscriber]:
-        items = self._scan(Select="SPECIFIC_ATTRIBUTES", ProjectionExpression=OF_A_SUBSCRIBER)
+        items = self._scan(Select="SPECIFIC_ATTRIBUTES", ProjectionExpression=SUBSCRIBER_ATTRIBUTES)
         return list(map(_subscriber_from_item, items))
 
     def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
@@ -101,7 +101,7 @@ class DynamoWebhooks:
 
 @dataclass(frozen=True)
 class CachedSubscribers:
-    """A cache of the subscribers. It is SUBSCRIBERS_SECONDS old at most.
+    """The list of subscribers, cached for SUBSCRIBERS_SECONDS.
 
     A subscriber that was removed or disabled meanwhile gets no delivery, because a delivery reads the webhook again.
     """

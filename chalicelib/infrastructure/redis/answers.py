@@ -25,28 +25,28 @@ def integer(answer: Any) -> int:
     return answer
 
 
-def value(answer: Any) -> bytes | None:
-    """Checks that the answer is a value or None, and gives it. None means that the key does not exist."""
+def value_or_none(answer: Any) -> bytes | None:
+    """Checks that the answer is bytes or None, and gives it. None means that the key does not exist."""
     if answer is not None and type(answer) is not bytes:
         raise MalformedAnswer(f"no value: {_type_name(answer)}")
     return answer
 
 
 def required_value(answer: Any) -> bytes:
-    """Checks that the answer is a value, and gives it."""
-    found = value(answer)
+    """Checks that the answer is bytes, and gives it. Raises MalformedAnswer for None, too."""
+    found = value_or_none(answer)
     if found is None:
         raise MalformedAnswer("no text")
     return found
 
 
 def list_of_values(count: int) -> Shape[list[bytes | None]]:
-    """Makes the check of a list of `count` values or Nones, the answer to MGET."""
-    return lambda answer: [value(each) for each in _checked_list(answer, count)]
+    """Makes the check that an answer, for example to MGET, is a list of `count` values, each bytes or None."""
+    return lambda answer: [value_or_none(each) for each in _checked_list(answer, count)]
 
 
 def list_of_integers(count: int) -> Shape[list[int]]:
-    """Makes the check of a list of `count` whole numbers."""
+    """Makes the check that an answer is a list of `count` whole numbers."""
     return lambda answer: [integer(each) for each in _checked_list(answer, count)]
 
 
@@ -57,8 +57,10 @@ def was_set(answer: Any) -> bool:
     return answer is not None
 
 
-def was_written(answer: Any) -> bool:
-    """Tells whether a command has written. False if Redis answered with an error, for example because it is full."""
+def was_executed(answer: Any) -> bool:
+    """Tells whether Redis has executed a command. False if Redis answered with an error, for example because it is
+    full.
+    """
     if isinstance(answer, Exception):
         return False
     if answer != b"OK":
@@ -66,15 +68,12 @@ def was_written(answer: Any) -> bool:
     return True
 
 
-def were_written(answer: Any) -> list[bool]:
-    """Tells for each command of a pipeline whether Redis has executed it.
-
-    False if Redis answered with an error, for example because it is full.
-    """
-    return [was_written(each) for each in _checked_list(answer)]
+def were_executed(answer: Any) -> list[bool]:
+    """Tells for each command of a pipeline whether Redis has executed the command: see `was_executed`."""
+    return [was_executed(each) for each in _checked_list(answer)]
 
 
-def counts(answer: Any) -> dict[str, int]:
+def counts_by_name(answer: Any) -> dict[str, int]:
     """Reads the answer to HGETALL as counts by name. The answer lists name, count, name, count."""
     listed = [required_value(each) for each in _checked_list(answer)]
     if len(listed) % 2:

@@ -6,8 +6,8 @@
              rows: the decision ──► Redis: the outcome
 
 The rows decide all the same: Redis can only refuse, so nothing in it can give a seat to two. A stale entry refuses a
-free seat until the hold's own expiry at most, or for seat_format.SOLD after a sale. Without Redis every call goes to
-the rows, at the price of one timeout once in a while: see connection.py.
+free seat until the hold's own expiry at most, or for seat_format.SOLD_ENTRY_LASTS after a sale. Without Redis every
+call goes to the rows, at the price of one timeout once in a while: see connection.py.
 """
 
 from __future__ import annotations

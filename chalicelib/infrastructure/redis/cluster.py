@@ -32,7 +32,7 @@ from redis.exceptions import TimeoutError as TooLate
 from chalicelib.infrastructure.breakers import Breaker, BreakerState, BreakerStatus
 
 from . import wire
-from .answers import MalformedAnswer, Shape, integer, value
+from .answers import MalformedAnswer, Shape, integer, value_or_none
 
 T = TypeVar("T")
 
@@ -63,7 +63,10 @@ class SlotRange(NamedTuple):
 
 
 class Node:
-    """One Redis server behind its own breaker. `is_doubted` after a failure: the map of slots may be outdated."""
+    """One Redis server behind its own breaker.
+
+    `is_doubted` is true after a failure. Then another node may have taken over the slots of this one.
+    """
 
     def __init__(self, url: str, address: Address | None, breaker: Breaker, options: Mapping[str, Any]) -> None:
         self.breaker, self.is_doubted = breaker, False
@@ -75,7 +78,8 @@ class Node:
     def ask(self, question: Question, shape: Shape[T], *, sends_asking: bool = False) -> T:
         """Asks the question through the breaker. Raises BreakerOpen, the driver's errors, MalformedAnswer.
 
-        `sends_asking`: sends ASKING first, because the slot is moving to this node. Without ASKING, the node redirects.
+        With `sends_asking`, sends ASKING before each command, because the slot is still moving to this node. Without
+        ASKING, the node would redirect.
         """
         try:
             return self.breaker.call(lambda: self.ask_past_breaker(question, shape, sends_asking=sends_asking), FAILING)
@@ -272,7 +276,9 @@ def _range_in(entry: Any, said_by: Node) -> SlotRange:
     first, last, (host, port) = integer(entry[0]), integer(entry[1]), entry[2][:2]
     if not 0 <= first <= last < SLOTS:
         raise MalformedAnswer("a slot that can't be")
-    return SlotRange(first, last, _address((value(host) or b"").decode(errors="replace"), integer(port), said_by))
+    return SlotRange(
+        first, last, _address((value_or_none(host) or b"").decode(errors="replace"), integer(port), said_by)
+    )
 
 
 def _address(host: str, port: int, said_by: Node) -> Address:

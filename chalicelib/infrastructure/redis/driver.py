@@ -15,7 +15,7 @@ OPENTELEMETRY = "opentelemetry"
 def load_driver() -> ModuleType:
     """Imports redis-py and gives its module.
 
-    Keeps redis-py from importing OpenTelemetry, unless it is loaded already.
+    Keeps redis-py from importing OpenTelemetry, unless OpenTelemetry is loaded already.
     """
     with _without_opentelemetry(sys.modules):
         import redis.backoff

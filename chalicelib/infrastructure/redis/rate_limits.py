@@ -130,7 +130,7 @@ def _verdict_from(answer: Any, quotas: Sequence[Quota]) -> Verdict:
 def requester_digest(requester: str) -> str:
     """Gives a hash of the requester's name, so that no personal data is stored.
 
-    Takes any text that a client may send.
+    Accepts any text that a client may send, even with lone surrogates.
     """
     return hashlib.blake2b(requester.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 

@@ -32,8 +32,11 @@ KEPT_SECONDS = 2 * round(WINDOW.total_seconds())
 
 
 @dataclass(frozen=True)
-class RedisRefusals:
-    """The counts of refusals by error code, in Redis. While Redis does not answer, refusals are not counted."""
+class RedisRefusalCounts:
+    """The counts of refusals by error code, in Redis.
+
+    While Redis does not answer, refusals are not counted, and `counts_by_bucket` gives None.
+    """
 
     connection: RedisConnection
     prefix: str
@@ -42,7 +45,7 @@ class RedisRefusals:
     def count_refusal(self, code: str) -> None:
         key = self._key(bucket_start(self.clock()))
         with suppress(RedisUnavailable):
-            self.connection.ask(key, lambda redis: _increment(redis, key, code), answers.were_written)
+            self.connection.ask(key, lambda redis: _increment(redis, key, code), answers.were_executed)
 
     def counts_by_bucket(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
         keys = [self._key(bucket) for bucket in buckets]
@@ -75,7 +78,7 @@ def _increment(redis: Redis, key: str, code: str) -> list[Any]:
 
 
 def _counts_of_each(answer: Sequence[Any]) -> list[dict[str, int]]:
-    return [answers.counts(each) for each in answer]
+    return [answers.counts_by_name(each) for each in answer]
 
 
 def _read_hashes(redis: Redis, keys: Sequence[str]) -> list[Any]:

@@ -1,6 +1,6 @@
 """Seats in Redis, so that buyers who come too late need not ask the database. All of it may be gone at any moment.
 
-    seat         who has the seat: until the hold's own expiry, or seat_format.SOLD for a sale
+    seat         who has the seat: until the hold's own expiry, or seat_format.SOLD_ENTRY_LASTS for a sale
     key          a mark: this id, derived from an idempotency key, has been used
     kept-since   the moment since which Redis has seen every such id of the screening; gone when Redis was emptied
     map          all seats as the database had them a moment ago, and the version at which they were read
@@ -59,11 +59,11 @@ VERSION_SECONDS = 86_400
 second."""
 
 CLOCKS_APART = timedelta(seconds=5)
-"""A bound on the difference between clocks: those of any two instances differ by less."""
+"""The most by which the clocks of two instances may differ."""
 
 MOST_UNMARKED = 1000
 
-KEPT_SINCE_SECONDS = 400 * 86_400
+IDS_COMPLETE_SECONDS = 400 * 86_400
 """How long `kept-since` is kept: longer than any screening is on sale. Without it ids are looked up in the database."""
 
 
@@ -87,7 +87,7 @@ class KnownSeats:
 
     occupancy: Mapping[str, Occupancy]
     id_was_seen: bool = True
-    kept_since: datetime | None = None
+    ids_complete_since: datetime | None = None
 
     def id_is_new(self, session_created_at: datetime, now: datetime) -> bool:
         """Tells whether it is certain that no reservation is stored under the hold's id.
@@ -95,10 +95,10 @@ class KnownSeats:
         True if Redis does not have the id, and has recorded all ids since the session was scheduled, or for as long as
         reservations are stored.
         """
-        if self.id_was_seen or self.kept_since is None:
+        if self.id_was_seen or self.ids_complete_since is None:
             return False
-        seen_all_of_screening = self.kept_since + CLOCKS_APART <= session_created_at
-        seen_all_remembered = self.kept_since + CLOCKS_APART <= now - ID_IS_REMEMBERED
+        seen_all_of_screening = self.ids_complete_since + CLOCKS_APART <= session_created_at
+        seen_all_remembered = self.ids_complete_since + CLOCKS_APART <= now - ID_IS_REMEMBERED
         return seen_all_of_screening or seen_all_remembered
 
 
@@ -134,13 +134,13 @@ class SeatCache:
             found = self.connection.ask(seats[0], lambda redis: redis.mget(seats), answers.list_of_values(len(seats)))
             return KnownSeats(self._occupancy_in_force(hold.session_id, hold.seats, found, now))
         *found, mark, kept = self._read_seats_and_id(hold, seats)
-        kept_since = self._verified_moment(self.keys.kept_since(hold.session_id), kept)
-        if kept_since is None:
+        ids_complete_since = self._verified_moment(self.keys.ids_complete_since(hold.session_id), kept)
+        if ids_complete_since is None:
             self.mark_ids_complete_since(hold.session_id, now)
         return KnownSeats(
             occupancy=self._occupancy_in_force(hold.session_id, hold.seats, found, now),
             id_was_seen=mark is not None,
-            kept_since=kept_since,
+            ids_complete_since=ids_complete_since,
         )
 
     def record_hold(self, hold: Hold, now: datetime) -> None:
@@ -180,7 +180,10 @@ class SeatCache:
             self._delete_entries(session_id, seats, f"{reservation_id}|")
 
     def remember_reservation_id(self, session_id: str, reservation_id: str) -> None:
-        """Marks the id as used. Raises StoreUnavailable."""
+        """Marks an id that was derived from an idempotency key as used, so that a repeated request is recognised.
+
+        Raises StoreUnavailable.
+        """
         key = self.keys.used_id(session_id, reservation_id)
         with _as_refusal():
             self.connection.ask(key, lambda redis: redis.set(key, 1, px=ID_IS_REMEMBERED), answers.was_set)
@@ -199,7 +202,10 @@ class SeatCache:
         return VersionAndMap(_parse_version(version), self._verified_map(keys[1], kept))
 
     def claim_rebuild(self, session_id: str) -> RebuildClaim:
-        """Tries to claim the rebuild of the map, which one process at a time may have. Also reads version and map."""
+        """Tries to claim the rebuild of the map, so that one process alone reads the rows.
+
+        Also reads the version and the map.
+        """
         keys = [self.keys.version(session_id), self.keys.seat_map(session_id)]
 
         def ask(redis: "Redis") -> list[Any]:
@@ -221,9 +227,9 @@ class SeatCache:
         self.connection.ask(key, lambda redis: redis.delete(key), answers.integer)
 
     def store_map(self, session_id: str, built: SeatMap, ttl_ms: int) -> None:
-        """Stores the map for `ttl_ms`, and releases the claim to rebuild it.
+        """Stores the map for `ttl_ms`, and releases the claim to rebuild the map.
 
-        Stores nothing if `ttl_ms` is not positive.
+        If `ttl_ms` is not positive, the map is too old: releases the claim and stores nothing.
         """
         key, rebuild = self.keys.seat_map(session_id), self.keys.rebuild_claim(session_id)
         value = signed_text(self.secret, key, map_text(built))
@@ -279,7 +285,7 @@ class SeatCache:
             add_commands(pipeline)
             return list(pipeline.execute(raise_on_error=False))
 
-        written = self.connection.ask(version, ask, answers.were_written)
+        written = self.connection.ask(version, ask, answers.were_executed)
         self._forget_ids_now_marked(unmarked, written)
         if invalidates_map and not written[len(unmarked)]:
             self._delete_map(session_id)
@@ -308,22 +314,22 @@ class SeatCache:
 
     def _read_seats_and_id(self, hold: Hold, seats: list[str]) -> list[bytes | None]:
         """Marks the unmarked ids. Then reads the seats' entries, the mark of the hold's id, and `kept-since`."""
-        session_id, kept_since = hold.session_id, self.keys.kept_since(hold.session_id)
-        keys = [*seats, self.keys.used_id(session_id, hold.reservation_id), kept_since]
+        session_id, ids_complete_since = hold.session_id, self.keys.ids_complete_since(hold.session_id)
+        keys = [*seats, self.keys.used_id(session_id, hold.reservation_id), ids_complete_since]
         unmarked, is_incomplete = self._copy_unmarked_ids(session_id), session_id in self._incomplete
 
         def ask(redis: "Redis") -> list[Any]:
             pipeline = redis.pipeline(transaction=False)
             self._add_marks(pipeline, session_id, unmarked)
             if is_incomplete:
-                pipeline.delete(kept_since)
+                pipeline.delete(ids_complete_since)
             pipeline.mget(keys)
             return list(pipeline.execute(raise_on_error=False))
 
         def shape(answer: Any) -> tuple[list[bool], list[bytes | None]]:
-            return answers.were_written(answer[:-1]), answers.list_of_values(len(keys))(answer[-1])
+            return answers.were_executed(answer[:-1]), answers.list_of_values(len(keys))(answer[-1])
 
-        written, found = self.connection.ask(kept_since, ask, shape)
+        written, found = self.connection.ask(ids_complete_since, ask, shape)
         self._forget_ids_now_marked(unmarked, written)
         if is_incomplete and written[-1]:
             self._incomplete.discard(session_id)
@@ -332,14 +338,14 @@ class SeatCache:
     def mark_ids_complete_since(self, session_id: str, moment: datetime) -> None:
         """Records that Redis has all ids of the session from `moment` on. Never raises.
 
-        Records nothing if Redis may evict keys when it is full.
+        Records nothing if Redis may evict keys when it is full, because then ids may be missing.
         """
-        key = self.keys.kept_since(session_id)
+        key = self.keys.ids_complete_since(session_id)
         with contextlib.suppress(RedisUnavailable):  # the next buyer's process will
             memory = self.connection.ask(key, lambda redis: redis.info("memory"), answers.required_value)
             if _evicts_no_key(memory):
                 value = signed_text(self.secret, key, str(to_ms(moment)))
-                self.connection.ask(key, lambda redis: redis.set(key, value, ex=KEPT_SINCE_SECONDS), answers.was_set)
+                self.connection.ask(key, lambda redis: redis.set(key, value, ex=IDS_COMPLETE_SECONDS), answers.was_set)
 
     def _add_marks(self, pipeline: "Pipeline", session_id: str, ids: Iterable[str]) -> None:
         for reservation_id in ids:

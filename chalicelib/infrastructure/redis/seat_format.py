@@ -18,9 +18,9 @@ import msgspec
 from chalicelib.domain.reservations import Held, Occupancy, Sold
 from chalicelib.domain.times import from_ms, to_ms
 
-SOLD = timedelta(seconds=300)
-"""How long the entry of a sold seat counts. A refund or a cancelled screening may free the seat. If Redis misses that,
-it refuses the seat for no longer than this."""
+SOLD_ENTRY_LASTS = timedelta(seconds=300)
+"""How long the entry of a sold seat is valid. A refund or a cancelled screening may free the seat. If Redis is not
+told, Redis refuses the seat for no longer than this."""
 
 MAP_MS = 1000
 """The age at which a seat map is no longer shown."""
@@ -28,15 +28,18 @@ MAP_MS = 1000
 
 @dataclass(frozen=True, slots=True)
 class SeatMap:
-    """The occupancy of all seats at one time. `version` and `read_at` were taken before the read began."""
+    """The entries of all seats of a screening, as read from the rows.
+
+    `version` and `read_at` were taken before the read began, so the map may show later writes, too.
+    """
 
     version: int
     read_at: datetime
     occupancy: Mapping[str, Occupancy]
 
-    def is_fresh(self, version: int, now: datetime) -> bool:
-        """Tells whether the map shows every write up to `version`, and is younger than MAP_MS."""
-        return self.version >= version and abs(to_ms(now) - to_ms(self.read_at)) < MAP_MS
+    def is_fresh(self, least_version: int, now: datetime) -> bool:
+        """Tells whether the map is younger than MAP_MS, and shows every write up to `least_version`."""
+        return self.version >= least_version and abs(to_ms(now) - to_ms(self.read_at)) < MAP_MS
 
 
 def signed_text(secret: bytes, key: str, text: str) -> str:
@@ -59,7 +62,7 @@ def _signature(secret: bytes, key: str, content: bytes) -> str:
 
 
 def valid_until(entry: Occupancy, now: datetime) -> datetime:
-    return now + SOLD if isinstance(entry, Sold) else entry.expires_at
+    return now + SOLD_ENTRY_LASTS if isinstance(entry, Sold) else entry.expires_at
 
 
 def entry_text(entry: Occupancy, until: datetime) -> str:

@@ -45,8 +45,8 @@ REASON_CHARACTERS = 500
 
 PARKED = "ParkedByHandler"
 TOO_OLD = "RecordAgeExceeded"
-"""PARKED is the condition of a failure that the handler parked; TOO_OLD, in Lambda's word, that of one that Lambda gave
-up."""
+"""The condition of a stored failure: PARKED if the stream's handler parked the records, TOO_OLD if Lambda gave them up.
+TOO_OLD is Lambda's own word."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class S3StreamFailures:
         return DeadLetter(
             id=key,
             sent_at=moment,
-            reason=reason_in(body),
+            reason=failure_reason_in(body),
             receives=None,
             received_here=0,
             attributes={},
@@ -105,9 +105,10 @@ class Parking:
     tries: dict[str, int] = field(default_factory=dict)
 
     def should_park(self, record: Record, error: Exception) -> bool:
-        """Tells whether to park the record. Always after PermanentFailure, and never after an outage.
+        """Tells whether to park the record after this error. Call this once for each failed try.
 
-        After any other error, counts a try. Then the record is parked if it has LEAST_TRIES tries and LEAST_AGE.
+        True after a PermanentFailure. False after an outage. Any other error counts as a try, and the result is true
+        once the record has LEAST_TRIES tries and is LEAST_AGE old.
         """
         if isinstance(error, PermanentFailure):
             return True
@@ -160,7 +161,7 @@ def describe_failures(records: Sequence[Record], condition: str, reason: str, no
     }
 
 
-def reason_in(text: str) -> str | None:
+def failure_reason_in(text: str) -> str | None:
     """Reads why the records of a stored failure failed: our `reason`, or else the condition that Lambda wrote.
 
     None if `text` has neither.

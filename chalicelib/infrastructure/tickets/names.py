@@ -5,7 +5,7 @@ import secrets
 from chalicelib.domain.booking_codes import CODES, code_from_number
 
 
-def random_code() -> str:
+def random_ticket_code() -> str:
     """Makes an unguessable code for a ticket."""
     return code_from_number(secrets.randbelow(CODES))
 

@@ -51,9 +51,9 @@ def settings_with_secrets() -> configuration.Settings:
 
 
 def _fetch_secrets() -> Mapping[str, str]:
-    from chalicelib.infrastructure.parameters import fetch_secrets  # only who uses a secret that is in SSM
+    from chalicelib.infrastructure.parameters import fetch_existing_secrets  # only who uses a secret that is in SSM
 
-    return fetch_secrets(configuration.secret_parameter_names())
+    return fetch_existing_secrets(configuration.secret_parameter_names())
 
 
 _secrets: RefreshingValue[Mapping[str, str]] = RefreshingValue(_fetch_secrets)

@@ -17,7 +17,7 @@ from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.invoices import files as invoice_files
 from chalicelib.infrastructure.redis.connection import RedisConnection
-from chalicelib.infrastructure.redis.refusal_counts import KEPT_SECONDS, NoRefusalCounts, RedisRefusals
+from chalicelib.infrastructure.redis.refusal_counts import KEPT_SECONDS, NoRefusalCounts, RedisRefusalCounts
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.queue_board import STREAM_FAILURES, SqsQueueBoard
 from chalicelib.infrastructure.streams.failures import S3StreamFailures
@@ -195,7 +195,7 @@ def clock() -> MovableClock:
 def refusals(request: pytest.FixtureRequest, clock: MovableClock) -> Refusals:
     if request.param == "fake":
         return FakeRefusals(clock)
-    return RedisRefusals(
+    return RedisRefusalCounts(
         connection=connection(request.getfixturevalue(request.param)), prefix=uuid.uuid4().hex, clock=clock
     )
 
@@ -222,14 +222,16 @@ def test_where_nobody_was_refused_nothing_is_counted(refusals: Refusals) -> None
 
 def test_counts_forget_themselves(redis_url: str) -> None:
     prefix = uuid.uuid4().hex
-    RedisRefusals(connection=connection(redis_url), prefix=prefix, clock=MovableClock(NOW)).count_refusal("NOT_FOUND")
+    RedisRefusalCounts(connection=connection(redis_url), prefix=prefix, clock=MovableClock(NOW)).count_refusal(
+        "NOT_FOUND"
+    )
 
     (key,) = past_the_door(redis_url, lambda client: client.keys(f"{{{prefix}:*"))
     assert 0 < past_the_door(redis_url, lambda client: client.ttl(key)) <= KEPT_SECONDS
 
 
 def test_a_dead_redis_counts_nothing_says_so_and_fails_nobody() -> None:
-    refusals = RedisRefusals(
+    refusals = RedisRefusalCounts(
         connection=connection(f"redis://127.0.0.1:{free_port()}"), prefix="any", clock=MovableClock(NOW)
     )
 

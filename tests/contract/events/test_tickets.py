@@ -22,7 +22,7 @@ from chalicelib.domain.refusals import CursorInvalid, StoreUnavailable
 from chalicelib.domain.tickets.ticket import Admission, ListedTicket, SaleTickets, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
-from chalicelib.infrastructure.tickets.names import random_code
+from chalicelib.infrastructure.tickets.names import random_ticket_code
 from infra.races.unguarded import TicketsWithoutAdmissionCondition
 from tests.builders import NOW, a_reservation
 from tests.contract.conftest import Backend, Dynamo
@@ -53,7 +53,7 @@ def keys(backend: Backend) -> TicketKeys:
 def sold(*seats: str, text: str = "TOKEN") -> SaleTickets:
     reservation = a_reservation(*(seats or ("A1", "A2")))
     each = (
-        Ticket(random_code(), reservation.id, reservation.session_id, seat, NOW, token=text)
+        Ticket(random_ticket_code(), reservation.id, reservation.session_id, seat, NOW, token=text)
         for seat in reservation.seats
     )
     return SaleTickets(reservation.id, tuple(each))
@@ -79,7 +79,7 @@ def test_what_is_added_is_found_as_it_is(tickets: Tickets) -> None:
 def test_a_sale_is_given_tickets_once(tickets: Tickets) -> None:
     first = sold("A1")
     tickets.add(first)
-    tickets.add(replace(first, tickets=(replace(first.tickets[0], code=random_code()),)))
+    tickets.add(replace(first, tickets=(replace(first.tickets[0], code=random_ticket_code()),)))
 
     assert tickets.find_by_sale(first.reservation_id) == first
 
@@ -147,7 +147,7 @@ def test_an_admission_that_is_sent_twice_is_one(tickets: Tickets) -> None:
 
 def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) -> None:
     first, other = stored(tickets, "A1", "A2")
-    renewed = first.replacement(random_code(), NOW)
+    renewed = first.replacement(random_ticket_code(), NOW)
 
     old = tickets.transfer(first, renewed)
 
@@ -160,7 +160,7 @@ def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) 
 
 def test_a_ticket_is_transferred_once(tickets: Tickets) -> None:
     (first,) = stored(tickets, "A1")
-    renewed, again = first.replacement(random_code(), NOW), first.replacement(random_code(), NOW)
+    renewed, again = first.replacement(random_ticket_code(), NOW), first.replacement(random_ticket_code(), NOW)
 
     sent_twice(tickets, "transfer").transfer(first, renewed)
 
@@ -172,12 +172,12 @@ def test_who_is_in_is_not_transferred(tickets: Tickets) -> None:
     (ticket,) = stored(tickets, "A1")
     admitted = tickets.admit(ticket, ENTRY)
 
-    assert tickets.transfer(ticket, ticket.replacement(random_code(), NOW)) == admitted
+    assert tickets.transfer(ticket, ticket.replacement(random_ticket_code(), NOW)) == admitted
 
 
 def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     first, second = stored(tickets, "A1", "A2")
-    renewed = first.replacement(random_code(), NOW)
+    renewed = first.replacement(random_ticket_code(), NOW)
     tickets.transfer(first, renewed)
 
     for _ in range(2):
@@ -188,7 +188,7 @@ def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     assert found.void is VoidReason.REFUNDED
     assert {ticket.void for ticket in found.tickets} == {VoidReason.REFUNDED}
     assert tickets.admit(renewed, ENTRY).admission is None
-    assert tickets.transfer(second, second.replacement(random_code(), NOW)).renewed_as == ""
+    assert tickets.transfer(second, second.replacement(random_ticket_code(), NOW)).renewed_as == ""
     assert (tickets.find(first.code) or first).void is VoidReason.TRANSFERRED
 
 
@@ -211,7 +211,7 @@ def test_a_ticket_of_a_sale_that_is_being_voided_is_not_transferred(dynamo: Dyna
         ExpressionAttributeValues={":why": {"S": VoidReason.REFUNDED}},
     )
 
-    assert tickets.transfer(ticket, ticket.replacement(random_code(), NOW)).renewed_as == ""
+    assert tickets.transfer(ticket, ticket.replacement(random_ticket_code(), NOW)).renewed_as == ""
 
 
 def test_a_sale_that_is_void_is_given_no_tickets(tickets: Tickets) -> None:
@@ -240,7 +240,7 @@ def listed(ticket: Ticket) -> ListedTicket:
 def test_a_screenings_tickets_are_listed_by_seat_with_what_became_of_them(tickets: Tickets) -> None:
     session_id, (first, second) = of_one_session(tickets, "A1", "A2")
     stored(tickets, "A1")  # of another screening
-    renewed = second.replacement(random_code(), NOW)
+    renewed = second.replacement(random_ticket_code(), NOW)
     transferred = tickets.transfer(second, renewed)
     admitted = tickets.admit(first, ENTRY)
 
@@ -267,7 +267,7 @@ def test_a_screenings_tickets_come_page_by_page(tickets: Tickets) -> None:
 
 
 def test_a_key_is_published_as_long_as_any_ticket_needs_it(tickets: Tickets, keys: TicketKeys) -> None:
-    first, second = (PublicKey(code.encode().ljust(32)) for code in (random_code(), random_code()))
+    first, second = (PublicKey(code.encode().ljust(32)) for code in (random_ticket_code(), random_ticket_code()))
 
     def published(now: datetime) -> set[str]:
         return {first.id, second.id} & set(keys.read_published(now))
@@ -285,7 +285,7 @@ def test_a_key_is_published_as_long_as_any_ticket_needs_it(tickets: Tickets, key
 @pytest.mark.parametrize("days", [(2, 1), (1, 2)], ids=["the later one first", "the earlier one first"])
 def test_two_processes_publish_a_key_until_the_later_moment(dynamo: Dynamo, days: tuple[int, int]) -> None:
     table = f"{dynamo.prefix}-tickets"
-    key = PublicKey(random_code().encode().ljust(32))
+    key = PublicKey(random_ticket_code().encode().ljust(32))
 
     for each in days:
         DynamoTicketKeys(dynamo.client, table).publish(key, NOW + timedelta(days=each))
@@ -332,7 +332,7 @@ def test_a_transfer_and_an_admission_at_once_are_not_both(emulated: Dynamo, pool
     tickets = dynamo_tickets(emulated)
     for _ in range(10):
         (ticket,) = stored(tickets, "A1")
-        renewed, start = ticket.replacement(random_code(), NOW), Barrier(2)
+        renewed, start = ticket.replacement(random_ticket_code(), NOW), Barrier(2)
 
         def admit(ticket: Ticket = ticket, start: Barrier = start) -> bool:
             start.wait()
@@ -361,7 +361,7 @@ def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
         tickets.add(sale)
     with counting(emulated) as transferring:
         tickets.find(sale.tickets[0].code)
-        tickets.transfer(sale.tickets[0], sale.tickets[0].replacement(random_code(), NOW))
+        tickets.transfer(sale.tickets[0], sale.tickets[0].replacement(random_ticket_code(), NOW))
     with counting(emulated) as showing:
         tickets.find_by_sale(sale.reservation_id)
     with counting(emulated) as admitting:

@@ -36,7 +36,7 @@ from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in
 from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
 from chalicelib.infrastructure.tickets.enclosures import SaleEnclosures
-from chalicelib.infrastructure.tickets.names import random_code
+from chalicelib.infrastructure.tickets.names import random_ticket_code
 from chalicelib.settings import DEFAULT_SENDER
 from infra.cloud import deploy
 from infra.local import mailbox
@@ -394,7 +394,8 @@ def a_sale_with_tickets(api: Api, database: Any, prefix: str, address: str) -> t
     assert reservation
     event = replace(reservation_ended(reservation, State.CONFIRMED, utc_now()), id=f"own:{reservation_id}")
     tickets = (
-        Ticket(random_code(), reservation_id, session_id, seat, utc_now(), token="TOKEN") for seat in reservation.seats
+        Ticket(random_ticket_code(), reservation_id, session_id, seat, utc_now(), token="TOKEN")
+        for seat in reservation.seats
     )
     return event, SaleTickets(reservation_id, tuple(tickets))
 

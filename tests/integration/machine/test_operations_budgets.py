@@ -10,7 +10,7 @@ import boto3
 from chalicelib.application.board import FRESH, QUEUES, SCREENINGS
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.redis.connection import RedisConnection
-from chalicelib.infrastructure.redis.refusal_counts import RedisRefusals
+from chalicelib.infrastructure.redis.refusal_counts import RedisRefusalCounts
 from tests.builders import NOW
 from tests.conftest import ApiServers
 from tests.fakes import MovableClock
@@ -86,7 +86,7 @@ def test_a_redrive_costs_three_calls_for_its_queues_and_two_for_each_message(
 
 def test_counting_a_refusal_is_one_round_trip(redis_wire: RedisWire) -> None:
     redis = RedisConnection(redis_wire.url, Breaker("redis", POLICIES["redis"]))
-    refusals = RedisRefusals(redis, uuid.uuid4().hex, MovableClock(NOW))
+    refusals = RedisRefusalCounts(redis, uuid.uuid4().hex, MovableClock(NOW))
     refusals.count_refusal("NOT_FOUND")  # connected
 
     with redis_wire.counting() as round_trips:

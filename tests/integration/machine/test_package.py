@@ -23,7 +23,7 @@ from chalicelib.application.board import QUEUES
 from chalicelib.application.relay import SENDS_TO
 from chalicelib.domain.consumers import PAYMENTS, TICKETS, WEBHOOKS
 from chalicelib.infrastructure.dynamodb.tables import TABLES
-from chalicelib.infrastructure.dynamodb.webhooks import OF_A_SUBSCRIBER
+from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBER_ATTRIBUTES
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 from chalicelib.settings import load
 from infra.cloud import data_template
@@ -624,7 +624,7 @@ def test_who_numbers_events_may_not_read_the_secrets_of_who_is_told(resources: T
     (scan,) = [s for s in _statements(resources, "OnEventToNotification") if "dynamodb:Scan" in s["Action"]]
     assert scan["Condition"] == {
         "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
-        "ForAllValues:StringEquals": {"dynamodb:Attributes": OF_A_SUBSCRIBER.split(", ")},
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": SUBSCRIBER_ATTRIBUTES.split(", ")},
     }
     others = _functions(resources).keys() - {"OnEventToNotification"}
     assert not [name for name in others if any("dynamodb:Scan" in s["Action"] for s in _statements(resources, name))]

@@ -23,7 +23,7 @@ from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
 from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedToCache
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
 from chalicelib.infrastructure.redis.seat_cache import CLOCKS_APART, ID_IS_REMEMBERED, MOST_UNMARKED, SeatCache
-from chalicelib.infrastructure.redis.seat_format import SOLD
+from chalicelib.infrastructure.redis.seat_format import SOLD_ENTRY_LASTS
 from tests.builders import NOW, Cinema, a_hold, a_sale, a_seat_cache, a_session, seconds
 from tests.facts import Facts
 from tests.redis_machine import past_the_door
@@ -104,10 +104,10 @@ def test_a_stale_sale_refuses_a_free_seat_for_five_minutes_and_no_longer(cinema:
     made_lasting(cinema.cache, "seat")
     cinema.plain.taken.clear()
 
-    assert timedelta(minutes=5) == SOLD
-    cinema.clock.now = NOW + SOLD
+    assert timedelta(minutes=5) == SOLD_ENTRY_LASTS
+    cinema.clock.now = NOW + SOLD_ENTRY_LASTS
     assert cinema.refused("A1") == ("A1",)
-    cinema.clock.now = NOW + MS + SOLD
+    cinema.clock.now = NOW + MS + SOLD_ENTRY_LASTS
     assert cinema.hold("A1", user="next")
 
 
@@ -222,12 +222,12 @@ def test_redis_keeps_ids_from_the_first_question_about_one(cinema: CachedCinema)
     cinema.hold("A1")
     keeps_ids_since(cinema, NOW)  # skips where it can't
     past_the_door(
-        cinema.cache.connection.url, lambda redis: redis.delete(cinema.cache.keys.kept_since(cinema.session.id))
+        cinema.cache.connection.url, lambda redis: redis.delete(cinema.cache.keys.ids_complete_since(cinema.session.id))
     )
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
     asked = replace(a_hold(session=cinema.session), fingerprint="f")
-    assert cinema.cache.read_known_seats(asked, NOW).kept_since == NOW
+    assert cinema.cache.read_known_seats(asked, NOW).ids_complete_since == NOW
 
 
 def test_a_used_id_that_redis_missed_is_told_before_redis_is_asked_again(any_redis_url: str) -> None:

@@ -17,7 +17,7 @@ from chalicelib.infrastructure.redis import answers
 from chalicelib.infrastructure.redis.cluster import MOST_REDIRECTS
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, RedisRateLimiter
-from chalicelib.infrastructure.redis.refusal_counts import RedisRefusals
+from chalicelib.infrastructure.redis.refusal_counts import RedisRefusalCounts
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.infrastructure.redis.wire import MOST_BYTES, READ_BYTES
 from infra.local import server
@@ -95,7 +95,7 @@ def test_no_lie_refuses_or_admits_for_the_rate_limit(liar: LyingRedis, lie: str)
 @pytest.mark.parametrize("lie", LIES)
 def test_no_lie_counts_as_refusals(liar: LyingRedis, lie: str) -> None:
     liar.lie = LIES[lie]
-    refusals = RedisRefusals(connection=asked(liar), prefix="test", clock=MovableClock(NOW))
+    refusals = RedisRefusalCounts(connection=asked(liar), prefix="test", clock=MovableClock(NOW))
 
     refusals.count_refusal("NOT_FOUND")
 
@@ -144,7 +144,7 @@ def test_who_is_sent_in_circles_gives_up(liar: LyingRedis, redirect: str) -> Non
     connection, before = asked(liar), liar.answered
 
     with pytest.raises(RedisUnavailable, match=r"redirects without end|no time is left|Timeout"):
-        connection.ask("key", lambda redis: redis.get("key"), answers.value)
+        connection.ask("key", lambda redis: redis.get("key"), answers.value_or_none)
 
     assert liar.answered - before <= 1 + 2 * MOST_REDIRECTS  # an ASKING goes before each command
 

@@ -10,13 +10,13 @@ from redis.exceptions import ConnectionError as ConnectionLost
 
 from chalicelib.infrastructure.redis.answers import (
     MalformedAnswer,
-    counts,
+    counts_by_name,
     integer,
     list_of_integers,
     list_of_values,
     required_value,
     was_set,
-    were_written,
+    were_executed,
 )
 from chalicelib.infrastructure.redis.wire import MOST_BYTES, MOST_VALUES, READ_BYTES, BoundedParser, shared_time_budget
 
@@ -219,8 +219,8 @@ def test_an_answer_of_the_shape_that_was_asked_for_is_believed() -> None:
     assert list_of_values(2)([b"a", None]) == [b"a", None]
     assert list_of_integers(2)([1, 2]) == [1, 2]
     assert (was_set(b"OK"), was_set(None)) == (True, False)
-    assert were_written([b"OK", 1, ResponseError("full")]) == [True, True, False]
-    assert counts([b"NOT_FOUND", b"12"]) == {"NOT_FOUND": 12}
+    assert were_executed([b"OK", 1, ResponseError("full")]) == [True, True, False]
+    assert counts_by_name([b"NOT_FOUND", b"12"]) == {"NOT_FOUND": 12}
 
 
 @pytest.mark.parametrize(
@@ -240,15 +240,15 @@ def test_an_answer_of_the_shape_that_was_asked_for_is_believed() -> None:
         (list_of_integers(2), [1]),
         (was_set, b"QUEUED"),
         (was_set, 1),
-        (were_written, [None]),
-        (were_written, [[]]),
-        (were_written, b"OK"),
-        (counts, [b"NOT_FOUND"]),
-        (counts, [b"NOT_FOUND", b"1.5"]),
-        (counts, [b"NOT_FOUND", b"9" * 19]),
-        (counts, [b"\xff", b"1"]),
-        (counts, [b"<b>", b"1"]),
-        (counts, {}),
+        (were_executed, [None]),
+        (were_executed, [[]]),
+        (were_executed, b"OK"),
+        (counts_by_name, [b"NOT_FOUND"]),
+        (counts_by_name, [b"NOT_FOUND", b"1.5"]),
+        (counts_by_name, [b"NOT_FOUND", b"9" * 19]),
+        (counts_by_name, [b"\xff", b"1"]),
+        (counts_by_name, [b"<b>", b"1"]),
+        (counts_by_name, {}),
     ],
 )
 def test_any_other_is_nonsense(shape: Any, answer: object) -> None:

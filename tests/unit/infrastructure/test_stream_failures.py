@@ -18,8 +18,8 @@ from chalicelib.infrastructure.streams.failures import (
     Parking,
     S3StreamFailures,
     describe_failures,
+    failure_reason_in,
     object_key,
-    reason_in,
 )
 from infra.ops.stream_failures import parse_failed_batch
 from tests.builders import NOW
@@ -138,4 +138,4 @@ def test_a_record_has_one_name_however_often_it_is_parked() -> None:
     ],
 )
 def test_the_reason_is_told_where_there_is_one(text: str, reason: str | None) -> None:
-    assert reason_in(text) == reason
+    assert failure_reason_in(text) == reason

@@ -31,8 +31,8 @@ class Operation(NamedTuple):
 EVENTS = ("provide-client-params", "before-parameter-build", "before-call", "after-call", "after-call-error")
 
 
-class Calls:
-    """The replacement of a client's `_make_api_call`."""
+class LeanApiCalls:
+    """A faster replacement of a client's `_make_api_call`. Emits the same events."""
 
     def __init__(self, client: Any) -> None:
         self._client, self._events = client, client.meta.events

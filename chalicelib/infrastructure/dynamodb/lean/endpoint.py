@@ -10,7 +10,7 @@ from botocore.endpoint import Endpoint, convert_to_response_dict
 from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserFactory
 
-from .calls import Calls
+from .calls import LeanApiCalls
 from .requests import FEWEST_ERRORS, PLAIN, LeanRequest, fits_lean_request
 from .signing import LeanSigner
 from .transport import BodyWithJson, LeanTransport
@@ -23,9 +23,9 @@ CHECKSUM = "x-amz-crc32"
 
 
 def use_lean_endpoint(client: DynamoDBClient) -> None:
-    """Makes the client send through LeanEndpoint.
+    """Replaces the client's endpoint, serializer, signer and retry handler, so that its calls are faster.
 
-    Changes nothing if a proxy is set, or botocore's classes are unknown.
+    Leaves the client unchanged if it uses a proxy, or if its endpoint or HTTP session is not of botocore's own class.
     """
     inner: Any = client
     endpoint = inner._endpoint
@@ -41,7 +41,7 @@ def use_lean_endpoint(client: DynamoDBClient) -> None:
     client.meta.events.register(signed, LeanSigner(inner._request_signer))
     _shorten_retries(client)
     if inner._ruleset_resolver is not None and not inner.meta.config.auth_scheme_preference:
-        inner._make_api_call = Calls(inner)
+        inner._make_api_call = LeanApiCalls(inner)
 
 
 def _shorten_retries(client: Any) -> None:
@@ -64,7 +64,10 @@ class LeanEndpoint(Endpoint):
         super().__init__(stock.host, stock._endpoint_prefix, self._events, LeanParserFactory(), transport)
 
     def create_request(self, params: Any, operation_model: Any = None) -> Any:
-        """Builds the request. Emits `request-created`, whose handlers sign the request."""
+        """Builds the request, and emits `request-created`, whose handlers sign the request.
+
+        Builds botocore's kind of request if the parameters do not fit a LeanRequest.
+        """
         if operation_model is None or not fits_lean_request(params, self._url):
             return super().create_request(params, operation_model)
         request = LeanRequest(params)
@@ -155,14 +158,14 @@ class LeanSerializer:
 
 
 class LeanParserFactory(ResponseParserFactory):
-    """The factory of LeanParser."""
+    """A factory that wraps each of botocore's parsers in a LeanParser."""
 
     def create_parser(self, protocol_name: str) -> Any:
         return LeanParser(super().create_parser(protocol_name))
 
 
 class LeanParser:
-    """A parser that gives the JSON that BodyWithJson has parsed. Other answers go to botocore's parser."""
+    """A parser of answers. Takes the JSON from BodyWithJson if it is parsed there, else calls botocore's parser."""
 
     def __init__(self, stock: Any) -> None:
         self._stock = stock

@@ -11,10 +11,10 @@ PLAIN = frozenset(
         *("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems"),
     )
 )
-"""The operations whose requests and answers have, beside bytes, no value that JSON has not."""
+"""The operations whose requests and answers are plain JSON, except for bytes, which are in base64."""
 
 FEWEST_ERRORS = 300
-"""The status from which an answer is an error."""
+"""The lowest HTTP status that counts as an error."""
 
 PORTS = {"http": 80, "https": 443}
 
@@ -27,7 +27,7 @@ class RequestHeaders(dict[str, str]):
 
 
 class LeanRequest(AWSPreparedRequest):
-    """A request to DynamoDB. It takes the place of both of botocore's types, AWSRequest and AWSPreparedRequest."""
+    """A request to DynamoDB, in place of botocore's AWSRequest and of the AWSPreparedRequest that is made of it."""
 
     body: Any
     headers: Any

@@ -19,12 +19,12 @@ from .requests import LeanRequest, host_header
 auth: Any = botocore.auth  # its clock is not in the stubs
 
 UNSIGNED = frozenset(auth.SIGNED_HEADERS_BLACKLIST)
-"""Headers that anybody on the way may change."""
+"""Headers that are not signed, because proxies may change them."""
 
 VERSION = "v4"
 
 SigningKeyInputs = tuple[str, str]
-"""What a signing key follows from, for one region and service: the secret and the day."""
+"""The inputs from which the signing key of one region and service is derived: the secret and the day."""
 
 
 class LeanSigner:

@@ -28,10 +28,12 @@ from .requests import FEWEST_ERRORS, LeanRequest, host_header
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 LONGEST_ANSWER = 3
-"""How long the whole of an answer may take, in read time-outs: such a time-out begins anew with every byte."""
+"""The longest time of a whole answer, as a multiple of the read timeout. The read timeout itself is no such limit,
+because it begins again with each part of the answer."""
 
 _BINARY = re.compile(rb'"BS?"\s*:')
-"""A value of DynamoDB's that is not as in its JSON: bytes, in base64. A text may look like one, which does no harm."""
+"""Matches the type of a binary value, which is in base64 and so needs botocore's parser. A text that looks the same
+only causes a needless call of that parser."""
 
 
 class BodyWithJson(bytes):

@@ -14,7 +14,12 @@ from botocore.session import Session
 
 from chalicelib.infrastructure.dynamodb.connection import CONFIG
 from chalicelib.infrastructure.dynamodb.lean.endpoint import use_lean_endpoint
-from chalicelib.infrastructure.dynamodb.tables import PaymentItem, ReservationItem, read_known_attributes, write_item
+from chalicelib.infrastructure.dynamodb.tables import (
+    PaymentItem,
+    ReservationItem,
+    item_from_attributes,
+    read_known_attributes,
+)
 
 from .endpoint import DONE, MODELS, Say, answer, failure, new_client, scripted
 
@@ -168,6 +173,6 @@ def test_attributes_that_the_model_does_not_know_are_left_out_and_nulls_are_none
 def test_an_item_is_written_as_pynamodb_writes_it() -> None:
     attributes: dict[str, Any] = {"transaction_id": "tx", "amount_cents": 1250, "currency": None}
 
-    assert write_item(PaymentItem, **attributes) == PaymentItem(**attributes).to_dynamodb_dict()
+    assert item_from_attributes(PaymentItem, **attributes) == PaymentItem(**attributes).to_dynamodb_dict()
     with pytest.raises(KeyError, match="later"):
-        write_item(ReservationItem, later="?")
+        item_from_attributes(ReservationItem, later="?")
