@@ -76,6 +76,7 @@ def guarded(api_servers: ApiServers) -> Iterator[tuple[str, str]]:
         yield api_servers(1, **settings)[0], f"Authorization: Bearer {token}"
 
 
+@thorough
 def test_answers_to_made_up_requests_are_as_documented_and_never_5xx(server: str, tmp_path: Path) -> None:
     security, ignored = WITHOUT_ACCESS_CONTROL
     operator = [f"--header={name}:{value}" for name, value in signed_in(None).items()]

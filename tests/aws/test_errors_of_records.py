@@ -150,7 +150,7 @@ def deliver(function: Instance, items: Items, work: Work, receives: int = 1) -> 
     return function(batch), again
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_thorough(KINDS, 3))
 @pytest.mark.parametrize("consumer", TABLES)
 def test_a_message_that_dynamodb_kept_from_being_handled_comes_again_and_is_handled_once(
     functions: Functions, endpoint: Endpoint, items: Items, works: Callable[[str], Work], consumer: str, kind: str

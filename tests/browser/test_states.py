@@ -437,6 +437,7 @@ def test_of_a_payment_that_the_page_has_made_up_no_gateway_will_ever_tell(visito
     expect(buyer.page.locator(".ticket")).to_contain_text("A1")
 
 
+@thorough
 @pytest.mark.parametrize("reloading", [False, True], ids=["staying", "reloading"])
 def test_a_payment_that_the_cinema_has_not_heard_of_yet_is_asked_about_until_the_ticket_comes(
     visitor: Visitors, api: Api, reloading: bool

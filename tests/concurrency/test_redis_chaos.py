@@ -25,7 +25,7 @@ from chalicelib.infrastructure.redis.connection import TIMEOUT_SECONDS
 from infra.races import instances, last_seats
 from infra.races.crowd import Crowd
 from tests.concurrency.conftest import ReadFinalState
-from tests.effort import effort
+from tests.effort import effort, mostly_thorough
 from tests.http_api import Api
 from tests.redis_machine import NO_SERVER, OwnRedis, RedisWire, is_real, own_redis, wire_to
 
@@ -183,15 +183,13 @@ TROUBLES: list[Trouble] = [
     full_of_lies,
 ]
 
-whatever_happens = pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
-
 
 def skip_if_impossible(trouble: Trouble) -> None:
     if trouble is full and not is_real():
         pytest.skip(NO_SERVER)
 
 
-@whatever_happens
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
 def test_no_booking_fails_and_no_seat_is_sold_twice(
     stage: Stage, read_final_state: ReadFinalState, trouble: Trouble
 ) -> None:
@@ -210,7 +208,7 @@ def test_no_booking_fails_and_no_seat_is_sold_twice(
     stage.wait_for_recovery()
 
 
-@whatever_happens
+@pytest.mark.parametrize("trouble", mostly_thorough(TROUBLES, 3), ids=lambda trouble: trouble.__name__)
 def test_nobody_waits_for_it_in_vain_but_the_breakers_probes(stage: Stage, trouble: Trouble) -> None:
     """One client asks one instance. A request that waits does so for 50 ms at most: see test_redis_connection.py."""
     skip_if_impossible(trouble)

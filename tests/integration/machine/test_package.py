@@ -40,6 +40,7 @@ from infra.cloud.templates import load_long_forms
 from infra.local.pump import RETRIED_FOR
 from infra.processes import ROOT
 from tests.builders import a_reservation
+from tests.effort import thorough
 from tests.stripe_server import PUBLIC_KEY, SECRET_KEY, stripe_server
 
 STREAM_HANDLERS = {function.logical_id: function.stream for function in FUNCTIONS if function.relays}
@@ -309,6 +310,7 @@ def _secrets_of(resources: Template, function: str) -> set[str]:
     return {name for action, name in allowed if action == "ssm:GetParameters"}
 
 
+@thorough
 def test_no_secret_of_who_packages_is_in_the_template_or_the_archive(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -905,6 +907,7 @@ def test_the_committed_template_is_the_one_that_is_deployed(made: Package) -> No
     assert not stale, f"{APP_SNAPSHOT.relative_to(ROOT)} is stale: run {COMMAND}, and look at the difference"
 
 
+@thorough
 def test_packaging_twice_gives_the_same_bytes(made: Package, tmp_path: Path) -> None:
     again = package("prod", tmp_path)
     assert again.archive.read_bytes() == made.archive.read_bytes()
