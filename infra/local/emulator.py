@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -94,8 +95,22 @@ def run_ministack(port: int, *, run_dir: Path = RUN_DIR, keep: bool = False) -> 
     state = run_dir / STATE if keep else None
     if state:
         forget_stream_positions(state)
-    with run_child("emulator", *_ministack_command(port, state), run_dir=run_dir) as started:
+    command, environment = _ministack_command(port, state)
+    with (
+        functions_folder() as folder,
+        run_child("emulator", command, {**environment, "TMPDIR": folder}, run_dir=run_dir) as started,
+    ):
         yield Emulator(_wait_until_ready(started, port, run_dir), child=started)
+
+
+@contextlib.contextmanager
+def functions_folder() -> Iterator[str]:
+    """Makes a folder for the emulator's temporary files, and deletes it at the end.
+
+    The emulator unpacks each function into a folder of 100 MB, and leaves it there when it is ended.
+    """
+    with tempfile.TemporaryDirectory(prefix="cinema-emulator-", ignore_cleanup_errors=True) as folder:
+        yield folder
 
 
 def start_ministack() -> str:

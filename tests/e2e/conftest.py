@@ -66,7 +66,12 @@ def emulator_with_iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     settings = {"AUTH": "true", "GATEWAY_PORT": str(port), "BIND_HOST": processes.HOST}
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     command = [str(emulator_packages.VENV / "bin" / "python"), "-m", "ministack"]
-    with processes.run_child("emulator-with-iam", command, kept | settings, run_dir=run_dir) as started:
+    with (
+        emulator.functions_folder() as folder,
+        processes.run_child(
+            "emulator-with-iam", command, {**kept, **settings, "TMPDIR": folder}, run_dir=run_dir
+        ) as started,
+    ):
         processes.wait_for_http(endpoint + emulator.HEALTH_PATH, started, "The emulator")
         yield endpoint
 
