@@ -9,7 +9,7 @@ from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
-from chalicelib.settings import DEPLOYMENT, IN_SSM, PARAMETER, SETTINGS, STACK, Setting
+from chalicelib.settings import DEPLOYMENT, PARAMETER, SETTINGS, SSM_PREFIX, STACK, Setting
 
 from .functions import FUNCTIONS, RELAYS_PER_SHARD, SHOWN_FOR, STREAMS_RETRY_FOR, Function, settings_of
 from .templates import Template, imported, load, merge, sub
@@ -99,7 +99,7 @@ OF_THE_USER_POOL = {
 def _given(setting: Setting) -> Template:
     """Gives a setting's value in the template: a parameter, an output of the user pool, or a secret's name in SSM."""
     if setting.secret:
-        return sub(f"{IN_SSM}{setting.ssm_parameter_in('${Stage}')}")
+        return sub(f"{SSM_PREFIX}{setting.ssm_parameter_in('${Stage}')}")
     given = {"Ref": parameter_of(setting.name)}
     if setting.name not in OF_THE_USER_POOL:
         return given

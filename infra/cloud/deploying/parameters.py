@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import settings
-from chalicelib.settings import ADDRESS, SettingInvalid
+from chalicelib.settings import EMAIL_ADDRESS_PATTERN, SettingInvalid
 from infra.cloud import app_template as app
 from infra.cloud import data_template as data
 
@@ -93,7 +93,7 @@ def check_settings(environment: Mapping[str, str], stage: str = "local") -> None
         raise DeploymentError(str(error)) from error
     _check_choices({**data_parameters(), **app_parameters()}, environment)
     alarms = environment.get("ALARM_EMAIL", "")
-    if alarms and not re.fullmatch(ADDRESS, alarms):
+    if alarms and not re.fullmatch(EMAIL_ADDRESS_PATTERN, alarms):
         raise DeploymentError(f"ALARM_EMAIL must be an e-mail address without a name, not {alarms!r}.")
 
 

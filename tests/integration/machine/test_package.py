@@ -749,7 +749,7 @@ try: seat_cache()
 except SettingInvalid as error: print(error)
 attrgetter("relay_row", "relay_payment")(wiring.streams.relaying())
 attrgetter("expire_hold")(wiring.expiry.selling())
-wiring.webhooks.announce_events()
+wiring.webhooks.queue_webhook_deliveries()
 """
 
 
