@@ -93,7 +93,8 @@ OF_THE_USER_POOL = {
     "AUTH_CLIENT_ID": "page-client-id",
     "AUTH_SIGN_IN_URL": "sign-in-url",
 }
-"""The settings that the data stack's user pool has an answer to, and the export with it. A given issuer goes first."""
+"""The settings whose default comes from the data stack's user pool, each with the name of the export that has it. A
+given issuer is used instead."""
 
 
 def _given(setting: Setting) -> Template:

@@ -17,7 +17,7 @@ from .secrets import GIVEN
 from .stacks import DeploymentError
 
 SAID_BY_DEPLOYING = ("Stage", "EdgeSecret", "EmulatorHost", "Emulated")
-"""The parameters that infra/cloud/deploy.py sets by itself, not from variables."""
+"""The parameters that infra/cloud/deploy.py sets itself. No environment variable sets them."""
 
 HIDDEN = "****"
 """The text that CloudFormation gives instead of a secret parameter's value."""
@@ -50,7 +50,7 @@ APP_SETTINGS = _variables_of(app_parameters())
 
 
 TOGETHER = (("RedisSubnets", "RedisSecurityGroups"), ("Domain", "Certificate"), ("LiveDomain", "LiveCertificate"))
-"""The parameters of the functions' stack that make sense only together."""
+"""The parameters of the functions' stack that must be given together or not at all."""
 
 
 def data_settings(environment: Mapping[str, str]) -> dict[str, str]:
