@@ -2,7 +2,7 @@
 
 import gc
 
-gc.disable()  # until all is imported: little of that is garbage, and to look for it was 4 % of a cold start
+gc.disable()  # until all is imported: imports make little garbage, and collecting it took 4 % of a cold start
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,9 +17,9 @@ from chalicelib.settings import serves_requests
 PREFIX = wiring.settings().table_prefix
 
 app = Chalice(app_name="cinema-tickets", configure_logs=False)
-app.experimental_feature_flags.add("WEBSOCKETS")  # Chalice's word for them; the module works
+app.experimental_feature_flags.add("WEBSOCKETS")  # Chalice calls its WebSockets experimental; they work
 
-# HTTP: every route is registered in chalicelib/api/views.py. The other functions go without that code.
+# HTTP: chalicelib/api/views.py registers every route. Functions that serve no HTTP do not load that code.
 if serves_requests():
     from chalicelib.api import views
 
@@ -33,7 +33,7 @@ def _records(event: Any) -> Sequence[batches.Record]:
     return records
 
 
-# Streams: "stream:rows" stands for the stream of that table; infra/cloud/app.yaml puts the real one in.
+# Streams: "stream:rows" is a placeholder; infra/cloud/app.yaml sets the ARN of the stream of the table `rows`.
 def _relay(event: Any, relay: Callable[[batches.Record], Sequence[OutgoingMessage]]) -> batches.BatchAnswer:
     streams = wiring.streams
     return batches.relay_records(_records(event), wiring.traced_relay(relay), streams.send_messages, streams.parking())
@@ -56,12 +56,12 @@ def on_payment_changed(event: Any) -> batches.BatchAnswer:
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")
 def on_row_changed_show(event: Any) -> None:
-    from chalicelib.api import live  # of three functions only, as `payments` below
+    from chalicelib.api import live  # few functions need it, so it is not imported at the top
 
     live.send_changed_rows(_records(event))
 
 
-# WebSockets: seat maps that change before one's eyes.
+# WebSockets: live seat maps.
 @app.on_ws_message()
 def on_viewer_message(event: Any) -> None:
     from chalicelib.api import live
@@ -103,7 +103,7 @@ def on_event_to_analytics(event: Any) -> batches.BatchAnswer:
     return _handle_events(event, wiring.analytics.count_event())
 
 
-# Five emails to a mail service that hangs fit into the handler's 30 seconds.
+# Five at most: if the mail service hangs, five emails time out within the function's 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-email", batch_size=5)
 def on_event_to_email(event: Any) -> batches.BatchAnswer:
     return _handle_events(event, wiring.email.send_buyer_email())
@@ -121,12 +121,12 @@ def on_sale_to_invoice(event: Any) -> batches.BatchAnswer:
 
 @app.on_sqs_message(queue=f"{PREFIX}-tickets", batch_size=10)
 def on_sale_to_tickets(event: Any) -> batches.BatchAnswer:
-    return _handle_events(event, wiring.ticket_signing.issue_tickets())
+    return _handle_events(event, wiring.ticket_signing.issue_or_void_tickets())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-notification", batch_size=40, maximum_batching_window_in_seconds=1)
 def on_event_to_notification(event: Any) -> batches.BatchAnswer:
-    return _handle_events_together(event, wiring.webhooks.announce_events())
+    return _handle_events_together(event, wiring.webhooks.queue_webhook_deliveries())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-webhooks", batch_size=10)
@@ -137,16 +137,16 @@ def on_delivery_to_webhook(event: Any) -> batches.BatchAnswer:
 
 @app.on_sqs_message(queue=f"{PREFIX}-cache", batch_size=10)
 def on_event_to_cache(event: Any) -> batches.BatchAnswer:
-    return _handle_events(event, wiring.seat_cache.correct_seat_cache())
+    return _handle_events(event, wiring.seat_cache.update_seat_cache())
 
 
-# What is due of payments, and what the gateway says of them.
+# Payments to settle: those whose hold has ended, and those that the gateway reported as charged.
 @app.on_sqs_message(queue=f"{PREFIX}-payments", batch_size=10)
 def on_payment_due(event: Any) -> batches.BatchAnswer:
     return _handle_messages(event, wiring.payments.settle_payment)
 
 
-# As for emails: five refunds by a gateway that hangs fit into the 30 seconds.
+# Five at most: if the gateway hangs, five refunds time out within the function's 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-refunds", batch_size=5)
 def on_refund_requested(event: Any) -> batches.BatchAnswer:
     return _handle_events(event, wiring.payments.execute_refund())
@@ -160,5 +160,5 @@ def on_reconciliation_due(event: Any) -> None:
     payments.reconcile_payments()
 
 
-gc.freeze()  # what is imported stays: later searches for garbage leave it out
+gc.freeze()  # garbage collection skips what is imported: it stays
 gc.enable()

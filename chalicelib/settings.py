@@ -1,10 +1,10 @@
-"""Settings: the only reader of the environment. boto3 itself reads AWS_ENDPOINT_URL, region and credentials.
+"""The settings. No other module reads the environment; only boto3 reads AWS_ENDPOINT_URL, region and credentials.
 
-Each field of `Settings` has one row with all about its setting: the variable's name, how it is read, its default,
-the functions that get it, its purpose. The deployment's parameters and the functions' environments are made from the
-rows; so are .env.example and docs/settings.md, by `.venv/bin/python -m infra.cloud.generate`.
+Each field of `Settings` has a row that describes its setting: the environment variable, the reader, the default, the
+purpose, the functions that get it. `.venv/bin/python -m infra.cloud.generate` makes from the rows the deployment's
+parameters, the functions' environments, .env.example and docs/settings.md.
 
-A new setting: a row here, its use, its test; then that command.
+To add a setting, add its row here, its use and its test. Then run that command.
 """
 
 import os
@@ -16,23 +16,26 @@ from typing import Any, NamedTuple
 from chalicelib.domain.rate_limits import NO_LIMITS, RateLimits
 
 MAX_HOLD_SECONDS = 900
-"""The longest hold, in seconds: SQS delays a hold's expiry message no longer."""
+"""The longest hold, in seconds. SQS delays a message by at most this, and a hold's expiry message is delayed until the
+hold ends."""
 
 DEFAULT_SENDER = "tickets@example.com"
-"""The sender of emails by default, an address that nobody owns: emulators accept it, AWS refuses it."""
+"""The default sender of emails. Nobody owns this address: emulators accept it, AWS refuses it."""
 
 LOCAL_STAGES = ("local", "test")
-"""Stages that run on a laptop: their secret is public, and webhooks may be on the same machine."""
+"""The stages that run on a laptop. Their secret is public, and webhooks may be on the same machine."""
 
-A_DAY = 24 * 60
-"""A day in minutes."""
+MINUTES_PER_DAY = 24 * 60
 
 MAX_LIVE_HOLDS = 10
-"""The highest value of the setting MAX_LIVE_HOLDS: an item with so many holds still costs one write unit."""
+"""The highest value of the setting MAX_LIVE_HOLDS. An item with this many holds still costs only one write unit."""
 
 MAX_LIVE_VIEWERS = 2000
-"""The highest value of the setting MAX_LIVE_VIEWERS. A post takes 0.92 ms of CPU, and a hundred records of one
-screening fill 13 messages for each viewer: 2,000 viewers take 24 of a function's 30 seconds, 1,000 of them 12."""
+"""The highest value of the setting MAX_LIVE_VIEWERS.
+
+Sending a message to one viewer takes 0.92 ms of CPU. A hundred changes of one screening fill 13 messages per viewer. So
+2,000 viewers take 24 of the function's 30 seconds, and 1,000 viewers take 12.
+"""
 
 RATE_LIMITS = """
     *=100/10s per address,
@@ -43,44 +46,55 @@ RATE_LIMITS = """
     schedule_session=60/10s per address,
     subscribe=10/60s per connection, subscribe=60/600s per address
 """
-"""The default rate limits, by name of the view in chalicelib/api. 10/20s is ten at once, then one every two seconds.
+"""The default rate limits, by the name of the view in chalicelib/api. `10/20s` allows ten requests at once, then one
+every two seconds.
 
-A user must be signed in to be counted: where access control is off, only addresses are. A buyer in a hurry clicks every
-second or two, and never notices a limit of ten at once and one a second. An address may be a family, an office or a
-street behind one NAT: thirty people who look at the seats each second. A script sends hundreds of requests.
+Limits per user apply only to signed-in users, because only their ids are verified. Without access control, only the
+limits per address and per connection apply. A buyer in a hurry clicks every second or two, and never reaches ten at
+once and one a second. An address may be a family, an office or a street behind one NAT, with thirty people who look at
+the seats each second. A script sends hundreds of requests.
 
-A hold counts as many requests as it has seats: 60 at once, then two a second. So an address that never stops holds
-2 x HOLD_SECONDS seats: 60 with holds of 30 s, and 120 at the worst moment, half a minute after its first hold. Seats
-that are given back or lapse return no quota. With longer holds, choose lower limits.
+A hold counts as many requests as it has seats. So an address may hold 60 seats at once, then two more a second. An
+address that never stops keeps 2 x HOLD_SECONDS seats held: 60 seats with holds of 30 s. At the worst moment, half a
+minute after its first hold, it holds 120. Seats that are given back, or whose hold lapses, return no quota. If you make
+holds longer, lower these limits.
 
-Each change of a seat is posted to every WebSocket that is subscribed to its screening. Subscriptions are therefore
-limited: sixty from one address at once, then six a minute, 780 in the two hours that a connection lasts. A page whose
-subscription is refused polls the seat map.
+Each change of a seat is sent to every WebSocket that is subscribed to its screening. Subscriptions are therefore
+limited: sixty from one address at once, then six a minute, which makes 780 in the two hours that a connection lasts. A
+page whose subscription is refused polls the seat map.
 """
 
 LOCAL_RATE_LIMITS = "*=off per address"
-"""The rate limits on a laptop: none per address, because all clients share one. A load test then meets no limit."""
+"""The change to the default rate limits on a laptop: no limit per address, because all clients there share one
+address. So a load test meets no limit."""
 
-PROVIDERS = ("simulated", "stripe")
+PAYMENT_PROVIDERS = ("simulated", "stripe")
 
-CONFIRMED_BY = ("client", "gateway")
-"""Who may say that a payment was made: the choices of PAYMENTS_CONFIRMED_BY. `client` is for laptops only, where an
-invented transaction id buys seats."""
+PAYMENT_CONFIRMERS = ("client", "gateway")
+"""The choices of the setting PAYMENTS_CONFIRMED_BY: who confirms that a payment was made.
 
-LOCAL_SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - names what it is
+`client` is allowed only on a laptop, because any invented transaction id then buys seats.
+"""
 
-ADDRESS = r'[^@\s<>"]+@[^@\s<>"]+'
-"""A regular expression of a bare e-mail address: SES and the functions' policies compare addresses without names."""
+LOCAL_SECRET = "not-a-secret: anyone can read it here"  # noqa: S105 - a public text, no secret
+
+EMAIL_ADDRESS_PATTERN = r'[^@\s<>"]+@[^@\s<>"]+'
+"""A regular expression for an e-mail address without a display name. SES and the functions' IAM policies compare such
+addresses."""
 
 PARAMETER, DEPLOYMENT, STACK, STAGE, NOWHERE = "parameter", "deployment", "stack", "stage", ""
-"""The sources of a setting's value in a deployed function, in this order: the person who deploys;
-infra/cloud/deploy.py; the template; .chalice/config.json; none, so that the default is used."""
+"""The sources of a setting's value in a deployed function. A setting has one of them, as its `deployed_by`.
 
-IN_SSM = "ssm:"
-"""How a variable begins that holds the name of a parameter in SSM instead of a secret: ssm:/cinema/prod/id-secret."""
+PARAMETER: the person who deploys. DEPLOYMENT: infra/cloud/deploy.py. STACK: the template. STAGE: .chalice/config.json.
+NOWHERE: no source, so the function uses the default.
+"""
+
+SSM_PREFIX = "ssm:"
+"""The prefix of a variable's value that names an SSM parameter instead of being the secret:
+ssm:/cinema/prod/id-secret."""
 
 EVERY_FUNCTION = ("*",)
-DERIVE_IDS = (
+FUNCTIONS_WITH_ID_SECRET = (
     "api_handler",
     "on_email_returned",
     "on_event_to_cache",
@@ -89,12 +103,12 @@ DERIVE_IDS = (
     "on_reconciliation_due",
     "on_refund_requested",
 )
-"""The functions that get ID_SECRET, to derive ids, to hash addresses or to sign."""
-ASK_REDIS = ("api_handler", "on_event_to_cache")
-ASK_THE_GATEWAY = ("api_handler", "on_reconciliation_due", "on_refund_requested")
+"""The functions that get ID_SECRET. They derive ids, hash e-mail addresses or sign with it."""
+FUNCTIONS_WITH_REDIS = ("api_handler", "on_event_to_cache")
+FUNCTIONS_WITH_GATEWAY = ("api_handler", "on_reconciliation_due", "on_refund_requested")
 API = ("api_handler",)
 API_HANDLER = "app.app"
-"""The handler of the API's function, as Chalice names it to Lambda."""
+"""The handler that Chalice configures in Lambda for the API's function."""
 
 
 class SettingInvalid(Exception):
@@ -106,19 +120,22 @@ def _read_text(_: "Setting", text: str, __: str) -> str:
 
 
 class Setting(NamedTuple):
-    """The row of a setting: its name, purpose, default and reader. A NamedTuple, because dataclasses start slower."""
+    """The description of a setting, such as its name, default and reader. A NamedTuple, because a dataclass takes
+    longer to define at a cold start."""
 
     name: str
     """The name of the environment variable."""
     purpose: str
     default: str = ""
-    """The value if the environment has none, or ''. {name} stands for an earlier field of Settings, or the region."""
+    """The value if the variable is missing or empty. A placeholder {name} stands for an earlier field of Settings, or
+    for the region."""
     local_default: str | None = None
-    """The default on a laptop, if it differs. The function then chooses by its stage; the deployment passes none."""
+    """The default on a laptop, if it differs from `default`. The deployment then passes no value: the process chooses
+    by its stage."""
     read: Callable[["Setting", str, str], object] = _read_text
-    """Makes the setting's value from its row, its text and the stage. Raises SettingInvalid."""
+    """Makes the setting's value from this row, the variable's text and the stage. Raises SettingInvalid."""
     bounds: tuple[int, int] | None = None
-    """The least and the greatest whole number that is allowed."""
+    """The smallest and the largest whole number allowed, for `_read_number`."""
     choices: tuple[str, ...] = ()
     pattern: str = ""
     """A regular expression that the whole text must match."""
@@ -128,7 +145,7 @@ class Setting(NamedTuple):
     """The deployed functions that get the setting, by their names in infra/cloud/functions.py."""
 
     def ssm_parameter_in(self, stage: str) -> str:
-        """Gives the name of the SSM parameter that has this secret in the stage."""
+        """Gives the name of the SSM parameter that holds this secret in the stage."""
         return f"/cinema/{stage}/{self.name.lower().replace('_', '-')}"
 
     def default_in(self, stage: str) -> str:
@@ -137,7 +154,7 @@ class Setting(NamedTuple):
         return self.local_default or "" if is_local else self.default
 
     def wrong_value_error(self, wanted: str, found: str) -> SettingInvalid:
-        """Makes the error for the wrong value `found`. Its message says which values are wanted."""
+        """Makes an error that names the setting, the wrong value `found` and the allowed values, `wanted`."""
         return SettingInvalid(f"{self.name} must be {wanted}, not {found!r}.")
 
 
@@ -237,7 +254,7 @@ def _setting(name: str, purpose: str, **more: Any) -> dict[str, Setting]:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of this process. Each field holds a value; the field's metadata holds the row of the setting."""
+    """The settings of this process. Each field is the value of a setting; the field's metadata has its `Setting`."""
 
     stage: str = field(
         metadata=_setting(
@@ -291,7 +308,7 @@ class Settings:
             "Until so many minutes after its start seats of a screening are held; before it, where that is negative",
             default="0",
             read=_read_number,
-            bounds=(-A_DAY, A_DAY),
+            bounds=(-MINUTES_PER_DAY, MINUTES_PER_DAY),
         )
     )
     rate_limits: RateLimits = field(
@@ -308,10 +325,10 @@ class Settings:
             local_default=LOCAL_SECRET,
             secret=True,
             deployed_by=DEPLOYMENT,
-            given_to=DERIVE_IDS,
+            given_to=FUNCTIONS_WITH_ID_SECRET,
         )
     )
-    """Read it by `needed_id_secret`, which refuses an empty one. Whoever knows it can guess other people's ids."""
+    """Use `needed_id_secret`, which refuses an empty secret. Whoever knows the secret can guess other people's ids."""
     edge_secrets: tuple[str, ...] = field(
         metadata=_setting(
             "EDGE_SECRET",
@@ -327,7 +344,7 @@ class Settings:
             "REDIS_URL",
             "Empty means no Redis; every booking works without it",
             secret=True,  # it may have a password in it
-            given_to=ASK_REDIS,
+            given_to=FUNCTIONS_WITH_REDIS,
         )
     )
     live_url: str = field(
@@ -342,15 +359,17 @@ class Settings:
         metadata=_setting(
             "PAYMENTS_PROVIDER",
             "Which payment gateway there is",
-            default=PROVIDERS[0],
+            default=PAYMENT_PROVIDERS[0],
             read=_read_choice,
-            choices=PROVIDERS,
-            given_to=ASK_THE_GATEWAY,
+            choices=PAYMENT_PROVIDERS,
+            given_to=FUNCTIONS_WITH_GATEWAY,
         )
     )
     payments_url: str = field(
         metadata=_setting(
-            "PAYMENTS_URL", "Where the simulated payment gateway answers; empty for Stripe", given_to=ASK_THE_GATEWAY
+            "PAYMENTS_URL",
+            "Where the simulated payment gateway answers; empty for Stripe",
+            given_to=FUNCTIONS_WITH_GATEWAY,
         )
     )
     payments_secrets: tuple[str, ...] = field(
@@ -370,7 +389,7 @@ class Settings:
             default="gateway",
             local_default="client",
             read=_read_charged_only,
-            choices=CONFIRMED_BY,
+            choices=PAYMENT_CONFIRMERS,
             given_to=API,
         )
     )
@@ -379,14 +398,14 @@ class Settings:
             "STRIPE_SECRET_KEY",
             "Of your Stripe account, sk_test_... or sk_live_...",
             secret=True,
-            given_to=ASK_THE_GATEWAY,
+            given_to=FUNCTIONS_WITH_GATEWAY,
         )
     )
     stripe_public_key: str = field(
         metadata=_setting(
             "STRIPE_PUBLIC_KEY",
             "Of your Stripe account, pk_test_... or pk_live_...; browsers get it",
-            given_to=ASK_THE_GATEWAY,
+            given_to=FUNCTIONS_WITH_GATEWAY,
         )
     )
     lean_client: bool = field(
@@ -407,7 +426,7 @@ class Settings:
             "The sender of emails, a bare address; it or its domain must be a verified identity of SES",
             default=DEFAULT_SENDER,
             read=_read_address,
-            pattern=ADDRESS,
+            pattern=EMAIL_ADDRESS_PATTERN,
         )
     )
     mail_events: str = field(
@@ -495,7 +514,7 @@ class Settings:
             "From how many minutes before the start of a screening its tickets are admitted",
             default="60",
             read=_read_number,
-            bounds=(1, A_DAY),
+            bounds=(1, MINUTES_PER_DAY),
             given_to=API,
         )
     )
@@ -517,7 +536,8 @@ class Settings:
             given_to=API,
         )
     )
-    """Read it by `needed_auth_issuer`, which refuses an empty one. Its keys are at /.well-known/jwks.json below it."""
+    """Use `needed_auth_issuer`, which refuses an empty issuer. The issuer's keys are below it, at
+    /.well-known/jwks.json."""
     auth_client_id: str = field(
         metadata=_setting(
             "AUTH_CLIENT_ID", "The page's client id at such a provider; empty means the user pool's", given_to=API
@@ -557,14 +577,14 @@ class Settings:
 
     @property
     def needed_id_secret(self) -> str:
-        """Gives ID_SECRET, for deriving ids and for signing. Raises SettingInvalid when it is empty."""
+        """Gives ID_SECRET, to derive ids, to hash addresses and to sign. Raises SettingInvalid if it is empty."""
         if not self.id_secret:
             raise SettingInvalid(f"ID_SECRET is missing: stage {self.stage!r} needs one, the same on every instance.")
         return self.id_secret
 
     @property
     def needed_auth_issuer(self) -> str:
-        """Gives AUTH_ISSUER, to verify tokens. Raises SettingInvalid when it or AUTH_CLIENT_ID is empty."""
+        """Gives AUTH_ISSUER, to verify tokens. Raises SettingInvalid if AUTH_ISSUER or AUTH_CLIENT_ID is empty."""
         if not (self.auth_issuer and self.auth_client_id):
             raise SettingInvalid("AUTH is on, and AUTH_ISSUER or AUTH_CLIENT_ID is missing: nobody could sign in.")
         return self.auth_issuer
@@ -579,26 +599,29 @@ SETTINGS: Mapping[str, Setting] = {one.name: one.metadata["setting"] for one in 
 
 
 def serves_requests(environment: Mapping[str, str] = os.environ) -> bool:
-    """Tells whether this process may serve HTTP requests. False only if Lambda's environment names another handler of
-    app.py.
+    """Tells whether this process may serve HTTP requests. If so, app.py registers the routes.
 
-    True if it names none, as on a laptop, or one that is not ours, as with an extension's wrapper.
+    False only if Lambda's variable _HANDLER names another handler of app.py, such as a queue's. True if _HANDLER is
+    missing, as on a laptop, and if it names a handler outside app.py, such as an extension's wrapper.
     """
     handler = environment.get("_HANDLER", "")
     return handler == API_HANDLER or not handler.startswith("app.")
 
 
 def secret_parameter_names(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Gives the names of the SSM parameters with this process's secrets, by environment variable. Empty on a laptop."""
+    """Gives the names of the SSM parameters that hold this process's secrets, by environment variable.
+
+    A variable with such a name begins with `ssm:`. A laptop has none, so the result is empty there.
+    """
     found = {one.name: environment.get(one.name, "") for one in SETTINGS.values() if one.secret}
-    return {name: text.removeprefix(IN_SSM) for name, text in found.items() if text.startswith(IN_SSM)}
+    return {name: text.removeprefix(SSM_PREFIX) for name, text in found.items() if text.startswith(SSM_PREFIX)}
 
 
 def load(environment: Mapping[str, str] = os.environ, secrets: Mapping[str, str] | None = None) -> Settings:
     """Reads all settings from the environment. Raises SettingInvalid.
 
-    `secrets` are the values that were fetched from SSM, by environment variable. A variable that names an SSM
-    parameter, but is missing in `secrets`, counts as not set.
+    `secrets` maps environment variables to values fetched from SSM. A variable that names an SSM parameter, but is
+    missing in `secrets`, counts as not set: its setting gets the default.
     """
     environment = {**environment, **dict.fromkeys(secret_parameter_names(environment), ""), **(secrets or {})}
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"

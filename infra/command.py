@@ -1,4 +1,4 @@
-"""Ends our commands as shells expect: with a known status, and without a traceback unless something is broken."""
+"""Runs the main function of our commands, and exits as shells expect: without a traceback for expected errors."""
 
 import os
 import select
@@ -15,8 +15,8 @@ def as_command(main: Callable[[], int], *refusals: type[Exception]) -> NoReturn:
     """Runs `main` and exits with its status. Prints an exception of `refusals` without traceback.
 
     The status is then the exception's attribute `status`, or 1. A closed output (`… | head`) ends the process quietly.
-    SIGINT and SIGTERM unwind `main`, so that it stops its processes: also in the background, where shells ignore
-    SIGINT.
+    SIGINT and SIGTERM raise an exception in `main`, so that it stops its processes. This is so also in the background,
+    where shells ignore SIGINT.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

@@ -1,4 +1,5 @@
-"""Starts processes on this machine, each with a log and a pid file. They end with this one, even when it is killed."""
+"""Starts processes on this machine, each with a log and a pid file. They end when this process ends, even if it is
+killed."""
 
 import contextlib
 import ctypes
@@ -21,26 +22,27 @@ ROOT = Path(__file__).parent.parent
 RUN_DIR = ROOT / ".run"
 HOST = "127.0.0.1"
 SERVER_PORTS = range(20_000, 32_768)
-"""Ports of our servers. They lie below those that the system gives to outgoing connections, which could take one."""
+"""The ports of our servers. They are below the ports that the system gives to outgoing connections, so none is taken by
+one."""
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 
 
 class CannotRunError(Exception):
-    """A program can't be started here. The message is a sentence with the remedy, ready to be shown."""
+    """A program can't be started on this machine. The message is a sentence for people, with the remedy."""
 
     status = 1
     """The exit status of the command that raises it."""
 
 
 class UnavailableError(CannotRunError):
-    """The network does not give what is needed. CI goes on without it, and says so (.ci/run)."""
+    """Something can't be downloaded. CI then skips the step that needs it, and says so (.ci/run)."""
 
     status = 69  # EX_UNAVAILABLE of sysexits.h
 
 
 def say(text: str) -> None:
-    """Prints a line at once, also into a pipe."""
+    """Prints a line without buffering, also into a pipe."""
     print(text, flush=True)
 
 
@@ -162,7 +164,7 @@ def _open_process(
 def run_child(
     name: str, command: Sequence[str], environment: Mapping[str, str], *, run_dir: Path = RUN_DIR, logged: bool = True
 ) -> Iterator[Child]:
-    """Runs `command` until the block is left, as `start_process` starts it."""
+    """Starts `command` as `start_process` does, and stops it when the block is left."""
     started = start_process(name, command, environment, run_dir=run_dir, logged=logged)
     try:
         yield started
@@ -238,7 +240,7 @@ def claim_name(name: str, run_dir: Path = RUN_DIR) -> Iterator[None]:
 
 
 def stop_all(run_dir: Path = RUN_DIR) -> list[str]:
-    """Ends the processes of all pid files, `make run` itself first. Gives the names of those that ran."""
+    """Ends the processes of all pid files, `make run` first. Gives the names of the processes that were running."""
     files = sorted(run_dir.glob("*.pid"), key=lambda file: (not file.stem.startswith("run"), file.stem))
     return [file.stem for file in files if _stop_by_file(file)]
 
@@ -275,7 +277,7 @@ def record_url(name: str, url: str, run_dir: Path) -> None:
 
 
 def find_url(name: str, run_dir: Path) -> str | None:
-    """Gives the URL at which the child of that name answers; None when none runs."""
+    """Gives the URL at which the child of that name answers. None if no such child runs."""
     try:
         with (run_dir / f"{name}.pid").open() as pid_file:
             return None if _lock(pid_file.fileno()) else (run_dir / f"{name}.url").read_text()

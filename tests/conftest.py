@@ -200,7 +200,7 @@ def app(redis_url: str, simulated_gateway: payment_gateway.Gateway) -> Chalice:
     with pytest.MonkeyPatch.context() as environment:
         for name, value in {**SETTINGS, "REDIS_URL": redis_url}.items():
             environment.setenv(name, value)
-        wiring.build_anew(configuration.load())
+        wiring.rebuild_with_settings(configuration.load())
         from app import app
 
         return app
@@ -214,15 +214,15 @@ def other_settings(**changes: str) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as environment:
             for name, value in changes.items():
                 environment.setenv(name, value)
-            wiring.build_anew(configuration.load())
+            wiring.rebuild_with_settings(configuration.load())
             yield
     finally:
-        wiring.build_anew(before)
+        wiring.rebuild_with_settings(before)
 
 
 def build_anew() -> None:
     """Forgets all that was built, and builds it again with the same settings."""
-    wiring.build_anew(wiring.settings())
+    wiring.rebuild_with_settings(wiring.settings())
 
 
 @dataclass

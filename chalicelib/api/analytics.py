@@ -1,4 +1,4 @@
-"""A screening in numbers: /api/sessions/…/analytics."""
+"""The analytics of a screening: /api/sessions/{id}/analytics."""
 
 from chalice.app import Blueprint, Request, Response
 

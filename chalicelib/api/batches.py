@@ -1,4 +1,4 @@
-"""Handles batches of queue and stream records, and answers which of them are to be delivered again."""
+"""Handles batches of queue and stream records. The answers name the records that must be delivered again."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
@@ -21,19 +21,24 @@ class NothingRelayed(Exception):
 
 
 class Redelivery(Protocol):
-    """Retries, defers or parks a queue message that could not be handled."""
+    """Retries, defers or parks a queue message that could not be handled. See infrastructure/sqs/queues.py."""
 
     def retry_later(self, record: Record) -> None: ...
 
-    def defer(self, record: Record, least_seconds: float, most_seconds: float) -> bool: ...
+    def defer(self, record: Record, least_seconds: float, most_seconds: float) -> bool:
+        """Sends a copy of the message, to arrive after the delay. Gives False if the message was deferred too often."""
+        ...
 
     def is_last_attempt(self, record: Record) -> bool: ...
 
-    def park(self, record: Record, reason: str) -> None: ...
+    def park(self, record: Record, reason: str) -> None:
+        """Sends a copy of the message, with the reason, to the dead-letter queue."""
+        ...
 
 
 class Parking(Protocol):
-    """Parks a stream record that blocks the records behind it."""
+    """Parks a stream record that can't be relayed and blocks the records behind it. See
+    infrastructure/streams/failures.py."""
 
     def should_park(self, record: Record, error: Exception) -> bool: ...
 
@@ -43,7 +48,8 @@ class Parking(Protocol):
 def handle_messages(records: Iterable[Record], handle: Callable[[Record], None], redelivery: Redelivery) -> BatchAnswer:
     """Handles queue messages one after the other. Gives the ids of the messages that the queue must not delete.
 
-    A failed message is retried after a pause that grows with each try. The last failed try parks it in the DLQ.
+    A message that fails is retried after a pause, which grows with each try. A message whose last try fails is parked
+    in the dead-letter queue, and so is one that raises PermanentFailure. One that raises RetryLater is deferred.
     """
     return _failures(record["messageId"] for record in records if not _handle_one(record, handle, redelivery))
 
@@ -51,7 +57,8 @@ def handle_messages(records: Iterable[Record], handle: Callable[[Record], None],
 def handle_messages_in_parallel(
     records: Sequence[Record], handle: Callable[[Record], None], redelivery: Redelivery
 ) -> BatchAnswer:
-    """Handles queue messages as `handle_messages` does, each in a thread: a slow call delays no other message."""
+    """Handles queue messages as `handle_messages` does, but each in its own thread: a slow call delays no other
+    message."""
     from concurrent.futures import ThreadPoolExecutor  # one function needs it, none at its cold start
 
     with ThreadPoolExecutor(max(len(records), 1)) as workers:
@@ -67,9 +74,8 @@ def handle_messages_together(
 ) -> BatchAnswer:
     """Handles all queue messages with one call of `handle`. Gives the ids of those that the queue must not delete.
 
-    `read` reads a message's content. `handle` takes all contents, and gives its failures by their position in the
-    list. If `handle` raises, all messages have failed. Failed messages are retried, deferred or parked as by
-    `handle_messages`.
+    `read` reads a message's content. `handle` takes the list of contents, and gives its failures by position in that
+    list; if it raises, all have failed. Failed messages are retried, deferred or parked, as by `handle_messages`.
     """
     contents, errors = act_on_each(dict(enumerate(records)), read)
     try:
@@ -92,11 +98,11 @@ def relay_records(
     send: Callable[[Sequence[OutgoingMessage]], set[int]],
     parking: Parking,
 ) -> BatchAnswer:
-    """Sends the messages that `relay` makes of stream records. Gives the id of the first record that failed.
+    """Makes messages of stream records with `relay`, and sends them. Gives the id of the first record that failed.
 
-    The stream delivers that record and all later ones again, so the records keep their order. During an outage they
-    wait, for hours if necessary. A record that no retry can help is parked. Raises NothingRelayed if a record failed
-    and no message was sent.
+    The stream then delivers that record and all later ones again, so the records keep their order. During an outage the
+    records wait, for hours if necessary. A record that fails for another reason than an outage is parked, if `parking`
+    says so. Raises NothingRelayed if a record failed and no message was sent.
     """
     relayed, failed = _relay_until_one_fails(records, relay, parking)
     unsent = send([message for _, message in relayed])

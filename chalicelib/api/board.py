@@ -1,8 +1,8 @@
 """The operator's board: the page /operations, with its data and its commands below /api/operations.
 
-The data and the commands are for operators only; the page without them shows nothing. All of it is there only where the
-setting OPERATIONS_BOARD is on. The board's modules are imported on a request, because a function that sells seats does
-not need them at its cold start.
+The data and the commands are for operators only; without them the page shows nothing. If the setting OPERATIONS_BOARD
+is off, all these addresses answer 404. The board's modules are imported at the first request for them, so that they
+don't slow the cold start of a function that sells seats.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def _only_with_board_on(view: View) -> View:
 @answered(routes)
 @_only_with_board_on
 def show_operations_page(request: Request) -> Response:
-    return static.sign_in_page_response(request, "board")
+    return static.sign_in_page_or_redirect(request, "board")
 
 
 @routes.route("/api/operations", methods=["GET"])

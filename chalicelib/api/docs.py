@@ -1,6 +1,7 @@
-"""The OpenAPI document, /openapi.json, made of the routes, the wire's types and the table in routes.py; and /docs.
+"""The OpenAPI document at /openapi.json, and the page /docs, which shows it.
 
-The first request makes the document, and imports the modules for it.
+The document is made from the routes, the types in api/wire and the table in api/openapi/routes.py. The first request
+makes it, and imports the modules for it.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ routes = Blueprint(__name__)
 @routes.route("/openapi.json", methods=["GET"])
 @answered(routes)
 def show_document(request: Request) -> Response:
-    return static.text_or_not_modified(request, _document(routes.current_app), static.ASK_FIRST)
+    return static.text_or_not_modified(request, _document(routes.current_app), static.REVALIDATE_ALWAYS)
 
 
 @routes.route("/docs", methods=["GET"])
 @answered(routes)
 def show_docs(request: Request) -> Response:
-    return static.page_response(request, "docs")
+    return static.page_or_redirect(request, "docs")
 
 
 @cache

@@ -14,6 +14,6 @@ routes = Blueprint(__name__)
 @routes.route("/api/reservations/{reservation_id}/invoice", methods=["GET"])
 @answered(routes)
 def show_invoice(request: Request, reservation_id: str, asked_by: Principal) -> Response:
-    link = wiring.invoices.link_invoice()(reservation_id, asked_by)
+    link = wiring.invoices.create_invoice_link()(reservation_id, asked_by)
     answer = schemas.invoice(link)
     return ok(answer) if schemas.wants_link(request) else see_other(link.url, answer)

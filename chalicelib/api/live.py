@@ -1,11 +1,12 @@
 """Live seat maps by WebSocket. `GET /api/live` gives its address; if there is none, pages poll the seat map.
 
     {"action": "subscribe", "sessionId": "…"}  ──►  {"type": "subscribed", "sessionId": "…"}
-                                                    {"type": "full", "sessionId": "…"}: enough watch it already, poll
+                                                    {"type": "full", "sessionId": "…"}: too many viewers, so poll
                                                ◄──  {"type": "rows", "sessionId": "…", "rows": [{row, version, seats}]}
 
-A row's message names all its seats that are not free. The version counts the row's writes: a viewer keeps the newest.
-Each message is complete, so a skipped version does no harm. After each connect a viewer reads the seat map once.
+The message of a row names all its seats that are held or sold. The version counts the row's writes, so a viewer ignores
+a message with an older version than the newest it has. Each message is complete, so a lost message does no harm once
+the next one arrives. After each connect, a viewer reads the seat map once.
 
 Too many messages on one connection, or from one address, are refused like HTTP requests: RATE_LIMITED, with
 `retryAfterSeconds`. The viewer can poll meanwhile.
@@ -34,9 +35,13 @@ def show_live_address(request: Request) -> Response:
 
 
 def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
-    """Subscribes a viewer to a screening. Sends the answer, or a refusal in the contract's form, over the WebSocket."""
+    """Handles a viewer's WebSocket message: subscribes the viewer to a screening. Never raises.
+
+    Sends the answer over the WebSocket: subscribed, too many viewers, or an error in the contract's form. `context` is
+    the event's request context, which has the viewer's IP address.
+    """
     try:
-        limits.enforce_message_limits(viewer_id, bodies.source_of(context))
+        limits.enforce_message_limits(viewer_id, bodies.client_address_or_network(context))
         session_id = live_wire.subscribed_session_id(body)
         watches = wiring.subscriptions.watch_session()(viewer_id, session_id)
         answer = bodies.encoded((live_wire.SubscribedBody if watches else live_wire.ViewerLimitReachedBody)(session_id))
@@ -46,13 +51,13 @@ def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
 
 
 def send_changed_rows(records: Iterable[Mapping[str, Any]]) -> None:
-    """Sends recently changed rows to the viewers of their screenings. Leaves out old changes.
+    """Sends the rows in stream records to the viewers of their screenings. Skips changes over 20 seconds old.
 
-    A failure is logged and not retried, because viewers poll the seat map, too.
+    Logs a failure instead of raising it: nothing is sent again, because viewers also poll the seat map.
     """
     try:
         fresh = filter(wiring.live.is_recent_change, records)
         states = [state for record in fresh if (state := wiring.live.row_state_after_write(record))]
-        wiring.live.show_changes()(states, lambda rows: bodies.encoded(live_wire.changed_rows(rows)))
+        wiring.live.send_row_changes()(states, lambda rows: bodies.encoded(live_wire.changed_rows(rows)))
     except Exception:  # noqa: BLE001 - viewers who are late must not hold back the stream
         log.exception("viewers were not told")

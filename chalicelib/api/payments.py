@@ -29,7 +29,10 @@ def hear_gateway(request: Request) -> Response:
 
 
 def reconcile_payments() -> None:
-    """Compares the gateway's payments with ours. Logs the findings, and writes their number to the alarm's metric."""
+    """Compares the payment gateway's list of payments with our table, and settles payments that are still open.
+
+    Logs the findings, which an operator must look into, and writes their number to the metric that the alarm watches.
+    """
     result = wiring.payments.reconcile_payments()()
     for finding in result.findings:
         ids = {"transaction": finding.transaction_id, "reservation": finding.reservation_id}

@@ -8,7 +8,7 @@ from chalicelib import wiring
 
 from .http.answers import answered, created
 from .http.rendered import TextCache
-from .http.static import ASK_FIRST, SHARED_FOR_A_SECOND, json_text, text_or_not_modified
+from .http.static import REVALIDATE_ALWAYS, SHARED_FOR_A_SECOND, json_text, text_or_not_modified
 from .wire import bodies
 from .wire import sessions as schemas
 
@@ -47,6 +47,6 @@ def show_session(request: Request, session_id: str) -> Response:
 @routes.route("/api/sessions/{session_id}/seats", methods=["GET"])
 @answered(routes)
 def show_seats(request: Request, session_id: str) -> Response:
-    cache_control = SHARED_FOR_A_SECOND if schemas.accepts_cached_map(request) else ASK_FIRST
+    cache_control = SHARED_FOR_A_SECOND if schemas.accepts_cached_map(request) else REVALIDATE_ALWAYS
     seats = wiring.requests.selling().show_seats(session_id)
     return text_or_not_modified(request, json_text(schemas.seat_map(seats)), cache_control)

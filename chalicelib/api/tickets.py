@@ -1,6 +1,7 @@
-"""Tickets: a sale's, their transfer and their admission; the page for gates, and the keys that tickets are signed with.
+"""Tickets: showing, transferring and admitting them; the page for gates; the public keys that verify tickets.
 
-What is on the wire is imported on a request: a function that sells seats does not need it at its cold start.
+The module of their JSON is imported on a request, so that it doesn't slow the cold start of a function that sells
+seats.
 """
 
 from chalice.app import Blueprint, Request, Response
@@ -38,7 +39,7 @@ def show_calendar_entry(request: Request, reservation_id: str, asked_by: Princip
 def transfer_ticket(request: Request, code: str, asked_by: Principal) -> Response:
     from .wire import tickets as schemas
 
-    renewed = wiring.tickets.transfer_ticket()(schemas.code_in_path(code), asked_by)
+    renewed = wiring.tickets.transfer_ticket()(schemas.normal_code_or_unchanged(code), asked_by)
     return ok(schemas.transferred(renewed), status=202)
 
 
@@ -48,7 +49,7 @@ def admit_ticket(request: Request) -> Response:
     from .wire import tickets as schemas
 
     command = schemas.admit_ticket(request)
-    return ok(schemas.admitted(wiring.tickets.admit()(command)))
+    return ok(schemas.admitted(wiring.tickets.admit_ticket()(command)))
 
 
 @routes.route("/api/sessions/{session_id}/tickets", methods=["GET"])
@@ -56,14 +57,14 @@ def admit_ticket(request: Request) -> Response:
 def list_tickets(request: Request, session_id: str) -> Response:
     from .wire import tickets as schemas
 
-    page = wiring.tickets.list_tickets()(session_id, *bodies.limit_and_cursor(request))
+    page = wiring.tickets.list_tickets_for_gate()(session_id, *bodies.limit_and_cursor(request))
     return ok(schemas.gate_list(page))
 
 
 @routes.route("/gate", methods=["GET"])
 @answered(routes)
 def show_gate_page(request: Request) -> Response:
-    return static.sign_in_page_response(request, "gate")
+    return static.sign_in_page_or_redirect(request, "gate")
 
 
 @routes.route("/.well-known/jwks.json", methods=["GET"])

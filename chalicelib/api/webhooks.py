@@ -1,4 +1,4 @@
-"""The replay of a webhook's notifications that its owner has missed: /api/webhooks/{id}/replay."""
+"""The replay of notifications that a webhook's owner has missed: /api/webhooks/{id}/replay."""
 
 from chalice.app import Blueprint, Request, Response
 

@@ -1,18 +1,18 @@
-"""Builds the use cases with their adapters. Each Lambda function imports only the modules (*doors*) that it needs.
+"""Builds the use cases with their adapters. Each Lambda function imports only the wiring modules that it needs.
 
-    app.py, api/ ──► door ──► use_cases/   from ports to use cases: the same for functions and for tests
+    app.py, api/ ──► door ──► use_cases/   builds use cases from ports, also for tests
                       │
-                      └─────► shared/      what several doors use: settings, database, Redis, queues …
+                      └─────► shared/      builds what several doors use: settings, database, Redis, queues …
 
-A door is a module of this folder, and is imported at the first use of `wiring.<door>`. A door imports at its top the
-code that its functions need. Objects are built at their first use, and connect at their first call.
+A *door* is a module of this folder. It is imported at the first use of `wiring.<door>`, and imports at its top the code
+that its functions need. Objects are built at their first use, and connect at their first call.
 """
 
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from .shared.process import build_anew, clock, settings, settings_with_secrets
+from .shared.process import clock, rebuild_with_settings, settings, settings_with_secrets
 from .shared.tracing import trace_app, traced, traced_relay
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         webhooks,
     )
 
-__all__ = ["build_anew", "clock", "settings", "settings_with_secrets", "trace_app", "traced", "traced_relay"]
+__all__ = ["clock", "rebuild_with_settings", "settings", "settings_with_secrets", "trace_app", "traced", "traced_relay"]
 
 DOORS = {
     "gate": "every request to the API",
@@ -63,11 +63,11 @@ DOORS = {
     "live": "on_row_changed_show, on_viewer_gone",
     "subscriptions": "on_viewer_message",
 }
-"""The doors by name, each with the functions and routes that use it."""
+"""The doors, each with the Lambda functions and routes that use it."""
 
 
 def __getattr__(door: str) -> ModuleType:
-    """Imports the door on its first use. Raises AttributeError for a name that is no door."""
+    """Imports a door on its first use. Raises AttributeError for a name that is not in DOORS."""
     if door not in DOORS:
         raise AttributeError(f"module {__name__!r} has no attribute {door!r}")
     return import_module(f".{door}", __name__)

@@ -1,4 +1,4 @@
-"""Wiring of the consumer of bounces and complaints, which suppresses their addresses."""
+"""Wiring of the consumer of bounces and complaints, which suppresses the addresses that these name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,5 +18,5 @@ def _suppress_addresses() -> SuppressAddresses:
 
 
 def suppress_addresses(record: Mapping[str, Any]) -> None:
-    """Suppresses the addresses of the bounce or complaint in a queue record: they get no more emails."""
+    """Suppresses the addresses that the bounce or complaint in a queue record names. They get no more emails."""
     _suppress_addresses()(returned_email_in(record))

@@ -1,6 +1,6 @@
-"""Wiring of the queues' functions: reading an event, and putting off or parking a message that can't be handled.
+"""Wiring of the queues' functions: reading an event, and retrying, deferring or parking a message that failed.
 
-Each consumer itself is wired in a module of its own: audit, analytics, email and so on.
+Each consumer is wired in a module of its own: audit, analytics, email and so on.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,5 +17,5 @@ Record = Mapping[str, Any]
 
 
 def handle_events_with(consume: Callable[[Event], None]) -> Callable[[Record], None]:
-    """Makes a handler of queue records, which reads the event of each record and passes it to the consumer."""
+    """Makes a handler of queue records: it reads the event in a record, and passes it to `consume`."""
     return lambda record: consume(event_in(record))

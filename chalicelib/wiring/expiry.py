@@ -16,5 +16,5 @@ def selling() -> Selling:
 
 
 def expire_hold(record: Mapping[str, Any]) -> None:
-    """Releases the seats of the hold in a queue record. Raises NotLapsedYet for a hold that is still valid."""
+    """Releases the seats of the hold in a queue record. Raises NotLapsedYet if the hold has not lapsed."""
     selling().expire_hold(envelopes.hold_in(record))

@@ -1,4 +1,4 @@
-"""Wiring for every request to the API: the rate limits, and the count of refusals."""
+"""Wiring of what every request to the API uses: the rate limiters, and the counter of refusals."""
 
 from __future__ import annotations
 
@@ -18,17 +18,22 @@ if TYPE_CHECKING:
 
 @once
 def rate_limiter() -> RateLimiter:
+    """Gives the rate limiter that counts in Redis, for all instances together. Without Redis, each instance counts."""
     connection, alone = redis(), instance_rate_limiter()
     return RedisRateLimiter(connection, alone, settings().table_prefix) if connection else alone
 
 
 @once
 def instance_rate_limiter() -> RateLimiter:
+    """Gives the rate limiter that counts in the memory of this instance of the function."""
     return ProcessRateLimiter()
 
 
 def refusals() -> Refusals:
-    """Gives the counter of refusals. Without Redis, or if its secret can't be read, gives one that counts nothing."""
+    """Gives the counter of refusals.
+
+    Without Redis, or if the setting REDIS_URL can't be read, gives a counter that counts nothing.
+    """
     try:
         return _refusals()
     except (StoreUnavailable, SettingInvalid):

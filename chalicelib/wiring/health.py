@@ -7,7 +7,7 @@ from chalicelib.infrastructure import probes
 from chalicelib.infrastructure.email import ses
 
 from .shared.breaker_board import breaker_board
-from .shared.gateway import http_gateway
+from .shared.gateway import simulated_gateway
 from .shared.process import clock, database, once, resource_name, settings
 from .shared.queues import sqs
 from .shared.redis import redis, redis_keys
@@ -16,7 +16,7 @@ _one_at_a_time = Lock()
 
 
 def readiness() -> CachedReadinessCheck:
-    with _one_at_a_time:  # a crowd may be the first to ask
+    with _one_at_a_time:  # many threads may need it first at once; all must share one cache
         return _readiness()
 
 
@@ -35,5 +35,5 @@ def check_readiness() -> CheckReadiness:
         asked.append(probes.new_redis_probe(connection, redis_keys()))
     asked.append(probes.new_ses_probe(ses.new_ses_client(), breaker_board()))
     if settings().payments_url:
-        asked.append(probes.new_payments_probe(http_gateway(), breaker_board()))
+        asked.append(probes.new_payments_probe(simulated_gateway(), breaker_board()))
     return CheckReadiness(asked)

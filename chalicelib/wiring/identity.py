@@ -1,4 +1,4 @@
-"""Wiring of signing in: verifying the token of a request. Opened by the first request that brings one."""
+"""Wiring of sign-in: verifying a request's token. Imported at the first request with a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wiring of invoices: printing one for each sale, and the link to it."""
+"""Wiring of invoices: issuing an invoice for each sale, and making the link to its PDF."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def issue_invoices() -> IssueInvoices:
 
 
 def invoice_printer() -> Callable[[Invoice], bytes]:
-    from chalicelib.infrastructure.invoices import pdf  # who asks for the link does not print
+    from chalicelib.infrastructure.invoices import pdf  # not at the top: making a link needs no PDF
 
     return pdf.print_invoice
 
 
 @once
-def link_invoice() -> CreateInvoiceLink:
+def create_invoice_link() -> CreateInvoiceLink:
     return CreateInvoiceLink(invoices(), invoice_files(), reservations(), clock)

@@ -25,19 +25,19 @@ __all__ = [
     "is_recent_change",
     "live_connections",
     "row_state_after_write",
-    "show_changes",
+    "send_row_changes",
     "stop_watching_session",
     "viewers",
 ]
 
-NEWS_FOR = timedelta(seconds=20)
-"""How old a change may be that is sent to viewers: a page asks for the whole map every 20 s, so that it has seen older
-ones."""
+MAX_CHANGE_AGE = timedelta(seconds=20)
+"""The greatest age of a change that is sent to viewers. A page reads the whole map every 20 s, so it has seen older
+changes already."""
 
 
 def is_recent_change(record: Mapping[str, Any]) -> bool:
-    """Tells whether the stream record is at most NEWS_FOR old. Viewers have polled older changes already."""
-    return clock() - created_at(record) <= NEWS_FOR
+    """Tells whether the change in a stream record is at most MAX_CHANGE_AGE old. Older changes need not be sent."""
+    return clock() - created_at(record) <= MAX_CHANGE_AGE
 
 
 @once
@@ -52,7 +52,7 @@ def live_connections() -> LiveConnections:
 
 
 @once
-def show_changes() -> SendRowChanges:
+def send_row_changes() -> SendRowChanges:
     return SendRowChanges(viewers(), live_connections(), clock)
 
 

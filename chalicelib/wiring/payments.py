@@ -37,7 +37,7 @@ def queue_reported_charge() -> QueueReportedCharge:
 
 
 def settle_payment(record: Mapping[str, Any]) -> None:
-    """Turns the payment in a queue record into a sale or a refund. Raises NotDueYet during its hold."""
+    """Turns the payment in a queue record into a sale or a refund. Raises NotDueYet while the payment's hold lasts."""
     settling().settle_payment(envelopes.payment_in(record))
 
 
@@ -50,7 +50,7 @@ def reconcile_payments() -> ReconcilePayments:
 
 
 def write_findings_metric(findings: int) -> None:
-    """Writes the number of the sweep's findings to the metric that the alarm watches."""
+    """Writes the number of findings of a reconciliation to the metric that the alarm watches."""
     metrics().write_findings_count(findings)
 
 

@@ -1,4 +1,4 @@
-"""Wiring of the consumer that corrects the seat cache after an event."""
+"""Wiring of the consumer that updates the seat cache after an event."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,7 @@ from chalicelib.domain.events import Event
 from .shared.redis import seat_cache
 
 
-def correct_seat_cache() -> Callable[[Event], None]:
+def update_seat_cache() -> Callable[[Event], None]:
+    """Gives the consumer that updates the seat cache. Without Redis, gives one that does nothing."""
     cache = seat_cache()
     return UpdateSeatCache(cache) if cache else skip_cache_update

@@ -22,15 +22,21 @@ def relaying() -> Relaying:
 
 
 def relay_row(record: Record) -> list[OutgoingMessage]:
+    """Gives the messages to send after a row was written. Gives none if the write made no event.
+
+    Also finishes a sale whose request died, and requests the refunds of a closed row.
+    """
     event = records.row_event(record)
     return relaying().relay_row(event) if event else []
 
 
 def relay_reservation(record: Record) -> list[OutgoingMessage]:
+    """Gives the messages to send after a reservation changed. Also marks the payment of a sale as sold."""
     return relaying().relay_reservation(records.reservation_change(record))
 
 
 def relay_payment(record: Record) -> list[OutgoingMessage]:
+    """Gives the messages to send after a payment changed. Also marks a refunded sale on its reservation."""
     return relaying().relay_payment(records.payment_change(record))
 
 
@@ -41,5 +47,5 @@ def send_messages(messages: Sequence[OutgoingMessage]) -> set[int]:
 
 @once
 def parking() -> Parking:
-    """Gives this process's Parking, which counts the tries of each record."""
+    """Gives the Parking of this process. It counts in memory how often each record was tried."""
     return Parking(stream_failures())

@@ -1,4 +1,4 @@
-"""Wiring of the signing of tickets: the only door to the key."""
+"""Wiring of the signing of tickets. No other module of this folder uses the signing key."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from chalicelib.domain import ports
 
 CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
-"""The options of KMS's client, with timeouts in seconds: as for DynamoDB."""
+"""The options of the KMS client, as of the DynamoDB client. Timeouts are in seconds."""
 
 
 @once
-def signer() -> ports.TicketSigningKey:
+def ticket_signing_key() -> ports.TicketSigningKey:
     key = settings().ticket_key
     if key.startswith(IN_FILE):
         return SigningKeyInFile(Path(key.removeprefix(IN_FILE)))
@@ -32,7 +32,7 @@ def signer() -> ports.TicketSigningKey:
 
 
 @once
-def issue_tickets() -> IssueOrVoidTickets:
+def issue_or_void_tickets() -> IssueOrVoidTickets:
     table = resource_name("tickets")
     stored, keys = DynamoTickets(database(), table), DynamoTicketKeys(database(), table)
-    return IssueOrVoidTickets(stored, sessions(), keys, signer(), random_ticket_code)
+    return IssueOrVoidTickets(stored, sessions(), keys, ticket_signing_key(), random_ticket_code)

@@ -1,4 +1,4 @@
-"""Wiring of tickets for the API: showing, transferring and admitting them. It has no key to sign with."""
+"""Wiring of tickets for the API: showing, transferring and admitting them. The API has no right to the signing key."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def transfer_ticket() -> TransferTicket:
 
 
 @once
-def admit() -> AdmitTicket:
+def admit_ticket() -> AdmitTicket:
     from chalicelib.infrastructure.tickets.signatures import is_signed  # with cryptography: 30 ms
 
     return AdmitTicket(
@@ -54,7 +54,7 @@ def admit() -> AdmitTicket:
 
 
 @once
-def list_tickets() -> ListTicketsForGate:
+def list_tickets_for_gate() -> ListTicketsForGate:
     return ListTicketsForGate(adapters().tickets, sessions(), _opens_before(), clock)
 
 
@@ -64,7 +64,7 @@ def show_calendar_entry() -> ShowCalendarEntry:
 
 
 def calendar_writer() -> Callable[[CalendarEntry, str], File]:
-    """Gives a function that writes a calendar entry as an iCalendar file, in a language."""
+    """Gives a function that writes a calendar entry as an iCalendar file in the given language."""
     from chalicelib.infrastructure.tickets import icalendar  # one route needs it
 
     seller = settings().seller
@@ -72,7 +72,7 @@ def calendar_writer() -> Callable[[CalendarEntry, str], File]:
 
 
 def qr_drawer() -> Callable[[str], str]:
-    from chalicelib.infrastructure.tickets.qr import to_svg  # who transfers or admits draws nothing
+    from chalicelib.infrastructure.tickets.qr import to_svg  # not at the top: transfer and admission draw nothing
 
     return to_svg
 

@@ -33,13 +33,13 @@ def notifications() -> ports.Notifications:
 
 @once
 def webhook_sender() -> ports.WebhookSender:
-    breaker_of_webhook = partial(new_breaker, "webhooks")  # all by one name: each name would be a metric
+    breaker_of_webhook = partial(new_breaker, "webhooks")  # one name for all, because each name is a metric
     sender = traced_calls(HttpWebhookSender(local=settings().is_local), "webhook")
     return CircuitBreakerWebhookSender(sender, breaker_of_webhook)
 
 
 @once
-def announce_events() -> QueueWebhookDeliveries:
+def queue_webhook_deliveries() -> QueueWebhookDeliveries:
     return QueueWebhookDeliveries(notifications(), CachedSubscribers(webhooks()), outbox(), clock)
 
 

@@ -9,7 +9,7 @@ from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
-from chalicelib.settings import DEPLOYMENT, IN_SSM, PARAMETER, SETTINGS, STACK, Setting
+from chalicelib.settings import DEPLOYMENT, PARAMETER, SETTINGS, SSM_PREFIX, STACK, Setting
 
 from .functions import FUNCTIONS, RELAYS_PER_SHARD, SHOWN_FOR, STREAMS_RETRY_FOR, Function, settings_of
 from .templates import Template, imported, load, merge, sub
@@ -93,13 +93,14 @@ OF_THE_USER_POOL = {
     "AUTH_CLIENT_ID": "page-client-id",
     "AUTH_SIGN_IN_URL": "sign-in-url",
 }
-"""The settings that the data stack's user pool has an answer to, and the export with it. A given issuer goes first."""
+"""The settings whose default comes from the data stack's user pool, each with the name of the export that has it. A
+given issuer is used instead."""
 
 
 def _given(setting: Setting) -> Template:
     """Gives a setting's value in the template: a parameter, an output of the user pool, or a secret's name in SSM."""
     if setting.secret:
-        return sub(f"{IN_SSM}{setting.ssm_parameter_in('${Stage}')}")
+        return sub(f"{SSM_PREFIX}{setting.ssm_parameter_in('${Stage}')}")
     given = {"Ref": parameter_of(setting.name)}
     if setting.name not in OF_THE_USER_POOL:
         return given

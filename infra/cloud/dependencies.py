@@ -69,16 +69,16 @@ LICENCE = re.compile(r"(licenses/.*|(LICEN[CS]E|COPYING|NOTICE|AUTHORS)[^/]*)", 
 """A file of licence terms, by its path in a distribution's metadata."""
 
 DOCUMENTATION = ("documentation", "documentationUrl")
-"""The texts of botocore's models that are for people."""
+"""The parts of botocore's models that are only for people."""
 
 READ_WITH_TEXTS = "clientContextParams"
 """The part of a model, S3's for one, of which botocore reads the texts, too: without them it makes no client's call."""
 
 TRIMMED = 2
-"""How models are trimmed, by number: another number has all packages made anew."""
+"""The version of the way in which models are trimmed. After a change of the number, all packages are made again."""
 
 KEPT = re.compile(r"opentelemetry_\w+-[^/]+\.dist-info")
-"""The metadata that stays: OpenTelemetry finds its own parts by it."""
+"""The metadata that is kept, because OpenTelemetry finds its own parts by it."""
 
 
 class PackagingError(Exception):

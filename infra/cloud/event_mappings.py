@@ -14,7 +14,7 @@ DEADLINE_SECONDS = 60
 
 
 def does_endpoint_run_functions(stage: str) -> bool:
-    """Tells whether the endpoint really runs the deployed functions, by invoking one with an empty batch.
+    """Tells whether the endpoint runs the deployed functions. Invokes one of them with an empty batch.
 
     False for functions that are not deployed, and on endpoints that keep definitions only (LocalStack without Docker).
     """

@@ -15,7 +15,7 @@ RELAYS_PER_SHARD = 10
 """How many batches of one shard are relayed at the same time. Lambda shares them out by partition key, so the records
 of one item stay in order. A shard has 1,000 records/s at most, and one relay takes some 240: see decision 101."""
 SHOWN_FOR = timedelta(minutes=1)
-"""The age at which a change is no longer worth showing to viewers."""
+"""The age above which a change is no longer sent to viewers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Function:
     name: str
     """The name in Chalice's configuration: the Python function's in app.py, except for the API and the WebSocket."""
     touches: Mapping[str, str] = field(default_factory=dict)
-    """The verbs allowed on each table or other resource, in the words of permissions.py."""
+    """The verbs that the function may use on each table or other resource. permissions.py defines the verbs."""
     sends_to: tuple[str, ...] = ()
     """The queues it sends to."""
     consumer: Consumer | None = None

@@ -1,4 +1,5 @@
-"""What of the packages is made smaller because each cold start reads it: operations that we don't call, documentation.
+"""Makes packages smaller where each cold start reads them: removes documentation, and AWS operations that we don't
+call.
 
 A new call of AWS: its operation in OPERATIONS; tests/unit/infra/cloud/test_trimming.py fails until it is there.
 """
@@ -22,7 +23,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "ssm": ("GetParameters",),
 }
-"""The operations that stay in a service's model. Of a service without a row all stay."""
+"""The operations that are kept in a service's model. A service without a row keeps all its operations."""
 
 STAND_INS: Mapping[str, str] = {
     "botocore/docs/__init__.py": "",

@@ -4,7 +4,8 @@ docs/api/openapi.json              the document itself, so that a change of the 
 docs/api/cinema-tickets.http       requests for editors and terminals: the dialect of VS Code's REST Client
 docs/api/cinema-tickets.postman_collection.json
 
-The requests of the buyer's way come first and build on each other; then there is one of each other operation.
+The requests of a purchase come first, each with values from earlier answers. One request of each other operation
+follows.
 """
 
 import argparse
@@ -28,7 +29,8 @@ BUYERS_WAY = ("schedule_session", "show_seats", "hold_seats", "confirm_reservati
 REMEMBERED = {"schedule_session": "sessionId", "hold_seats": "reservationId"}
 """The field of an operation's answer that later requests use."""
 SUPPLIED = {"userId": "user-123", "queue": "email", "code": "K7QX-2MNP", "webhookId": "yours"}
-"""Values of variables that no answer gives. `webhookId` is a placeholder: only the holder of its secret can sign."""
+"""The values of variables that come from no answer. `webhookId` is a placeholder, because its requests need a
+signature."""
 AS_THEY_STAND = {
     "start_payment": (409,),  # refused: it is paid for by then
     "cancel_reservation": (409,),  # refused for the same reason
@@ -39,9 +41,9 @@ AS_THEY_STAND = {
     "hear_gateway": (401,),  # refused: only the gateway can sign
     "replay_notifications": (401,),
 }
-"""The expected statuses of requests that are examples only, and change nothing."""
+"""The expected statuses of requests that are only examples. They change nothing, and most are refused."""
 FRESH = {"Idempotency-Key": "{{$guid}}", "transactionId": "tx-{{$guid}}"}
-"""Headers and fields that the tools make anew for each request: a payment buys once."""
+"""Headers and fields to which the tools give a new value for each request, because a payment buys only once."""
 
 MULTIPLE_CHOICES = 300
 
@@ -50,7 +52,8 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """An example request. `{{name}}` in path or body: a variable. `expected`: the possible statuses of the answer."""
+    """An example request. `{{name}}` in its path or body stands for a variable. `expected` has the possible
+    statuses."""
 
     view: str
     title: str
@@ -85,7 +88,7 @@ def outdated(app: Chalice) -> list[str]:
 
 
 def requests_of(document: Json) -> Iterator[Request]:
-    """Makes one request of each operation, those of the buyer's way first."""
+    """Makes one request of each operation. The requests of a purchase come first."""
     operations = {
         operation["operationId"]: (method.upper(), path, operation)
         for path, methods in document["paths"].items()

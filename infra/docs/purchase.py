@@ -47,7 +47,8 @@ class _Receiver(BaseHTTPRequestHandler):
 
 @contextmanager
 def run_traced_system(run_dir: Path, traces: Path) -> Iterator[Api]:
-    """Runs emulator, Redis, an instance of the API and the pump. Their traces go into a file. One webhook listens."""
+    """Runs emulator, Redis, an instance of the API, the pump and a receiver of webhooks. Their traces go into a
+    file."""
     with ExitStack() as stack:
         aws = stack.enter_context(emulator.run_emulator(run_dir=run_dir))
         payments, _ = stack.enter_context(run_gateway())

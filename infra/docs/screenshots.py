@@ -41,7 +41,7 @@ HALL: dict[str, Any] = {
     "ticketPrice": 28.00,
 }
 DOORS_ARE_OPEN = timedelta(minutes=40)
-"""How long the screening at the gate is still to begin."""
+"""The time until the screening at the gate begins."""
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1200, "height": 924}, "color_scheme": "light", "locale": "en-GB"}
 PHONE = {"viewport": {"width": 390, "height": 884}, "color_scheme": "dark", "locale": "pt-BR", "has_touch": True}
 AT_THE_DOOR = {**PHONE, "color_scheme": "light", "locale": "en-GB"}
@@ -162,7 +162,8 @@ def _open_board(page: Page, url: str) -> None:
 
 
 def take_pictures(into: Path) -> list[Path]:
-    """Takes all pictures into the folder. Raises CannotRunError, with the remedy, without a browser."""
+    """Takes all pictures and writes them into the folder. Raises CannotRunError, with the remedy, if there is no
+    browser."""
     with browser.run_browser() as chromium, _run_api() as api:
 
         def open_page(device: dict[str, Any]) -> Page:
@@ -200,7 +201,7 @@ def _take_board(page: Page, api: Api, path: Path) -> Path:
 
 
 def main(make: Callable[[Path], list[Path]] = take_pictures, into: Path = PICTURES) -> int:
-    """Replaces the pictures by new ones, all together or none. Raises CannotRunError."""
+    """Replaces all pictures by new ones, or none if one can't be taken. Raises CannotRunError."""
     from playwright.sync_api import Error as BrowserError
 
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,4 +1,5 @@
-"""API Gateway for the local server: finds routes as Chalice does, makes events as AWS does, and refuses by itself."""
+"""API Gateway for the local server: finds routes as Chalice does, makes events as AWS does, and refuses bad
+requests."""
 
 import json
 import re
@@ -37,7 +38,8 @@ GATEWAY_ERRORS: Mapping[int, tuple[int, str, str]] = {
     500: _contract_error("INTERNAL_ERROR"),
     501: (405, "METHOD_NOT_ALLOWED", "This address does not know this method."),
 }
-"""The status, code and message to answer, by the status with which the server refuses. Most are from the contract."""
+"""The status, code and message of the answer, by the status with which http.server refuses. Most are from the
+contract."""
 
 MALFORMED = _contract_error("MALFORMED_REQUEST")
 """The answer to any other unreadable request: a bad length, an endless address, another version of HTTP."""
@@ -46,7 +48,7 @@ MALFORMED = _contract_error("MALFORMED_REQUEST")
 class GatewayRefusal(LocalGatewayException):
     """A refusal by the gateway itself, without the application.
 
-    `hang_up` ends the connection, for nobody knows where its next request begins.
+    `hang_up` ends the connection: after a malformed request, the beginning of the next one is unknown.
     """
 
     def __init__(self, status: int, *, hang_up: bool = False, **facts: str) -> None:

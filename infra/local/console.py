@@ -25,7 +25,7 @@ COLOUR_OF_HUNDREDS = {2: GREEN, 3: CYAN, 4: YELLOW, 5: RED}
 LONGEST_PATH = 100
 USERS_ID = re.compile(r"^(/api/users/)[^/]+")
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "location", "service", "taskName"}
-"""The attributes that every log record has. All others are the application's own."""
+"""The attributes that every log record has. Any other attribute was added by the application."""
 
 
 def may_colour(out: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
@@ -41,7 +41,8 @@ class Console:
     colours: bool
 
     def print_request(self, method: str, path: str, status: int, seconds: float, body: bytes = b"") -> None:
-        """Prints one line, with the code of an error. Leaves out the user's names in path and query."""
+        """Prints one line about a request, with the code if it was an error. Leaves out users' ids in the path and the
+        query."""
         code = _error_code(body) if status >= 400 else ""
         shown = _printable(USERS_ID.sub(r"\1{userId}", path.partition("?")[0]))
         place = shown if len(shown) <= LONGEST_PATH else f"{shown[: LONGEST_PATH - 1]}…"
@@ -62,7 +63,7 @@ class Console:
 
 
 class Records(logging.Handler):
-    """Prints the application's log records as lines. Leaves the results of requests to the server."""
+    """Prints the application's log records as lines. Leaves out results of requests, which the server prints."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()

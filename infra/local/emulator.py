@@ -45,7 +45,7 @@ from infra.processes import (
 
 HEALTH_PATH = "/_localstack/health"
 STATE = "state"
-"""The folder below .run for the data of an emulator that keeps it."""
+"""The folder, below .run, for the data of an emulator that keeps its data."""
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 """Credentials for an emulator, used unless these variables are set."""
@@ -57,7 +57,7 @@ class Emulator:
 
     endpoint: str
     kept: bool = False
-    """True for an emulator that we did not start: it has data from before."""
+    """True if we did not start the emulator, so that it may have data from before."""
     child: Child | None = None
     """The emulator's process, if we started it."""
 
@@ -114,7 +114,7 @@ def functions_folder() -> Iterator[str]:
 
 
 def start_ministack() -> str:
-    """Starts an embedded emulator that stays until `make stop`; gives its URL."""
+    """Starts an embedded emulator that runs until `make stop`. Gives its URL."""
     install_emulator()
     port = free_port(AWS_PORT)
     started = start_process("emulator", *_ministack_command(port), outlives_us=True)
@@ -151,7 +151,7 @@ def _ministack_command(port: int, state: Path | None = None) -> tuple[list[str],
 def forget_stream_positions(state: Path) -> None:
     """Deletes the functions' positions in the streams of tables from an emulator's data.
 
-    The streams themselves are not kept. A function with an old position would skip as many new records.
+    The emulator does not keep the streams themselves. With its old position, a function would skip as many new records.
     """
     functions = state / "lambda.json"
     if not functions.exists():
@@ -165,7 +165,7 @@ def forget_stream_positions(state: Path) -> None:
 
 
 def require_answering(endpoint: str) -> str:
-    """Gives the endpoint back. Raises CannotRunError when nothing answers there."""
+    """Gives `endpoint`, after checking it. Raises CannotRunError if nothing answers at it."""
     if not speaks_http(endpoint + HEALTH_PATH):
         raise CannotRunError(
             f"Nothing answers at AWS_ENDPOINT_URL={endpoint}: start what should, or unset the variable and an emulator "

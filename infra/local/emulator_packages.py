@@ -11,7 +11,8 @@ from infra.processes import ROOT, RUN_DIR, CannotRunError, say
 
 REQUIREMENTS = ROOT / "requirements-emulator.txt"
 VENV = ROOT / (f"{Path(sys.prefix).name}-emulator" if Path(sys.prefix).name.startswith(".venv") else ".venv-emulator")
-"""The emulator's environment, of the same Python as ours: functions run in it, with packages made for this Python."""
+"""The emulator's virtual environment. It has the same Python as ours, because functions run in it, with packages made
+for that Python."""
 REDIS_HOME = VENV / "redis"
 
 

@@ -10,7 +10,7 @@ from infra.processes import HOST
 class Handler(TCPFakeRequestHandler):
     """Serves one connection.
 
-    After a refused command it reads the next one, as Redis does. Fakeredis would hang up.
+    After a refused command, reads the next one, as Redis does. Fakeredis would close the connection.
     """
 
     def setup(self) -> None:
@@ -30,7 +30,8 @@ class Server(TcpFakeServer):
     """Serves each connection in a thread."""
 
     request_queue_size = 128
-    """The most connections that wait to be accepted. With socketserver's 5, many at once wait for longer than 50 ms."""
+    """The most connections that wait to be accepted. With socketserver's default of 5, many connections at once wait
+    longer than 50 ms."""
 
 
 def serve_fake_redis(port: int) -> None:

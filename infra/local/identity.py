@@ -1,4 +1,4 @@
-"""The identity provider of this machine: starts it where AUTH=on names no other, and asks it for tokens."""
+"""The identity provider of this machine: starts it if AUTH is on and AUTH_ISSUER is empty, and asks it for tokens."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ def wants_sign_in(environment: Mapping[str, str] = os.environ) -> bool:
 
 @contextlib.contextmanager
 def run_identity_provider(run_dir: Path) -> Iterator[Service]:
-    """Gives the provider that runs here, or starts one until the block is left. Raises CannotRunError."""
+    """Gives the provider that runs on this machine, or runs one until the block is left. Raises CannotRunError."""
     if known := find_url(NAME, run_dir):
         yield Service(known)
         return
@@ -39,7 +39,8 @@ def run_identity_provider(run_dir: Path) -> Iterator[Service]:
 
 
 def announce_provider(url: str) -> None:
-    """Puts the provider into our environment, for the processes and the functions that are started from now on."""
+    """Puts the provider's settings into our environment, for the processes and functions that are started from now
+    on."""
     os.environ.update({"AUTH_ISSUER": url, "AUTH_CLIENT_ID": CLIENT_ID, "AUTH_SIGN_IN_URL": url})
 
 

@@ -45,12 +45,12 @@ LOOPBACK = "127.0.0.1"
 CLIENT_ID = "cinema-page"
 ROLES = ("buyer", "operator", "gate")
 PEOPLE = uuid.UUID("6f0c7e0e-4b55-4f0e-9a62-6f2f6b4d7c11")
-"""The namespace of subjects: the same name in the same role is the same user, on every device and after a restart."""
+"""The namespace from which subjects are made. So a name in a role is always the same user, also after a restart."""
 
 ACCESS_SECONDS = 3600
 CODE_SECONDS = 60
 MOST_KEPT = 1000
-"""The most codes, and the most sign-ins, that are remembered: the oldest are forgotten."""
+"""The most codes, and the most sign-ins, that are remembered. Then the oldest is forgotten."""
 LARGEST_BODY_BYTES = 10_000
 
 Json = dict[str, Any]
@@ -126,17 +126,18 @@ class CodeRequest:
 
 @dataclass
 class Provider:
-    """The provider: its keys, the codes that wait to be redeemed, and the sign-ins. Any thread may call it."""
+    """The provider, with its keys, its unredeemed codes and its sign-ins. It is thread-safe."""
 
     issuer: str = ""
     client_id: str = CLIENT_ID
     algorithm: str = "RS256"
     access_seconds: int = ACCESS_SECONDS
     keys: list[SigningKey] = field(default_factory=list)
-    """The keys, the newest first. It signs; all of them are published."""
+    """The keys, the newest first. The newest signs; all are published."""
     _codes: dict[str, tuple[CodeRequest, Person, float]] = field(default_factory=dict)
     _sign_ins: dict[str, tuple[str, Person]] = field(default_factory=dict)
-    """The last refresh token and the person, by the id of the sign-in with which each of its refresh tokens begins."""
+    """The newest refresh token and the person of each sign-in, by the sign-in's id. A refresh token begins with that
+    id."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -154,7 +155,8 @@ class Provider:
         return self.keys[0].sign({**self.claims_of(person), **changes})
 
     def claims_of(self, person: Person) -> Json:
-        """Makes the claims of an access token, as Cognito's; and the address, as the user pool's trigger adds it."""
+        """Makes the claims of an access token as Cognito does, and adds the email address as the user pool's trigger
+        does."""
         now = int(time.time())
         return {
             "sub": person.subject,
@@ -179,7 +181,7 @@ class Provider:
         return self.keys[0].sign({**claims, "token_use": "id", "aud": self.client_id, "cognito:username": person.name})
 
     def issue_code(self, wanted: CodeRequest, person: Person) -> str:
-        """Gives the address of the page with a code that serves once, within a minute."""
+        """Gives the page's address with a code, which can be redeemed once, within a minute."""
         code = secrets.token_urlsafe(24)
         with self._lock:
             _keep(self._codes, code, (wanted, person, time.monotonic() + CODE_SECONDS))
@@ -200,7 +202,10 @@ class Provider:
         return self._tokens(person, secrets.token_urlsafe(16))
 
     def refresh(self, fields: Mapping[str, str]) -> Json:
-        """Gives new tokens for a refresh token, which then serves no more. Raises Refused; ends a copied sign-in."""
+        """Gives new tokens for a refresh token, which is then invalid. Raises Refused.
+
+        A refresh token that was used before may be a copy. Then the whole sign-in is ended.
+        """
         given = fields.get("refresh_token", "")
         sign_in = given.partition(".")[0]
         with self._lock:

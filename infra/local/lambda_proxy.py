@@ -38,7 +38,7 @@ _NOT_FOR_A_PATH = re.compile(r"[^\x21-\x7e]")
 
 @dataclass(frozen=True)
 class ReceivedRequest:
-    """A request as it came over the wire. Header names may repeat; `target` is read as Latin-1, as http.server does."""
+    """A request as it was received. Header names may repeat. `target` is decoded as Latin-1, as http.server does."""
 
     method: str
     target: str
@@ -48,7 +48,7 @@ class ReceivedRequest:
 
     @property
     def address(self) -> str:
-        """Gives the target, with the characters percent-encoded that are not allowed in it."""
+        """Gives the target, after percent-encoding the characters that a URL must not have."""
         return _NOT_FOR_A_PATH.sub(lambda found: f"%{ord(found[0]):02X}", self.target)
 
 

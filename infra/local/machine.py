@@ -22,7 +22,7 @@ from infra.processes import HOST, RUN_DIR, Child, Service, find_url, free_port, 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The addresses of the services, and those processes that we started."""
+    """The addresses of the services, and the processes of the services that we started."""
 
     aws: Emulator
     redis_url: str
@@ -36,7 +36,7 @@ class Machine:
 
 @contextlib.contextmanager
 def run_machine(aws_port: int, redis_port: int, *, keep: bool = False) -> Iterator[Machine]:
-    """Runs the services that do not run yet, on these ports, and stops them at the end.
+    """Runs the services that are not running yet, on these ports, and stops them when the block is left.
 
     With `keep`, the embedded emulator has its earlier data.
     """
@@ -57,7 +57,7 @@ def run_machine(aws_port: int, redis_port: int, *, keep: bool = False) -> Iterat
 def find_or_start_machine() -> Machine:
     """Gives the emulator that runs already, or starts one that stays until `make stop`.
 
-    Gives the addresses of Redis and the payment gateway if they run, and starts neither.
+    Also gives the addresses of Redis and the payment gateway, if they run. Does not start them.
     """
     if wants_localstack():
         return _docker_machine(start_localstack())

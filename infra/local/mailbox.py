@@ -1,4 +1,4 @@
-"""The mailbox of an emulator: every email that its SES took instead of sending it."""
+"""The mailbox of an emulator: the emails that its SES accepted, and kept instead of sending them."""
 
 import email
 import json
@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 5
 
 
 class NoMailboxError(Exception):
-    """The endpoint shows no emails. The message has its answer."""
+    """The endpoint has no mailbox. The message has the endpoint's answer."""
 
 
 @dataclass(frozen=True, slots=True)

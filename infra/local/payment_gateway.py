@@ -85,7 +85,7 @@ LATE_SECONDS = 5.0
 WEBHOOK_TIMEOUT_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 60.0
 MOST_TRIES = 12
-"""The most attempts for a message. With pauses of 1, 2, 4, … 60 seconds they last over six minutes."""
+"""The most attempts to send a message. With pauses of 1, 2, 4, … 60 seconds, they take over six minutes."""
 
 StatusAndBody = tuple[HTTPStatus, dict[str, Any]]
 
@@ -107,7 +107,7 @@ class PaymentRequest:
     amount_cents: int
     currency: str
     transaction_id: str = ""
-    """The transaction's id. When it is empty, the gateway makes one."""
+    """The transaction's id. If it is empty, the gateway makes an id."""
 
 
 @dataclass(order=True)
@@ -122,7 +122,7 @@ class _Delivery:
 
 @dataclass
 class Messenger:
-    """Sends messages to the webhook, one after the other. Its thread starts with the first.
+    """Sends messages to the webhook, one after the other, from a thread that starts with the first message.
 
     `url` may be set later. Messages made before that are not sent.
     """
@@ -163,7 +163,7 @@ class Messenger:
             self._changed.notify_all()
 
     def wait_until_idle(self, seconds: float) -> bool:
-        """Waits until everything is sent, at most `seconds`. Tells whether it is."""
+        """Waits until all messages are sent, but at most `seconds`. Tells whether all are sent."""
         with self._changed:
             return self._changed.wait_for(lambda: not (self._waiting or self._busy), seconds)
 
@@ -253,7 +253,7 @@ class Gateway:
 
     slow_seconds: float = SLOW_SECONDS
     messages: str = ""
-    """The treatment of all messages, one of MESSAGES. Empty: each transaction's id chooses."""
+    """How all messages are sent, one of MESSAGES. If empty, each transaction's id decides."""
     late_seconds: float = LATE_SECONDS
     messenger: Messenger = field(default_factory=Messenger)
     payments: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Feeds queues, streams and schedules to the handlers of app.py where no Lambda does: `python -m infra.local.pump`.
+"""Feeds queues, streams and schedules to the handlers of app.py, in place of Lambda: `python -m infra.local.pump`.
 
 It works as Lambda does:
 - records come at least once;
@@ -55,11 +55,12 @@ RETRIED_FOR = STREAMS_RETRY_FOR
 SQS_BATCH_LIMIT = 10
 HANDLER_SECONDS = TIMEOUT_SECONDS
 FROM_THE_START = "TRIM_HORIZON"
-"""The position in a stream where handlers start that must see every record. Those for viewers start at the end."""
+"""The position at which handlers start that must see every record of a stream. Handlers for viewers start at the
+end."""
 RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 PATIENCE_SECONDS = 60
-"""The longest wait for an answer. Given up too early, the messages of the answer stay hidden for minutes."""
+"""The longest wait for an answer. If a wait ends too early, the messages in the answer stay hidden for minutes."""
 STALE_ITERATOR = {"ExpiredIteratorException", "TrimmedDataAccessException"}
 
 
@@ -108,7 +109,8 @@ def clients() -> Clients:
 
 
 def call_handler(name: str, handler: Handler, records: Sequence[Record], ids: Sequence[str]) -> set[str]:
-    """Calls the handler as Lambda does. Gives those of `ids`, one per record, that have to come again."""
+    """Calls the handler as Lambda does. `ids` has an id for each record; gives the ids of records to be delivered
+    again."""
     context = LambdaContext(name, 1024, HANDLER_SECONDS * 1000)
     try:
         answer = handler({"Records": list(records)}, context)
@@ -136,7 +138,8 @@ def _reported_failures(name: str, answer: object, ids: Sequence[str]) -> set[str
 
 @dataclass(slots=True)
 class QueueSource:
-    """Feeds a queue's messages. Deletes handled ones. SQS delivers others again, and at last moves them to the DLQ."""
+    """Feeds a queue's messages, and deletes those that were handled. SQS delivers the others again, and finally moves
+    them to the DLQ."""
 
     name: str
     handler: Handler
@@ -206,11 +209,12 @@ def queue_source(name: str, handler: Handler, sqs: SQSClient, queue: str, batch_
 class Shard:
     id: str
     iterator: str | None
-    """The place to read on from. None: the shard is closed and read to its end."""
+    """The position from which to read on. None if the shard is closed and read to its end."""
     waiting: list[Record] = field(default_factory=list)
     """Records that are read, but not handled yet. A failed batch resumes at the first."""
     read: dict[str, None] = field(default_factory=dict)
-    """The last sequence numbers read, in order. At first LocalStack gives the records of a new shard repeatedly."""
+    """The last sequence numbers read, in order. They show which records are repeated: LocalStack repeats those of a new
+    shard."""
     failures: int = 0
     """The number of times that the first waiting record has failed."""
 
@@ -390,7 +394,7 @@ def _wait_for_stream(streams: DynamoDBStreamsClient, arn: str) -> None:
 
 @dataclass(slots=True)
 class ScheduleSource:
-    """Calls a handler each time its `seconds` have passed. Missed calls are not made up for."""
+    """Calls a handler each time that `seconds` have passed. Does not make up for missed calls."""
 
     name: str
     handler: Handler
@@ -496,7 +500,7 @@ class Pump:
         return fed
 
     def skip(self) -> None:
-        """Passes over all records on the streams, so that only later ones are fed."""
+        """Skips all records that are in the streams now, so that only later records are fed."""
         streams = [source for source in self.sources if isinstance(source, StreamSource)]
         quiet_rounds = 0
         while quiet_rounds < self._quiet_rounds:

@@ -1,4 +1,4 @@
-"""The Redis of this machine: a real one if there is one, else fakeredis. Its data is not kept."""
+"""The Redis of this machine: a redis-server if one is installed, else fakeredis. The data is lost when it stops."""
 
 import contextlib
 import importlib.util
@@ -26,9 +26,10 @@ from infra.processes import (
 )
 
 REDIS_SETTINGS = ("--save", "", "--appendonly", "no", "--maxmemory", "64mb", "--maxmemory-policy", "noeviction")
-"""Settings without persistence, for old data would be wrong, and without eviction: see seat_cache.py, `kept-since`."""
+"""The options of Redis: no persistence, because old data would be wrong, and no eviction (see `kept-since` in
+seat_cache.py)."""
 TRIES = 3
-"""A machine may be too busy for 50 ms once, and even twice."""
+"""The number of tries. A busy machine may take longer than 50 ms for one or two of them."""
 FAKE_REDIS = (
     "fakeredis, which stands in for Redis: a refused hold costs a call to the database (no redis-server is here)"
 )
@@ -76,7 +77,7 @@ def is_redis_answering(url: str) -> bool:
 
 
 def diagnose_redis(url: str) -> str:
-    """Checks that the Redis at `url` answers the commands of the application in time. Tries three times at most.
+    """Checks that the Redis at `url` answers the application's commands in time. Tries up to three times.
 
     Gives the last error as a sentence, or '' if there is none.
     """

@@ -2,7 +2,7 @@
 
     Redis ─► payment gateway ─► emulator ─► stacks ─► event handlers ─► local server with reload ─► programme
 
-With AUTH=on, an identity provider comes before all of them. Without it nobody is asked who they are.
+With AUTH=on, an identity provider is started first. Without it, nobody needs to sign in.
 
 PORT, EVENTS=pump, EMULATOR=localstack, KEEP=1 (data outlives Ctrl-C), LOG=json (as on AWS), AWS_ENDPOINT_URL,
 REDIS_URL, PAYMENTS_URL and the settings of the application are taken from the environment. `--deploy-only` deploys to
@@ -45,7 +45,7 @@ LOST = {
     "The payment gateway": "What it knew of payments is gone with it. `make run` starts a new one.",
 }
 DISPENSABLE = {"Redis": "Bookings go on without it, only slower; `make run` starts a new one."}
-"""The children that bookings can do without, and the warning when one ends."""
+"""The processes that bookings can do without, with the warning if one of them ends."""
 
 
 @dataclass(frozen=True, slots=True)

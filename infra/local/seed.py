@@ -41,7 +41,7 @@ SLOTS = (
 
 
 class SeedError(Exception):
-    """The API did not take the programme. The message has its answer."""
+    """The API refused a screening of the programme. The message has the API's answer."""
 
 
 @dataclass(frozen=True, slots=True)

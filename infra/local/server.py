@@ -42,12 +42,13 @@ from infra.local.serving import is_loopback, serve
 from infra.processes import HOST, ROOT, is_port_free
 
 MAX_DRAINED_BYTES = 64 * 1024 * 1024
-"""The most bytes read of a request that is too large, so that its client sees our answer and not a reset."""
+"""The most bytes of a too large request that are read. They are read so that the client gets our answer, not a
+reset."""
 IDLE_SECONDS = 75
 """The longest silence on a connection."""
 WITHOUT_BODY = (204, 304)
 LOGGERS = ("cinema-tickets", "cinema-tickets-app")
-"""The loggers of the application, and of Chalice for it. Each has a handler of its own."""
+"""The loggers of the application and of Chalice. Each has a handler of its own."""
 
 CHUNK_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r?\n")
 
@@ -253,7 +254,8 @@ class LocalApp(LocalChalice):
 
 
 def create_server(app: Chalice, config: Config, port: int) -> LocalDevServer:
-    """Makes a server on the port (0: any free one). It answers once `serve_forever` runs. Makes `app` thread-safe."""
+    """Makes a server on the port (0 for any free port), which answers once `serve_forever` runs. Makes `app`
+    thread-safe."""
     validate_routes(app.routes)
     if not isinstance(app, LocalChalice):
         app.__class__ = type("LocalApp", (LocalApp, app.__class__), {})
@@ -284,7 +286,8 @@ def load_server(port: int, console: consoles.Console | None = None) -> LocalDevS
 
 
 class SourceFiles(OSUtils):
-    """Lists the app's own files for the reloader. In the whole project, each line of a log would cause a restart."""
+    """Lists the app's own files for the reloader. If it watched the whole project, each line of a log would cause a
+    restart."""
 
     def walk(self, path: str, followlinks: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
         yield path, [], ["app.py"]

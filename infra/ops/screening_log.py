@@ -22,7 +22,8 @@ from chalicelib.domain.times import from_ms, to_iso
 STATES = {kind: state for state, kind in ENDS.items()}
 """The final state of a reservation, by the event that ends it. Of two ends in a log, the first in this order counts."""
 CLOCKS_DIFFER = timedelta(seconds=5)
-"""The most that two clocks may differ: ours dates creations in milliseconds, the stream dates ends in whole seconds."""
+"""The tolerance when two clocks are compared: ours dates creations to the millisecond, the stream dates ends to the
+second."""
 
 NOTHING = "nothing"
 FREE = "free"

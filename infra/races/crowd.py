@@ -1,4 +1,4 @@
-"""Lets many buyers ask at the same moment, on open connections, spread over the API's instances."""
+"""Sends the requests of many buyers at the same moment, on open connections to all instances of the API."""
 
 import contextlib
 import http.client
@@ -21,12 +21,12 @@ POLL_SECONDS = 0.002
 
 
 class UnexpectedAnswer(Exception):
-    """A race got another answer than it needs. The message has the whole answer."""
+    """A request got an answer with which the race can't go on. The message has the whole answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request, sent at `not_before` (seconds since the epoch), or at once when that has passed."""
+    """A request. It is sent at `not_before` (seconds since the epoch), or at once if that moment has passed."""
 
     method: str
     path: str
@@ -94,7 +94,7 @@ def new_buyers(count: int) -> list[str]:
 
 
 class Client:
-    """A keep-alive connection to one instance. Opens again by itself when the server has closed it."""
+    """A keep-alive connection to one instance. Connects again if the server has closed the connection."""
 
     def __init__(self, instance: str) -> None:
         self.instance = instance
@@ -116,7 +116,7 @@ class Client:
 
 
 class Crowd:
-    """Up to `size` clients that ask at the same moment, each through another instance than the one before.
+    """Up to `size` clients that send requests at the same moment. They take turns in using the instances of the API.
 
     Each round begins with another client, so that no client and no instance is always first.
     """
@@ -137,7 +137,7 @@ class Crowd:
     def ask_at_once(self, calls: Sequence[Call]) -> list[Answer]:
         """Sends all calls at the same moment. Gives the answers in the order of the calls.
 
-        Raises OSError or HTTPException when an answer does not come, ValueError for more calls than clients.
+        Raises OSError or HTTPException if an answer is missing, and ValueError if there are more calls than clients.
         """
         if len(calls) > len(self._clients):
             raise ValueError(f"{len(calls)} calls need as many clients; there are {len(self._clients)}.")

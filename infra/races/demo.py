@@ -1,4 +1,4 @@
-"""Plays the critical scenario, to be watched: `python -m infra.races.demo` (or `make demo`).
+"""Plays the critical scenario and prints it: `python -m infra.races.demo` (or `make demo`).
 
 One room with 2 seats left, 10 buyers at the same moment, 3 API instances, many rounds, over HTTP. The control follows:
 the same rounds without the guarding conditions. Exit status 0 only if the first part kept all rules and the control
@@ -35,7 +35,7 @@ PREFIX = f"cinema-{STAGE}"
 INSTANCES = 3
 ROUNDS = 50
 SECONDS_FOR_ROUNDS = 22.0
-"""The time for each of the two parts. A slow machine plays fewer rounds, and the demo says so."""
+"""The time for each of the two parts. A slow machine plays fewer rounds in it; the demo then prints how many."""
 
 WIDTH = 74
 
@@ -116,7 +116,7 @@ def print_outcomes(part: Part, *, guarded: bool) -> None:
 
 
 def count_outcomes(rounds: Sequence[Round], instance: str = "") -> list[int]:
-    """Counts holds, sales, refusals and errors; of one instance, or of all."""
+    """Counts holds, sales, refusals and errors, of one instance or, if `instance` is empty, of all."""
 
     def by_it(answers: Sequence[Answer]) -> int:
         return sum(instance in ("", answer.instance) for answer in answers)
@@ -149,7 +149,7 @@ def print_final_state(part: Part) -> None:
 
 
 def print_example(part: Part) -> None:
-    """Prints one oversold seat and all its buyers. Numbers alone are easily overlooked."""
+    """Prints one oversold seat and all its buyers, because numbers alone are easily overlooked."""
     seat = part.final_state.double_bookings()[0]
     owners = [booking.user for booking in part.final_state.owners()[seat] if booking.state == "confirmed"]
     say(f"\n  One of them: seat {seat.number} of room {seat.session[:8]} was sold to {len(owners)} people:")
@@ -201,7 +201,7 @@ def run_demo(rounds: int, run_dir: Path) -> bool:
 
 
 def play_part(environment: Mapping[str, str], run_dir: Path, rounds: int, without: str = "") -> Part:
-    """Plays the rounds on instances, with all guards or without the one named."""
+    """Plays the rounds on instances of the API, with all guards, or without the guard `without`."""
     with instances.run_instances(INSTANCES, environment, run_dir=run_dir, without=without) as urls:
         part = play_rounds(urls, rounds)
     if len(part.rounds) < rounds:

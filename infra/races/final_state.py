@@ -68,7 +68,7 @@ class FinalState:
         return [booking for booking in self.bookings if booking.session == session]
 
     def owners(self) -> dict[Seat, list[Booking]]:
-        """Gives each seat's holds, also lapsed ones, and sales, in the order of their creation."""
+        """Gives the holds and sales of each seat, by their creation. Lapsed holds are among them."""
         owners: dict[Seat, list[Booking]] = defaultdict(list)
         for booking in sorted(self.bookings, key=lambda booking: booking.created_ms):
             for seat in booking.seats if booking.has_seats else ():
@@ -82,7 +82,8 @@ class FinalState:
         ]
 
     def find_contradictions(self) -> list[str]:
-        """Finds double bookings, and differences between rows and reservations. Empty when all is well."""
+        """Finds double bookings, and differences between rows and reservations. Gives an empty list if there are
+        none."""
         doubles = [f"{seat.number} is booked twice" for seat in self.double_bookings()]
         return [*doubles, *self._find_bookings_without_seats(), *self._find_seats_without_booking()]
 

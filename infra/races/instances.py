@@ -12,7 +12,8 @@ from infra import processes
 def run_instances(
     count: int, environment: Mapping[str, str], *, run_dir: Path, without: str = ""
 ) -> Iterator[list[str]]:
-    """Runs instances of the API. Gives their base URLs once they answer. `without` names a guard of unguarded.py."""
+    """Runs instances of the API. Gives their base URLs once they answer. Leaves out the guard `without` of
+    unguarded.py."""
     module = ["infra.races.unguarded", "--without", without] if without else ["infra.local.server"]
     with contextlib.ExitStack() as stack:
         started: list[tuple[str, processes.Child]] = []

@@ -16,7 +16,7 @@ REFUSED = BUYERS - len(LEFT)
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """The answers of one round: to the holds, then to the payments and purchase lists of those who held a seat."""
+    """The answers in one round: to all holds, then to the payments and purchase lists of the buyers who held a seat."""
 
     session: str
     users: Sequence[str]
@@ -44,7 +44,7 @@ class Round:
 
 
 def play_round(buyers: Crowd) -> Round:
-    """Plays one round in a new room: all buyers hold at once, then those with a seat pay at once."""
+    """Plays one round in a new room: all buyers hold at once, then the buyers who got a seat pay at once."""
     session = _create_room_with_two_left(buyers)
     users = crowd.new_buyers(BUYERS)
     wanted = [LEFT[number % len(LEFT)] for number in range(BUYERS)]
@@ -58,7 +58,7 @@ def play_round(buyers: Crowd) -> Round:
 
 
 def find_broken_rules(rounds: Sequence[Round], final_state: FinalState) -> list[str]:
-    """Names the rules that answers or final state break. Empty when none is broken."""
+    """Names the rules that the answers or the final state break. Gives an empty list if none is broken."""
     faults = [
         fault for number, played in enumerate(rounds, 1) for fault in _find_broken_in_round(number, played, final_state)
     ]

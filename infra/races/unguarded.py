@@ -1,4 +1,4 @@
-"""Serves the API with one guard left out: the control of the race tests and of the demo.
+"""Serves the API without one of its guards, as the control of the race tests and of the demo.
 
 A race test proves something only if it fails without its guard. `python -m infra.races.unguarded --without GUARD`
 serves the application with one of its adapters replaced. No deployed code imports this module.
@@ -53,7 +53,7 @@ class RowsWithoutClosedCondition(DynamoRows):
 
 
 class RowsSeatBySeat(DynamoRows):
-    """Holds one seat after the other, each with its condition. So a hold may get some of its seats only."""
+    """Holds one seat after the other, each by its own conditional write. So a hold may get only some of its seats."""
 
     def hold(self, hold: Hold, now: datetime) -> None:
         for seat in hold.seats:
@@ -77,7 +77,7 @@ class SessionsInOrderAsked(DynamoSessions):
 
 
 class KeyBlindIds(KeyedIds):
-    """Makes ids without the idempotency key, so that a resent request is a new one."""
+    """Makes ids without the idempotency key, so that a resent request counts as a new request."""
 
     def reservation_id(self, user_id: str, key: str | None) -> str:
         return super().reservation_id(user_id, None)
@@ -137,7 +137,7 @@ WITHOUT: Mapping[str, Parts] = {
 
 
 def leave_out_guard(guard: str) -> None:
-    """Replaces the adapter that has the guard by one without it. Call it before the adapter is first used."""
+    """Replaces the adapter that has the guard by an adapter without it. Call this before the adapter is first used."""
     for port, make in WITHOUT[guard].items():
         setattr(Adapters, port, _property_of(make))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chalicelib.settings import IN_SSM
+from chalicelib.settings import SSM_PREFIX
 from infra.cloud.functions import FUNCTIONS
 from infra.cloud.templates import load_long_forms
 
@@ -131,7 +131,7 @@ class Functions:
             return value
         if value.keys() == {"Ref"}:
             return str(self.template["Parameters"][value["Ref"]]["Default"])
-        if str(value.get("Fn::Sub", "")).startswith(IN_SSM):
+        if str(value.get("Fn::Sub", "")).startswith(SSM_PREFIX):
             return str(value["Fn::Sub"]).replace("${Stage}", "prod")
         return ""  # what another resource is called: this machine has none
 

@@ -14,7 +14,7 @@ from chalicelib.api.wire.live import SubscribeRequest
 from chalicelib.api.wire.names import fault_of
 from chalicelib.api.wire.reservations import HoldRequest, PaymentRequest
 from chalicelib.api.wire.sessions import SessionRequest
-from chalicelib.api.wire.tickets import AdmissionRequest, code_in_path
+from chalicelib.api.wire.tickets import AdmissionRequest, normal_code_or_unchanged
 from chalicelib.domain.addresses import UrlRefused, parse_webhook_url
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.payments import Charge
@@ -161,7 +161,7 @@ def _texts(data: bytes) -> None:
     text = _text(data)
     fault_of(text)
     preferred_language(text)
-    code_in_path(text)
+    normal_code_or_unchanged(text)
 
 
 def _webhook_url(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Access control: identifies the principal by the request's token, and decides whether the route admits them.
+"""Access control: identifies the principal by the request's token, and decides whether the route admits the principal.
 
 The modules that verify tokens are imported at the first token, so requests without one don't pay for them.
 """
@@ -23,7 +23,7 @@ _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class AccessDecision:
-    """The decision about a request: its principal, and the refusal. `refusal` is None if the request is admitted."""
+    """The decision about a request: the principal, and the refusal. `refusal` is None if the request is admitted."""
 
     asked_by: Principal
     refusal: Refusal | None = None
@@ -38,9 +38,11 @@ UNCHECKED_ACCESS = AccessDecision(UNCHECKED)
 
 
 def decide_access(rule: AccessRule, request: Request) -> AccessDecision:
-    """Identifies the principal, and decides whether the rule admits them.
+    """Identifies the principal by the request's token, and decides whether the rule admits the principal.
 
-    Gives a refusal instead of raising it, so that refused requests are counted against their rate limits, too.
+    Puts a refusal into the result instead of raising it. So the caller can count a refused request against its rate
+    limits before it raises the refusal. If the rule needs no token, or access control is off, the principal is
+    UNCHECKED.
     """
     if not rule.needs_token or not wiring.settings().auth:
         return UNCHECKED_ACCESS

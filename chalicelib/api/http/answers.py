@@ -13,7 +13,7 @@ from chalicelib.api.wire.languages import ENGLISH, language_of
 from chalicelib.domain import refusals
 
 from . import access, limits, paths
-from .errors import ROWS, ErrorRow, InternalError, MethodNotAllowed, row_of
+from .errors import ROWS, ErrorRow, InternalError, MethodNotAllowed, error_row_of
 from .logs import log
 from .messages import error_body
 from .routes import Route, route_of
@@ -25,19 +25,22 @@ HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 SNIFF_NOTHING = {"X-Content-Type-Options": "nosniff"}
 ONLY_BY_HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
-"""Header that makes browsers use only HTTPS, for a year. Not for laptops, which have none, nor subdomains: not ours."""
+"""The header that makes browsers use only HTTPS, for a year. A laptop does not send it, because it has no HTTPS. Does
+not include subdomains, which others may own."""
 
-NEVER_LOGGED = frozenset({"code", "user_id"})
-"""Parameters of paths that no log may show: a ticket's code lets its holder in, and a user's id is a person's."""
+UNLOGGED_PATH_PARAMETERS = frozenset({"code", "user_id"})
+"""Path parameters that are never logged: whoever knows a ticket's code can use the ticket, and a user's id names a
+person."""
 
 View = Callable[..., Response]
 
 
 def answered(blueprint: Blueprint) -> Callable[[View], View]:
-    """Decorates a view: calls it with the request, writes its exceptions as the contract's errors, and logs one line.
+    """Decorates a view: checks access and rate limits, calls the view, answers exceptions as errors of the contract.
 
-    The view is not called if the request exceeds its rate limit, or is not admitted by the view's row in routes.py. A
-    view for buyers gets the principal as `asked_by`. Raises RouteUnknown for a view without a row.
+    Logs one line for each request. A request over its rate limit, or one that the view's row in routes.py does not
+    admit, is refused without calling the view. A view for buyers gets the principal as `asked_by`. Raises RouteUnknown
+    for a view without a row.
     """
 
     def decorate(view: View) -> View:
@@ -60,7 +63,7 @@ def _answer(view: View, route: Route, request: Request, path: Mapping[str, str])
         access_decision = access.decide_access(route.admits, request)
         quota_headers = limits.enforce_rate_limits(view.__name__, request, access_decision.asked_by.subject)
         access_decision.raise_if_refused()
-        bodies.check_path_parameters(path)
+        bodies.check_user_id_in_path(path)
         who = {"asked_by": access_decision.asked_by} if route.gets_principal else {}
         response = view(request, **path, **who)
     except Exception as error:  # noqa: BLE001 - nothing may leave in another form than the contract's
@@ -99,7 +102,7 @@ def text_file(file: "File") -> Response:
 
 
 def with_rewritten_chalice_errors(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Middleware: rewrites the errors that Chalice itself answers into the contract's form."""
+    """Middleware: rewrites errors that Chalice itself answers, before any view is called, into the contract's form."""
     response = get_response(request)
     if isinstance(response.body, dict) and "Code" in response.body:
         return error_response(_error_of_chalice(response, request), request)
@@ -114,7 +117,8 @@ def with_security_headers(request: Request, get_response: Callable[[Request], Re
 
 
 def error_response(error: Exception, request: Request) -> Response:
-    """Writes the answer to an error, in the language that the client prefers. Logs an unexpected error."""
+    """Makes the answer to an error, in the language that the client prefers. Logs an error that has no row in
+    errors.py."""
     row, error = _with_row(error)
     language = language_of(request)
     return Response(
@@ -125,7 +129,10 @@ def error_response(error: Exception, request: Request) -> Response:
 
 
 def error_json(error: Exception, view: str) -> str:
-    """Writes an error's body as JSON, in English, for a WebSocket. Logs an unexpected error with the view's name."""
+    """Writes an error's body as JSON, in English, for a WebSocket message.
+
+    Logs an error that has no row in errors.py, with `view` as the name of what failed.
+    """
     row, error = _with_row(error, view=view)
     return bodies.encoded(error_body(row, error, ENGLISH))
 
@@ -147,7 +154,7 @@ def _refuse(error: Exception, request: Request, path: Mapping[str, str]) -> Resp
 
 def _with_row(error: Exception, **logged: Any) -> tuple[ErrorRow, Exception]:
     """Gives the error with its row. Logs an error without a row, and replaces it by an InternalError."""
-    if row := row_of(type(error)):
+    if row := error_row_of(type(error)):
         return row, error
     log.exception("unexpected", **logged)
     return ROWS["INTERNAL_ERROR"], InternalError(logged.get("request_id"))
@@ -175,7 +182,7 @@ def _log_outcome(view: str, request: Request, path: Mapping[str, str], response:
 
 def _loggable(path: Mapping[str, str]) -> Mapping[str, str]:
     """Gives the parameters of a path that may be logged."""
-    return {name: value for name, value in path.items() if name not in NEVER_LOGGED}
+    return {name: value for name, value in path.items() if name not in UNLOGGED_PATH_PARAMETERS}
 
 
 def _request_id(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""CORS: pages of the origins in the setting CORS_ORIGINS may call the API, with a token but without cookies."""
+"""CORS: lets pages of the origins in the setting CORS_ORIGINS call the API, with a token but without cookies."""
 
 from collections.abc import Callable
 
@@ -6,19 +6,19 @@ from chalice.app import Request, Response
 
 from chalicelib import wiring
 
-METHODS = "GET, HEAD, POST, DELETE"
-TAKEN = "Authorization, Content-Type, Accept-Language, Idempotency-Key, If-None-Match"
-SHOWN = (
+ALLOWED_METHODS = "GET, HEAD, POST, DELETE"
+ALLOWED_HEADERS = "Authorization, Content-Type, Accept-Language, Idempotency-Key, If-None-Match"
+EXPOSED_HEADERS = (
     "ETag, Location, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy, "
     "WWW-Authenticate, Content-Language, X-Request-Id"
 )
-KEPT_SECONDS = 600
+PREFLIGHT_CACHE_SECONDS = 600
 
 
 def with_cors(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Middleware: answers preflight requests, and adds the CORS headers to answers for an allowed origin.
+    """Middleware: answers the preflight requests of allowed origins, and adds the CORS headers to all answers for them.
 
-    Changes nothing if CORS_ORIGINS is empty.
+    Does nothing if CORS_ORIGINS is empty.
     """
     origins = wiring.settings().cors_origins
     if not origins:
@@ -28,14 +28,14 @@ def with_cors(request: Request, get_response: Callable[[Request], Response]) -> 
     response = _allow() if is_question and origin in origins else get_response(request)
     response.headers["Vary"] = "Origin"
     if origin in origins:
-        response.headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": SHOWN}
+        response.headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED_HEADERS}
     return response
 
 
 def _allow() -> Response:
     headers: dict[str, str | list[str]] = {
-        "Access-Control-Allow-Methods": METHODS,
-        "Access-Control-Allow-Headers": TAKEN,
-        "Access-Control-Max-Age": str(KEPT_SECONDS),
+        "Access-Control-Allow-Methods": ALLOWED_METHODS,
+        "Access-Control-Allow-Headers": ALLOWED_HEADERS,
+        "Access-Control-Max-Age": str(PREFLIGHT_CACHE_SECONDS),
     }
     return Response("", status_code=204, headers=headers)

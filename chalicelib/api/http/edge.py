@@ -7,20 +7,20 @@ from chalice.app import Request, Response
 
 from chalicelib import wiring
 
-SECRET = "x-edge-secret"  # noqa: S105 - the header's name
-FORWARDED = "x-forwarded-for"
+SECRET_HEADER = "x-edge-secret"  # noqa: S105 - the header's name
+FORWARDED_FOR_HEADER = "x-forwarded-for"
 
 
 def with_viewers_address(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Middleware: replaces the source IP address, which is CloudFront's, by the viewer's.
 
-    The viewer's address is the last but one in X-Forwarded-For: CloudFront adds the viewer's, then API Gateway adds
-    CloudFront's. A viewer may have forged the earlier ones. Changes nothing for a request without EDGE_SECRET, because
-    it did not come through our CloudFront.
+    The viewer's address is the last but one in X-Forwarded-For: CloudFront appends the viewer's address, then API
+    Gateway appends CloudFront's. A viewer may have forged the earlier addresses. A request without EDGE_SECRET did not
+    come through our CloudFront, so its source address is kept.
     """
-    shown: str = request.headers.get(SECRET, "")
+    shown: str = request.headers.get(SECRET_HEADER, "")
     if shown and _is_ours(shown):
-        forwarded = request.headers.get(FORWARDED, "").split(",")
+        forwarded = request.headers.get(FORWARDED_FOR_HEADER, "").split(",")
         if len(forwarded) > 1:
             identity = request.context.setdefault("identity", {})
             identity["sourceIp"] = forwarded[-2].strip()

@@ -1,8 +1,9 @@
 """The table of errors: one row for each error that the API answers, with its status, its words and an example of it.
 
-HTTP answers, messages, the OpenAPI document and the local server read the rows. A test compares API Gateway's own
-answers (infra/cloud/app.yaml) with them. A new error takes its exception in chalicelib/domain/refusals.py, a row here,
-and its place in the routes that may answer it (chalicelib/api/openapi/routes.py).
+HTTP answers, messages, the OpenAPI document and the local server read the rows. A test compares the rows with the
+answers that API Gateway itself gives (infra/cloud/app.yaml). To add an error, add its exception to
+chalicelib/domain/refusals.py and its row here. Then name it in each route that may answer it
+(chalicelib/api/openapi/routes.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +24,8 @@ FactsOf = Callable[[Any], Facts]
 
 
 class MethodNotAllowed(Exception):
-    """The path has no such method. `allowed` names the methods that it has; empty if they are not known."""
+    """The path does not allow the method. `allowed` lists the methods that it allows, or is empty if they are
+    unknown."""
 
     def __init__(self, method: str, allowed: str = "") -> None:
         super().__init__(method, allowed)
@@ -31,7 +33,7 @@ class MethodNotAllowed(Exception):
 
 
 class InternalError(Exception):
-    """Something failed unexpectedly."""
+    """A request failed unexpectedly. Its answer is 500, with the request's id if there is one."""
 
     def __init__(self, request_id: str | None = None) -> None:
         super().__init__(request_id)
@@ -39,14 +41,15 @@ class InternalError(Exception):
 
 
 class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
-    """An error of the contract: its code, its status, its message and its facts.
+    """An error of the contract, with its code, HTTP status, message and facts.
 
-    `example`            an exception of the row's type: the row is for this type and all types derived from it
+    `example`            an exception; the row describes all errors of its type and of types derived from it
+    `second_example`     another exception of the type, whose answer has other facts
     `english`, …         the message in each language; {name} stands for a fact
-    `facts`              fields of the answer's body, beside `error` and `message`
-    `message_facts`      facts for the message only: the body has no fields for them
-    `headers`            headers of the answer
-    `is_refusal`         False if the same request succeeds some seconds later: the board does not count it as refused
+    `facts`              makes the body's fields, beside `error` and `message`, from the exception
+    `message_facts`      makes facts that only the message uses, and the body has no field for
+    `headers`            makes the answer's headers from the exception
+    `is_refusal`         False if the same request may succeed some seconds later; the board then counts no refusal
 
     A row without an example is an error that only API Gateway answers, in English.
     """
@@ -68,7 +71,7 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     @property
     def words(self) -> Mapping[str, str]:
-        """Gives the message's words by language."""
+        """Gives the message's template by language. Portuguese is missing if only API Gateway answers the error."""
         return {ENGLISH: self.english} | ({PORTUGUESE: self.portuguese} if self.portuguese else {})
 
 
@@ -488,6 +491,6 @@ ROWS: Mapping[str, ErrorRow] = {row.code: row for row in ERRORS}
 _BY_TYPE: Mapping[type[Exception], ErrorRow] = {type(example): row for row in ERRORS for example in row.examples}
 
 
-def row_of(kind: type[Exception]) -> ErrorRow | None:
-    """Gives the row of an exception's type, or of the nearest type that it is derived from; None if there is none."""
+def error_row_of(kind: type[Exception]) -> ErrorRow | None:
+    """Finds the row of an exception type, or of its nearest base class that has a row. None if no class has one."""
     return next((_BY_TYPE[each] for each in kind.__mro__ if each in _BY_TYPE), None)

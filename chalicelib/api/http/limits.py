@@ -1,4 +1,4 @@
-"""Rate limits of the routes and of WebSocket messages: admits a request, or refuses it."""
+"""Rate limits of the routes and of WebSocket messages: counts a request, and refuses it if a limit is exceeded."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import msgspec
 from chalice.app import Chalice, Request
 
 from chalicelib import wiring
-from chalicelib.api.wire.bodies import LARGEST_BODY_BYTES, source_of
+from chalicelib.api.wire.bodies import LARGEST_BODY_BYTES, client_address_or_network
 from chalicelib.api.wire.rate_limits import quota_headers
 from chalicelib.domain.rate_limits import Quota, RateLimits, RequesterKind
 from chalicelib.domain.refusals import RateLimited
@@ -15,23 +15,26 @@ from chalicelib.settings import SettingInvalid
 from .routes import route_of
 
 HOLDS = "hold_seats"
-"""The view of holds. A hold counts as many requests as it has seats, so an address is limited in seats."""
+"""The name of the view that holds seats. A hold counts as many requests as it has seats, so its limit per address is a
+number of seats."""
 
 SUBSCRIBE = "subscribe"
-"""The name, in RATE_LIMITS, of the WebSocket message that subscribes a viewer; limited like a route."""
+"""The name that RATE_LIMITS has for the WebSocket message that subscribes a viewer. It is limited like a route."""
 
 
 class WantedSeats(msgspec.Struct, rename="camel"):
+    """The part of a hold's body that rate limits need: the seats, which are only counted, not checked."""
+
     seat_numbers: list[msgspec.Raw]
 
 
 def enforce_rate_limits(route: str, request: Request, user: str) -> dict[str, str]:
-    """Counts the request against the route's limits. Gives the RateLimit headers; none if the route has no limit.
+    """Counts the request against the limits of its route. Gives the RateLimit headers of the answer.
 
-    `user` is the verified user id, or '' without sign-in. The user id in a body or a path is not used: with another
-    user's id, a client could exhaust their quota.
+    Raises RateLimited if a limit is exceeded. Gives no headers if no limit applies. Makes at most one call to Redis.
 
-    Raises RateLimited. Makes at most one call to Redis.
+    `user` is the user id of a verified token, or ''. The user id in a body or a path is not used, because a client
+    could send another user's id and so exhaust that user's quota.
     """
     quotas = dict(_quotas_of_request(route, request, user))
     if not quotas:
@@ -61,9 +64,8 @@ def enforce_message_limits(viewer_id: str, source: str) -> None:
 
 
 def require_known_routes(app: Chalice, limits: RateLimits) -> None:
-    """Raises SettingInvalid if the limits name a route that the app does not have, because a misspelt limit would limit
-    nothing.
-    """
+    """Raises SettingInvalid if the limits name a route that the app does not have: a misspelt name would limit
+    nothing."""
     known = {entry.view_function.__name__ for methods in app.routes.values() for entry in methods.values()}
     known.add(SUBSCRIBE)
     if unknown := sorted(limits.routes - known):
@@ -79,7 +81,7 @@ def _quotas_of_request(route: str, request: Request, user: str) -> Iterator[tupl
     of_user, of_address = limits.quota_for(RequesterKind.USER, route), limits.quota_for(RequesterKind.ADDRESS, route)
     if of_user and user:
         yield f"{route}:user:{user}", of_user
-    if of_address and (address := source_of(request.context)):
+    if of_address and (address := client_address_or_network(request.context)):
         yield f"{route}:address:{address}", of_address.with_weight(_seats(request)) if route == HOLDS else of_address
 
 

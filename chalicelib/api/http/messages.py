@@ -1,4 +1,4 @@
-"""The messages of errors, for people: fills the words of an error's row (errors.py) with the facts of the case."""
+"""The messages of errors, for people: the template in an error's row (errors.py), with the error's facts filled in."""
 
 import re
 
@@ -138,9 +138,10 @@ FAULTS: tuple[tuple[str, dict[str, str]], ...] = (
         {ENGLISH: "{it} must have characters that can be seen.", PORTUGUESE: "{it} deve ter caracteres visíveis."},
     ),
 )
-"""Faults of a value: a pattern of the words of the parser (or of our own check), and the words for people by language.
+"""The sentences for people about a faulty field, each with a pattern for the text of the parser or of our own check.
 
-The first pattern that matches the whole text is used. {it} stands for the field.
+The first pattern that matches the whole text decides the sentence. {it} stands for the field's name. Other placeholders
+stand for the groups of the pattern.
 """
 
 UNKNOWN_FAULT = {ENGLISH: "{it} is not of the right form.", PORTUGUESE: "{it} não está no formato certo."}
@@ -151,16 +152,20 @@ _PLACE = re.compile(r".*\(byte (\d+)\)")
 
 
 def error_body(row: ErrorRow, error: Exception | None, language: str) -> dict[str, object]:
-    """Makes the body of an error's answer: code, message and facts. `error` is None for API Gateway's own errors."""
+    """Makes the body of an error's answer: code, message and facts.
+
+    `error` is None for an error that only API Gateway answers: it has no facts.
+    """
     facts: Facts = row.facts(error) if error else {}
     unshown: Facts = row.message_facts(error) if error else {}
     return {"error": row.code, "message": error_message(row.code, {**facts, **unshown}, language), **facts}
 
 
 def error_message(code: str, facts: Facts, language: str) -> str:
-    """Writes the message of an error code, with the facts filled in.
+    """Writes the message of an error code in the language, with the facts filled in.
 
-    The fact `detail`, a text of msgspec's parser, is rewritten for people.
+    If there is a fact `detail`, which is a text of msgspec's parser, makes the facts `fault` and `place` from it: the
+    same in words for people.
     """
     words = {name: _to_text(value) for name, value in facts.items()}
     if "detail" in words:

@@ -1,6 +1,6 @@
-"""Methods that have no view: answers HEAD by the view of GET, and every other method by 405.
+"""Answers for methods that have no view of their own: HEAD by the view of GET, every other method by 405.
 
-API Gateway calls the function only for registered methods. It answers all others as an unknown path.
+API Gateway calls the function only for registered methods. It would answer any other method like an unknown path.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 def add_fallback_methods(app: Chalice) -> None:
-    """Registers views for the missing methods of each path: HEAD where there is GET, and 405 for the others.
+    """Registers views for the missing methods of each path. HEAD is answered as GET if there is GET; others by 405.
 
     Call this after all routes are registered.
     """

@@ -1,8 +1,8 @@
-"""A cache of answers' texts, by the object that they show.
+"""A cache of the texts of answers, by the object that each text shows.
 
-A page of the programme is cached for a second (infrastructure/dynamodb/sessions.py), and given to every request.
-Encoding the page as JSON, and hashing the JSON for the ETag, took more CPU than the rest of a request. A text needs no
-expiry of its own: a new page is a new object, and gets a new text.
+A page of the programme is cached for a second (infrastructure/dynamodb/sessions.py): all requests in that second get
+the same object. Encoding it as JSON, and hashing the JSON for the ETag, took more CPU than the rest of a request.
+Cached texts need no expiry, because a newly read page is a new object, and gets a new text.
 """
 
 from collections.abc import Callable
@@ -15,20 +15,24 @@ from .static import VersionedText
 T = TypeVar("T")
 
 MOST_TEXTS = 64
-"""How many texts are kept. A page of a hundred screenings has some 25 kB."""
+"""The number of texts that are kept. The text of a page of a hundred screenings has some 25 kB."""
 
 
 @dataclass
 class TextCache(Generic[T]):
-    """A thread-safe cache of texts, by the identity of immutable objects. Keeps the MOST_TEXTS newest ones."""
+    """A thread-safe cache of texts, by the identity of the immutable object shown. Keeps the MOST_TEXTS newest
+    texts."""
 
     render: Callable[[T], VersionedText]
     texts: dict[int, tuple[T, VersionedText]] = field(default_factory=dict)
-    """The texts by `id()`, each beside its object, so that no other object gets that id meanwhile."""
+    """The texts by the object's `id()`. Each entry also holds the object, so that its id is not given to another
+    object."""
     lock: Any = field(default_factory=Lock)
 
     def text_of(self, shown: T) -> VersionedText:
-        """Gives the object's text. Renders and caches the text of a new object; the oldest cached text is dropped."""
+        """Gives the object's text. Renders and caches the text of a new object, and drops the oldest text if there are
+        too many.
+        """
         known, text = self.texts.get(id(shown), (None, None))
         if text is None or known is not shown:
             text = self.render(shown)

@@ -1,7 +1,7 @@
-"""The table of routes: whom each admits, and whether it is rate-limited. A view without a row can't be registered.
+"""The table of routes: whom each route admits, and how it is rate-limited. A view without a row can't be registered.
 
-The rows are named by their views, like the entries of RATE_LIMITS. The bodies of each route are described in
-chalicelib/api/openapi/routes.py, apart from here because that table is too large for a cold start.
+A row has the name of its view, as an entry of RATE_LIMITS has. Requests and answers are described in another table,
+chalicelib/api/openapi/routes.py, because it is too large to be imported at a cold start.
 """
 
 from collections.abc import Mapping
@@ -19,17 +19,22 @@ ANYONE, SIGNED, BUYER, OPERATOR, GATE = (
 
 
 class Route(NamedTuple):
-    """The rules of one view. A NamedTuple, because dataclasses start slower."""
+    """The access rule and the rate limiting of one view. A NamedTuple, because a dataclass takes longer to define at a
+    cold start.
+    """
 
     admits: AccessRule
     is_limited: bool = True
     """False for health checks: load balancers and operators must get an answer under load."""
     is_counted_per_instance: bool = False
-    """True if each instance counts the requests in its own memory: asking Redis would cost more than the answer."""
+    """True if each instance of the function counts the requests in its own memory, instead of in Redis.
+
+    The call to Redis would cost more than the answer.
+    """
 
     @property
     def gets_principal(self) -> bool:
-        """Tells whether the view gets the principal as `asked_by`: views of things that belong to a buyer do."""
+        """Tells whether the view gets the principal as the argument `asked_by`. Views for buyers do."""
         return self.admits is AccessRule.BUYER
 
 
@@ -61,20 +66,20 @@ ROUTES: Mapping[str, Route] = {
     "replay_notifications": Route(SIGNED),
     "health": Route(ANYONE, is_limited=False),
     "ready": Route(ANYONE, is_limited=False),
-    # Pages and files: a browser asks for them without a token. What the pages show, they ask for with one.
+    # Pages and files, which browsers request without a token. The pages request their data with one.
     "show_document": Route(ANYONE),
     "show_docs": Route(ANYONE),
     "show_seat_map": Route(ANYONE),
     "show_operations_page": Route(ANYONE),
     "show_gate_page": Route(ANYONE),
     "show_asset": Route(ANYONE),
-    # Of methods.py, for each path.
+    # The view that methods.py adds for each path.
     "refuse_method": Route(ANYONE),
 }
 
 
 class RouteUnknown(Exception):
-    """A view without a row in ROUTES."""
+    """A view has no row in ROUTES. The message tells to add one."""
 
 
 def route_of(view: str) -> Route:

@@ -1,6 +1,7 @@
 """Pages and files for browsers: the files of chalicelib/web/<part>/ at /assets/{part}/{file}, and each part's page.
 
-Text only: API Gateway sends binary files as base64 to most browsers. So icons are SVG, and there are no fonts.
+All files are text, because API Gateway sends binary files to most browsers as base64. So icons are SVG, and there are
+no fonts.
 """
 
 import hashlib
@@ -26,7 +27,8 @@ routes = Blueprint(__name__)
 
 WEB = Path(__file__).parents[2] / "web"
 SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler" / "openapi" / "swagger_ui"
-"""The folder of Swagger UI, which shows /docs. It comes with Powertools: no copy in our repository, no other site."""
+"""The folder of Swagger UI, which the page /docs uses. Powertools contains it: so our repository needs no copy, and the
+page loads no file from another site."""
 
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -36,20 +38,21 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".webmanifest": "application/manifest+json",
 }
-"""The content types of the files that are served, by suffix; a part's index.html is served as its page."""
+"""The content types by suffix. Files with another suffix are not served; a part's index.html is served as its page."""
 
-FRESH_FOREVER = "public, max-age=31536000, immutable"
-ASK_FIRST = "no-cache"
-"""Cache-Control of files that may change: a browser keeps them, and asks for changes before each use (304: none)."""
+IMMUTABLE = "public, max-age=31536000, immutable"
+REVALIDATE_ALWAYS = "no-cache"
+"""Cache-Control of files that may change. A browser keeps such a file, and before each use asks whether it has changed;
+the answer 304 says that it has not."""
 SHARED_FOR_A_SECOND = "public, max-age=0, s-maxage=1"
-"""Cache-Control of what is the same for everybody, and right within a second: a CDN in front answers all others in that
-second, and a browser asks each time."""
+"""Cache-Control of an answer that is the same for everybody, and may be a second old. A CDN gives a stored answer for a
+second; a browser asks again each time."""
 
-WORKERS: Mapping[tuple[str, str], str] = {("gate", "worker.js"): "../../gate"}
-"""The service workers, each with the page that it may keep for later, relative to itself. Without the header it could
-keep only what is beside it."""
+SERVICE_WORKERS: Mapping[tuple[str, str], str] = {("gate", "worker.js"): "../../gate"}
+"""The service workers by part and file, each with its scope: the page that it may serve offline, relative to its own
+address. The scope is sent as the header Service-Worker-Allowed. Without it, a worker may serve only files beside it."""
 
-CONTENT_SECURITY = {
+CONTENT_SECURITY_POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
     "style-src": "'self'",
@@ -60,9 +63,9 @@ CONTENT_SECURITY = {
     "form-action": "'none'",
     "frame-ancestors": "'none'",
 }
-SAFETY = {"Referrer-Policy": "no-referrer"}
+REFERRER_HEADER = {"Referrer-Policy": "no-referrer"}
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 Headers = dict[str, str | list[str]]
 
@@ -71,7 +74,7 @@ _REFERENCE = re.compile(r"""(?<=["'])assets/([\w-]+)/([\w.-]+)(?=["'])""")
 
 @dataclass(frozen=True)
 class VersionedText:
-    """A text to be served, with its content type. `version` is a hash of the body, used as ETag."""
+    """A text to be served, with its content type. `version` is a hash of the text, which is used as its ETag."""
 
     body: str
     content_type: str
@@ -87,39 +90,42 @@ def show_asset(request: Request, part: str, file: str) -> Response:
     asset = _asset(part, file)
     query: Mapping[str, str] = request.query_params or {}
     is_fresh = query.get("v") == asset.version
-    response = text_or_not_modified(request, asset, FRESH_FOREVER if is_fresh else ASK_FIRST)
-    if page_kept := WORKERS.get((part, file)):
+    response = text_or_not_modified(request, asset, IMMUTABLE if is_fresh else REVALIDATE_ALWAYS)
+    if page_kept := SERVICE_WORKERS.get((part, file)):
         response.headers["Service-Worker-Allowed"] = page_kept
     return response
 
 
-def page_response(request: Request, part: str, settings: Mapping[str, str] = NOTHING, **security: str) -> Response:
+def page_or_redirect(
+    request: Request, part: str, settings: Mapping[str, str] = NO_SETTINGS, **csp_directives: str
+) -> Response:
     """Answers with the index.html of a part of the site, or redirects to the page's canonical address.
 
-    `part` is a folder of chalicelib/web. The page's references, assets/<part>/<file>, are relative: so they work below
-    a stage's path, but only at the canonical address. Each {name} in the page is replaced from `settings`. `security`
-    overrides directives of the Content-Security-Policy: style_src="'self' 'unsafe-inline'".
+    `part` is a folder of chalicelib/web. The page refers to its files by relative addresses, assets/<part>/<file>. So
+    it works below a stage's path, but only at the canonical address. `settings` has the values for the placeholders
+    {name} in the page. `csp_directives` replace directives of the Content-Security-Policy, such as
+    style_src="'self' 'unsafe-inline'".
     """
     if (elsewhere := _where_references_hit(request)) is not None:
         return _moved(elsewhere)
-    policy = CONTENT_SECURITY | {name.replace("_", "-"): value for name, value in security.items()}
-    response = text_or_not_modified(request, _page(part, **settings), ASK_FIRST)
+    policy = CONTENT_SECURITY_POLICY | {name.replace("_", "-"): value for name, value in csp_directives.items()}
+    response = text_or_not_modified(request, _page(part, **settings), REVALIDATE_ALWAYS)
     response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     return response
 
 
-def sign_in_page_response(
-    request: Request, part: str, settings: Mapping[str, str] = NOTHING, live_url: str = ""
+def sign_in_page_or_redirect(
+    request: Request, part: str, settings: Mapping[str, str] = NO_SETTINGS, live_url: str = ""
 ) -> Response:
-    """Answers with the page of a part of the site that has sign-in.
+    """Answers like `page_or_redirect`, with a page on which people can sign in.
 
-    The page's Content-Security-Policy lets it connect to the identity provider and to `live_url`. `settings` are added
-    to the page's settings for sign-in and time zone.
+    The page's Content-Security-Policy lets it connect to the identity provider and to `live_url`. Besides `settings`,
+    the page gets the settings for sign-in and the time zone.
     """
     sign_in = _sign_in_settings()
     elsewhere = (_origin_of(live_url), _origin_of(sign_in["sign_in_url"]))
     known = {"time_zone": wiring.settings().time_zone, **settings, **sign_in}
-    return page_response(request, part, known, connect_src=" ".join(filter(None, ("'self'", *elsewhere))))
+    return page_or_redirect(request, part, known, connect_src=" ".join(filter(None, ("'self'", *elsewhere))))
 
 
 def _sign_in_settings() -> dict[str, str]:
@@ -138,7 +144,7 @@ def _origin_of(url: str) -> str:
 
 
 def json_text(answer: Any) -> VersionedText:
-    """Encodes an answer as JSON, with the version that `text_or_not_modified` uses as its ETag."""
+    """Encodes an answer as JSON, to be served by `text_or_not_modified`."""
     return VersionedText(bodies.encoded(answer), TYPES[".json"])
 
 
@@ -149,7 +155,7 @@ def text_or_not_modified(request: Request, text: VersionedText, cache_control: s
         "ETag": tag,
         "Cache-Control": cache_control,
         "Content-Type": text.content_type,
-        **SAFETY,
+        **REFERRER_HEADER,
     }
     known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
     if known & {tag, "*"}:
@@ -201,5 +207,5 @@ def _where_references_hit(request: Request) -> str | None:
 
 
 def _moved(location: str) -> Response:
-    headers: Headers = {"Location": location, "Cache-Control": ASK_FIRST, "Content-Type": TYPES[".txt"]}
+    headers: Headers = {"Location": location, "Cache-Control": REVALIDATE_ALWAYS, "Content-Type": TYPES[".txt"]}
     return Response("", status_code=308, headers=headers)

@@ -1,4 +1,4 @@
-"""Makes the OpenAPI document of the registered routes from the table in routes.py."""
+"""Makes the OpenAPI document of the app's routes from the table in routes.py."""
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from chalice.app import Chalice
 from msgspec.json import schema_components
 
 from chalicelib.api.http.answers import HEADERS
-from chalicelib.api.http.errors import ERRORS, ROWS, ErrorRow, row_of
+from chalicelib.api.http.errors import ERRORS, ROWS, ErrorRow, error_row_of
 from chalicelib.api.http.methods import is_fallback_view
 from chalicelib.api.http.routes import route_of
 from chalicelib.domain.identity import AccessRule
@@ -40,11 +40,11 @@ Who asks too often is told when to come again (429). Where there is a limit, eac
 `RateLimit-Limit`, `-Remaining`, `-Reset` and `-Policy`.
 """
 
-ANYWHERE = ("MALFORMED_REQUEST", "RATE_LIMITED", "INTERNAL_ERROR")
+ERRORS_OF_EVERY_OPERATION = ("MALFORMED_REQUEST", "RATE_LIMITED", "INTERNAL_ERROR")
 """Codes of the errors that every operation may answer."""
 
-WITH_TOKEN = ("UNAUTHENTICATED", "FORBIDDEN")
-"""Codes of the errors that every operation may answer that needs a token."""
+ERRORS_WITH_TOKEN = ("UNAUTHENTICATED", "FORBIDDEN")
+"""Codes of the errors that an operation may answer if it needs a token."""
 
 TOKEN = "token"  # noqa: S105 - the name of a security scheme
 NEEDS_TOKEN: list[Json] = [{TOKEN: []}]
@@ -60,8 +60,8 @@ SECURITY_SCHEMES: Json = {
 }
 FOR_WHOM = {AccessRule.OPERATOR: "For operators only."}
 
-OF_BODIES = ("MALFORMED_JSON", "VALIDATION_ERROR", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
-"""Codes of the errors that every operation with a body may answer."""
+ERRORS_WITH_BODY = ("MALFORMED_JSON", "VALIDATION_ERROR", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
+"""Codes of the errors that an operation may answer if its request has a body."""
 
 ANSWER_HEADERS: Mapping[str, Json] = {
     "X-Request-Id": {"description": "Tell us this one when something went wrong.", "schema": {"type": "string"}},
@@ -79,14 +79,15 @@ IF_NONE_MATCH = Parameter("If-None-Match", "The `ETag` of what you have: 304 whe
 
 
 class NotDescribed(Exception):
-    """The app and the tables of its document differ: a route or an error has no entry, or an entry has no route.
+    """A route, parameter, header or error of the app has no entry in the document's tables, or an entry has no route.
 
-    The message tells which entry to add or remove.
+    The message tells which entry to add or to remove.
     """
 
 
 def document(app: Chalice) -> Json:
-    """Makes the app's OpenAPI document. Raises NotDescribed if the app's routes and the table OPERATIONS differ."""
+    """Makes the app's OpenAPI document. Raises NotDescribed, for example if a route is missing in the table
+    OPERATIONS."""
     refs, schemas = refs_and_schemas(OPERATIONS.values())
     return {
         "openapi": "3.1.0",
@@ -110,7 +111,10 @@ def encoded(made: Json) -> str:
 
 
 def require_described(names: Iterable[str], described: Container[str], table: str) -> None:
-    """Raises NotDescribed unless each name has an entry in `described`. `table` names that table and its file."""
+    """Raises NotDescribed unless all names have entries in the table `described`.
+
+    `table` is the name of that table and of its file, for the message.
+    """
     missing = sorted(name for name in names if name not in described)
     if missing:
         raise NotDescribed(f"Describe {', '.join(missing)} in {table}.")
@@ -186,7 +190,7 @@ def _parameter(parameter: Parameter, place: str) -> Json:
     ((schema,), _) = schema_components([parameter.kind])
     example = {} if parameter.example is None else {"example": parameter.example}
     if place == "path" and "pattern" in schema:
-        schema = as_request_schema(schema)  # bodies.check_path_parameters looks at it as at a text of a body
+        schema = as_request_schema(schema)  # bodies.check_user_id_in_path looks at it as at a text of a body
     required = {"required": True} if place == "path" else {}
     fields = {"name": parameter.name, "in": place, "description": parameter.description, "schema": schema}
     return fields | required | example
@@ -213,15 +217,15 @@ def _responses(operation: Operation, admits: AccessRule, refs: Mapping[type, Jso
 def _codes(operation: Operation, admits: AccessRule) -> Iterator[str]:
     """Gives the code of each error that the operation may answer. Raises NotDescribed for one without a row."""
     for kind in operation.errors:
-        if (row := row_of(kind)) is None:
+        if (row := error_row_of(kind)) is None:
             raise NotDescribed(f"Describe {kind.__name__} in ERRORS of chalicelib/api/http/errors.py.")
         yield row.code
     yield from chain(
-        WITH_TOKEN if admits.needs_token else (),
-        OF_BODIES if operation.request else (),
+        ERRORS_WITH_TOKEN if admits.needs_token else (),
+        ERRORS_WITH_BODY if operation.request else (),
         ("VALIDATION_ERROR",) if operation.query or operation.headers else (),
         ("TEMPORARILY_UNAVAILABLE",) if operation.asks_the_database else (),
-        ANYWHERE,
+        ERRORS_OF_EVERY_OPERATION,
     )
 
 

@@ -1,4 +1,4 @@
-"""The errors in the OpenAPI document: a schema and the examples of each code, made of the table of errors."""
+"""The errors in the OpenAPI document: the schema and the examples of each code, made from the table of errors."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,7 +15,8 @@ def schema_name(row: ErrorRow) -> str:
 
 
 def error_schema(row: ErrorRow) -> Json:
-    """Makes an error's schema from its examples: a field that all examples have is required."""
+    """Makes the JSON schema of an error's body from the error's examples. A field that all examples have is
+    required."""
     bodies = [body for _, body in _bodies(row)]
     properties = {name: _schema_of(name, value) for body in bodies for name, value in body.items()}
     return {
@@ -26,7 +27,9 @@ def error_schema(row: ErrorRow) -> Json:
 
 
 def named_examples(row: ErrorRow) -> Iterator[tuple[str, Json]]:
-    """Gives an error's examples, each with its name: code and language, and a number if there are several."""
+    """Gives an error's examples by name. A name has the code and the language, and a number if there are several
+    examples.
+    """
     bodies = _bodies(row)
     for number, (language, body) in enumerate(bodies):
         suffix = f".{number // 2 + 1}" if len(bodies) > 2 else ""

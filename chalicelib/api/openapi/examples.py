@@ -1,4 +1,4 @@
-"""Examples for the OpenAPI document: one screening, one buyer and one reservation, through all routes.
+"""Examples for the OpenAPI document. The examples of all routes are about one screening, one buyer, one reservation.
 
 The examples of errors are in the table of errors (chalicelib/api/http/errors.py), for the same reservation.
 """

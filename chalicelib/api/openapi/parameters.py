@@ -1,4 +1,4 @@
-"""The parameters of the routes: those in paths, in queries and in headers.
+"""The parameters of the routes, in paths, queries and headers.
 
 A new path parameter needs an entry in PATH: a test fails until it is there.
 """
@@ -17,7 +17,8 @@ from .examples import PENDING, SESSION, TICKET, USER
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter in a path, a query or a header. `kind` is its type, as msgspec reads it."""
+    """A parameter in a path, a query or a header. `kind` is the type of its values, from which msgspec makes a
+    schema."""
 
     name: str
     description: str
@@ -75,4 +76,5 @@ IDEMPOTENCY_KEY = Parameter(
     "screening. Sent again with it, the request gets the same answer and has no second effect.",
     Annotated[str, Meta(min_length=1, max_length=bodies.LONGEST_KEY_CHARACTERS, pattern=bodies.NOT_BLANK)],
 )
-"""The header Idempotency-Key. It has no example: /docs would send it each time, and the second would be refused."""
+"""The header Idempotency-Key. It has no example, because the page /docs would send the example with every request: a
+second request, with another body, would be refused."""

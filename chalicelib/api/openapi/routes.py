@@ -1,7 +1,7 @@
 """The routes in the OpenAPI document: each with its purpose, its errors, and examples of its request and answers.
 
-A new route needs an entry in OPERATIONS (or in FOR_BROWSERS): a test fails until it is there. A new error goes into
-`errors` of the routes that may answer it. document.py makes the document from this table.
+A new route needs an entry in OPERATIONS, or in FOR_BROWSERS: a test fails until it has one. A new error must be added
+to `errors` of each route that may answer it. document.py makes the document from this table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,11 +70,12 @@ from .parameters import (
 class Operation:
     """A route's entry in the OpenAPI document.
 
-    `request`, `answer`   examples of the bodies; the document shows their types, too
-    `errors`              the exceptions that the route may answer, each with a row in the table of errors. Errors of
-                          every route, of every body and of every parameter are added by document.py
-    `other_answers`       answers that are neither the success nor an error, by status
-    `has_etag`            the route answers 304 to an If-None-Match that names its ETag
+    `request`, `answer`   examples of the bodies; the schemas are made from their types
+    `errors`              the exceptions that the route may answer, each with a row in the table of errors.
+                          document.py adds the errors that all routes, bodies or parameters have in common
+    `other_answers`       answers other than the success and the errors, by status
+    `asks_the_database`   the route may answer 503, because the database does not answer
+    `has_etag`            the route answers 304 to a request whose If-None-Match has the current ETag
     """
 
     topic: str
@@ -92,7 +93,7 @@ class Operation:
 
 
 class DocumentBody(bodies.Answer):
-    """OpenAPI 3.1."""
+    """An OpenAPI document, version 3.1."""
 
     openapi: str
     info: Mapping[str, Any]

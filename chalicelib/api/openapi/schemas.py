@@ -1,4 +1,4 @@
-"""The schemas in the OpenAPI document: the shapes of requests and answers, made of the wire's types."""
+"""The schemas of requests and answers in the OpenAPI document, made from the types in api/wire."""
 
 from collections.abc import Iterable
 from inspect import cleandoc
@@ -14,11 +14,11 @@ Json = dict[str, Any]
 
 _NEVER = f"{names.CONTROLS}{names.LINES_AND_DIRECTIONS}"
 PRINTABLE = f"^[^{_NEVER}]*[^{_NEVER}{names.BLANK}][^{_NEVER}]*$"
-"""A regular expression for the free text of a request: the rule in names.py, as far as it can express it."""
+"""A regular expression for free texts in requests. It expresses the rule in names.py, as far as a pattern can."""
 
 
 def refs_and_schemas(operations: Iterable[Operation]) -> tuple[dict[type, Json], Json]:
-    """Makes the schemas of all requests and answers. Gives the references by type, and the schemas by name."""
+    """Makes the schemas of all requests and answers. Gives the references to them by type, and the schemas by name."""
     known = list(operations)
     requests = list(dict.fromkeys(type(each.request) for each in known if each.request))
     bodies = (body for each in known for body in (each.answer, *each.other_answers.values()))
@@ -34,9 +34,9 @@ def refs_and_schemas(operations: Iterable[Operation]) -> tuple[dict[type, Json],
 
 
 def as_request_schema(schema: Json) -> Json:
-    """Adds the pattern PRINTABLE to the free texts of a request's schema.
+    """Makes a request's schema: adds the pattern PRINTABLE to its free texts, and drops defaults that are null.
 
-    The types lack the pattern, because bodies.py checks texts by its own function.
+    The types in api/wire don't have the pattern, because bodies.py checks texts with `check_name`.
     """
     if "properties" in schema:
         return {**schema, "properties": {name: as_request_schema(one) for name, one in schema["properties"].items()}}

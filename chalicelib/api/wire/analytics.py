@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 
 class TotalsBody(Answer):
-    """The totals of a screening. `revenue` counts all sales, also those refunded later. `refunded` counts all refunds,
-    also of payments that had bought nothing. `net_revenue` is the revenue less the refunds of sales."""
+    """The totals of a screening. `revenue` is the amount of all sales, including sales that were refunded later.
+    `refunded` is the amount of all refunds, including refunds of payments that bought nothing. `net_revenue` is
+    `revenue` minus the refunds of sales."""
 
     holds: int
     seats_in_holds: int
@@ -38,7 +39,7 @@ class DayBody(Answer):
 
 
 class OccupancyMomentBody(Answer):
-    """The seats sold and held at the end of a bucket of five minutes. `at` is the beginning of the bucket."""
+    """The number of seats sold and held at the end of five minutes. `at` is the beginning of the five minutes."""
 
     at: Moment
     sold_seats: int
@@ -46,7 +47,7 @@ class OccupancyMomentBody(Answer):
 
 
 class AnalyticsBody(Answer):
-    """The numbers of a screening, read at `as_of`. Events are counted some seconds after they happen."""
+    """The analytics of a screening, read at `as_of`. Events are counted some seconds after they happen."""
 
     session_id: str
     as_of: Moment

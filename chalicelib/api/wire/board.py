@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from chalicelib.application.board import Board
 
 SHOWN_CHARACTERS = 2000
-"""The most characters of a dead letter's body that the board shows: an SQS message may have over 250,000."""
+"""The number of characters of a dead letter's body that the board shows. An SQS message may have over 250,000."""
 
 _PRIVATE = re.compile(rf'("(?:{"|".join(PRIVATE)})": ?")[^"]*')
 
@@ -57,7 +57,8 @@ class ScreeningNumbersBody(Answer):
 
 
 class BoardTotalsBody(Answer):
-    """The totals of the shown screenings. The net revenue is the revenue less the refunds."""
+    """The totals of the screenings on this page of the board. The net revenue is the revenue minus the refunds of
+    sales."""
 
     total_seats: int
     sold_seats: int
@@ -73,7 +74,8 @@ class BoardTotalsBody(Answer):
 
 
 class FiveMinutesBody(Answer):
-    """The counts of events in the five minutes from `at` on. The hold of a sale may be in an earlier bucket."""
+    """The numbers of events in the five minutes from `at` on. A sale may be counted later than its hold, so `sales` can
+    be more than `holds`."""
 
     at: Moment
     holds: int
@@ -103,15 +105,15 @@ class RefusalCountBody(Answer):
 
 
 class RefusalsBody(Answer):
-    """The counts of refusals in the whole stage, in the time that `overTime` of the board covers."""
+    """The numbers of refusals in this deployment, in the same five-minute periods as the board's `overTime`."""
 
     by_reason: list[ReasonCountBody]
     over_time: list[RefusalCountBody]
 
 
 class BoardBody(Answer):
-    """The operator's board. A part that could not be read is missing. Events are counted some seconds after they
-    happen, refusals at once."""
+    """The operator's board. If a part could not be read, its fields are missing. Events are counted some seconds after
+    they happen, refusals at once."""
 
     as_of: Moment
     dependencies: list[DependencyBody]
@@ -124,8 +126,8 @@ class BoardBody(Answer):
 
 
 class DeadLetterBody(Answer):
-    """A dead letter. `body` is the beginning of the message. `reason` is missing if SQS itself moved the message, after
-    too many receives."""
+    """A dead letter. `body` is the beginning of the message. `reason` is missing if SQS itself moved the message to the
+    dead-letter queue, after too many receives."""
 
     id: str
     sent_at: Moment
@@ -146,10 +148,10 @@ class RedrivenBody(Answer):
 
 
 def redrive_limit(request: Request) -> int:
-    """Reads the greatest number of dead letters to redrive. Raises MalformedRequest, BodyTooLarge.
+    """Reads from the body how many dead letters to redrive at most. Raises MalformedRequest, BodyTooLarge.
 
-    Raises UnsupportedMediaType unless the Content-Type is JSON's. For pages of other sites, a browser sends no such
-    request without a preflight (CSRF).
+    Raises UnsupportedMediaType if the request has no Content-Type; Chalice already refuses any type but JSON's. This
+    prevents CSRF: a browser sends JSON to another site only after a preflight.
     """
     if "content-type" not in request.headers:
         raise UnsupportedMediaType

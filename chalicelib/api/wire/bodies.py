@@ -1,7 +1,7 @@
 """Reads the bodies and parameters of requests. Writes the values in answers: moments, money, ratios.
 
-Each resource has a module beside this one, with the JSON that it takes (`…Request`) and gives (`…Body`). These names,
-and the docstrings of the classes, stand in the OpenAPI document: changing one changes the contract.
+Each resource has a module beside this one, with classes for its JSON: `…Request` for requests, `…Body` for answers. The
+names and docstrings of these classes are in the OpenAPI document, so changing one changes the contract.
 """
 
 import re
@@ -31,14 +31,14 @@ _MISSING = re.compile("Object missing required field `(.+)`")
 _WHOLE = re.compile(r"(\d{1,4})(\.0+)?", re.ASCII)
 
 MOST_EXACT = 2**53
-"""The number up to which a float represents every whole number exactly."""
+"""The largest number up to which a float represents every whole number exactly."""
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
-"""The first and the last year of a moment in a request. In UTC, and in the cinema's time, it then stays in the
-calendar, and so does the end of a screening that starts at it."""
+"""The first and the last year that a moment in a request may have. Far from both ends of Python's calendar, no
+conversion to another time zone, and no sum such as the end of a screening, can overflow."""
 
 NETWORK_BITS = 64
-"""The length of the prefix of an IPv6 address that names a customer. The customer chooses the rest freely."""
+"""The length of an IPv6 prefix that identifies one customer of a provider. The customer may choose the other bits."""
 
 SessionId = Annotated[str, Meta(min_length=1, max_length=64)]
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
@@ -53,7 +53,8 @@ Ratio = Annotated[
 
 
 class MalformedRequest(Exception):
-    """The request does not have the contract's form. `field` is the faulty field (in a body, its JSON path), or ''."""
+    """The request does not have the contract's form. `field` names the faulty field, in a body by its JSON path, or is
+    ''."""
 
     def __init__(self, detail: str, field: str = "") -> None:
         super().__init__(detail)
@@ -65,7 +66,7 @@ class MalformedJson(MalformedRequest):
 
 
 class BodyTooLarge(Exception):
-    """The body is longer than any request of the contract can be."""
+    """The body is longer than LARGEST_BODY_BYTES. No valid request is that long."""
 
 
 class UnsupportedMediaType(Exception):
@@ -73,7 +74,7 @@ class UnsupportedMediaType(Exception):
 
 
 class Answer(msgspec.Struct, rename="camel", omit_defaults=True):
-    """The base class of answers' bodies. Fields with their default value, None, are left out of the JSON."""
+    """The base class of answers' bodies. A field that has its default value, such as None, is left out of the JSON."""
 
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -85,7 +86,8 @@ def body_of(request: Request, shape: type[T]) -> T:
 
 
 def parsed(raw: bytes | str, shape: type[T]) -> T:
-    """Reads JSON as the type `shape`, and checks each text by `check_name`. Raises MalformedRequest, BodyTooLarge."""
+    """Reads JSON as the type `shape`, and checks all its texts with `check_name`. Raises MalformedRequest,
+    BodyTooLarge."""
     if len(raw) > LARGEST_BODY_BYTES:
         raise BodyTooLarge
     try:
@@ -100,7 +102,8 @@ def parsed(raw: bytes | str, shape: type[T]) -> T:
 
 
 def _decoded(raw: bytes | str, shape: type[T]) -> T:
-    """Decodes JSON as the type `shape`. Reads 16.0 as a whole number, as JSON Schema does. Raises msgspec's errors."""
+    """Decodes JSON as the type `shape`. Accepts 16.0 as a whole number, as JSON Schema does. Raises msgspec's
+    errors."""
     try:
         return msgspec.json.decode(raw, type=shape)
     except msgspec.ValidationError:
@@ -126,17 +129,17 @@ def _malformed(error: msgspec.ValidationError) -> MalformedRequest:
     return MalformedRequest(detail, field)
 
 
-def check_path_parameters(path: Mapping[str, str]) -> None:
-    """Checks the user's id in a path, if the path has one, like a user's id in a body. Raises MalformedRequest.
+def check_user_id_in_path(path: Mapping[str, str]) -> None:
+    """Checks the user's id in a path, if there is one, as `parsed` checks it in a body. Raises MalformedRequest.
 
-    All other ids in paths are made by us: an invalid one is not found.
+    Other ids in paths need no check: we make them ourselves, and no resource is found under an invalid id.
     """
     if "user_id" in path:
         check_name(path["user_id"], "userId")
 
 
 def check_name(text: str, field: str) -> None:
-    """Checks that a text can be a name, by the rule in names.py. Raises MalformedRequest."""
+    """Checks that a text can be a name, by the rule in names.py. Raises MalformedRequest, which names `field`."""
     if fault := names.fault_of(text):
         raise MalformedRequest(fault, field)
 
@@ -163,10 +166,10 @@ def _fields(shape: type[msgspec.Struct]) -> Sequence[tuple[str, str]]:
     return [(known.name, known.encode_name) for known in msgspec.structs.fields(shape)]
 
 
-def source_of(context: Mapping[str, Any]) -> str:
-    """Gives the client's IP address from the request's context: for IPv6, the network; '' if the context has none.
+def client_address_or_network(context: Mapping[str, Any]) -> str:
+    """Gives the client's IPv4 address, or the /64 network of its IPv6 address, from the request's context.
 
-    Reads no header: clients can forge headers.
+    Gives '' if the context has no address. Reads no header, because clients can forge headers.
     """
     address = str(context.get("identity", {}).get("sourceIp", ""))
     if ":" not in address:
@@ -180,7 +183,8 @@ def source_of(context: Mapping[str, Any]) -> str:
 
 
 def limit_and_cursor(request: Request) -> tuple[int, str | None]:
-    """Gives the query's `limit` (20 when absent) and `cursor`. Raises MalformedRequest, CursorInvalid."""
+    """Gives the query's `limit` (20 if absent) and `cursor` (None if absent). Raises MalformedRequest,
+    CursorInvalid."""
     query: Mapping[str, str] = request.query_params or {}
     limit = _WHOLE.fullmatch(query.get("limit", "20"))
     if not limit or not 1 <= int(limit[1]) <= LARGEST_PAGE:
@@ -217,8 +221,8 @@ def moment_if_any(at: datetime | None) -> str | None:
     return moment(at) if at else None
 
 
-def within_calendar(moment: datetime, field: str) -> datetime:
-    """Gives the moment in UTC, cut to milliseconds. Raises MalformedRequest unless its year is 2000 to 2099."""
+def utc_within_calendar(moment: datetime, field: str) -> datetime:
+    """Gives the moment in UTC, truncated to milliseconds. Raises MalformedRequest unless its year is 2000 to 2099."""
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise MalformedRequest(f"Expected a year from {FIRST_YEAR} to {LAST_YEAR}", field)
     return truncate_to_ms(moment)
@@ -233,7 +237,7 @@ def amount_of(number: float, field: str) -> Decimal:
 
 
 def money(amount: Decimal) -> msgspec.Raw:
-    """Writes an amount as a JSON number with two decimals: 50.00. A float would become 50.0."""
+    """Writes an amount as a JSON number with two decimals, such as 50.00. A float would be written as 50.0."""
     return msgspec.Raw(DomainMoney.from_exact_amount(amount).format().encode())
 
 

@@ -16,7 +16,7 @@ LINK = "link"
 
 
 class InvoiceLinkBody(Answer):
-    """The link to an invoice's PDF. `url` works without credentials, until `expires_at`."""
+    """The link to an invoice's PDF. Until `expires_at`, `url` works without credentials."""
 
     number: str
     url: str
@@ -24,7 +24,10 @@ class InvoiceLinkBody(Answer):
 
 
 def wants_link(request: Request) -> bool:
-    """Tells whether the client wants the link in a body (`as=link`) instead of a redirect. Raises MalformedRequest."""
+    """Tells whether the client wants the link in the body instead of a redirect: it sends `as=link`.
+
+    Raises MalformedRequest for any other value of `as`.
+    """
     query: Mapping[str, str] = request.query_params or {}
     if query.get("as", LINK) != LINK:
         raise MalformedRequest("Invalid enum value", "as")

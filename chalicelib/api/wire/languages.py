@@ -1,4 +1,4 @@
-"""The languages that the API speaks, and the one that a client prefers."""
+"""The languages of the API's messages, and the choice of the language that a client prefers."""
 
 import re
 
@@ -8,7 +8,7 @@ ENGLISH, PORTUGUESE = "en", "pt-BR"
 
 
 def language_of(request: Request) -> str:
-    """Gives the language for the answer, `en` or `pt-BR`, by the request's Accept-Language."""
+    """Gives the language for the answer, `en` or `pt-BR`, according to the request's Accept-Language header."""
     return preferred_language(request.headers.get("accept-language", ""))
 
 

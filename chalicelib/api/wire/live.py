@@ -20,7 +20,7 @@ class SubscribeRequest(msgspec.Struct, rename="camel"):
 
 
 class LiveEndpointBody(Answer):
-    """The address of the WebSocket for live seat maps. Without a `url`, poll the seats instead."""
+    """The address of the WebSocket for live seat maps. If `url` is missing, there is no WebSocket: poll the seats."""
 
     url: str | None = None
 
@@ -30,13 +30,14 @@ class SubscribedBody(Answer, tag_field="type", tag="subscribed"):
 
 
 class ViewerLimitReachedBody(Answer, tag_field="type", tag="full"):
-    """The message to a viewer who is not subscribed, because the screening has too many viewers. Poll the seats."""
+    """The message to a viewer who was not subscribed, because the screening has too many viewers. The client should
+    poll the seats."""
 
     session_id: str
 
 
 class RowBody(Answer):
-    """The held and the sold seats of a row; all others are free. `version` counts the row's writes."""
+    """A row's held and sold seats; its other seats are free. `version` counts the writes of the row."""
 
     row: str
     version: int
@@ -49,7 +50,7 @@ class RowsBody(Answer, tag_field="type", tag="rows"):
 
 
 def subscribed_session_id(body: str) -> str:
-    """Reads a viewer's message. Gives the id of the screening to watch. Raises MalformedRequest, BodyTooLarge."""
+    """Reads from a viewer's message the id of the screening to watch. Raises MalformedRequest, BodyTooLarge."""
     return parsed(body, SubscribeRequest).session_id
 
 

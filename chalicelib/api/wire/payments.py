@@ -8,7 +8,7 @@ from .bodies import Answer
 
 
 class GatewayMessage(msgspec.Struct):
-    """A message of the simulated payment gateway, read by its adapter. Stripe's messages have another form."""
+    """A message from the simulated payment gateway. Stripe's messages have another form."""
 
     id: str
     type: str
@@ -16,6 +16,6 @@ class GatewayMessage(msgspec.Struct):
 
 
 class GatewayMessageReceivedBody(Answer):
-    """The answer to the payment gateway. Its message is verified and in a queue, but not yet handled."""
+    """The answer to the payment gateway. The message was verified and put into a queue, but is not handled yet."""
 
     received: bool = True

@@ -4,7 +4,8 @@ from chalicelib.domain.rate_limits import QuotaUsage
 
 
 def quota_headers(usage: QuotaUsage) -> dict[str, str]:
-    """Writes the headers of a quota, with times in seconds, by draft-ietf-httpapi-ratelimit-headers-06."""
+    """Makes the headers that show a quota and its use, as in draft-ietf-httpapi-ratelimit-headers-06. Times are in
+    seconds."""
     quota = usage.quota
     return {
         "RateLimit-Limit": str(quota.requests),
@@ -15,5 +16,5 @@ def quota_headers(usage: QuotaUsage) -> dict[str, str]:
 
 
 def refusal_headers(usage: QuotaUsage) -> dict[str, str]:
-    """Writes the headers of a refusal: the quota's, and Retry-After in seconds."""
+    """Makes the headers of a refused request: those of the quota, and Retry-After in seconds."""
     return {"Retry-After": str(usage.retry_after_seconds), **quota_headers(usage)}

@@ -28,11 +28,11 @@ from .bodies import (
     Money,
     SessionId,
     body_of,
+    client_address_or_network,
     idempotency_key,
     moment,
     moment_if_any,
     money,
-    source_of,
 )
 from .languages import language_of
 
@@ -42,10 +42,11 @@ if TYPE_CHECKING:
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
-"""A pattern of the e-mail addresses that SES takes: ASCII, unquoted, no literal; international domains as xn--."""
+"""A pattern of the e-mail addresses that SES takes: ASCII, without quotes or IP addresses, and with international
+domains written as xn--."""
 
 MYSELF = "me"
-"""The signed-in user, in a path."""
+"""The word that stands for the signed-in user's id in a path."""
 
 UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=NOT_BLANK)]
 Seat = Annotated[str, Meta(max_length=7, pattern=SEAT_PATTERN)]
@@ -53,7 +54,7 @@ Email = Annotated[str, Meta(max_length=254, extra_json_schema={"format": "email"
 
 
 class HoldRequest(msgspec.Struct, rename="camel", kw_only=True):
-    """A hold. A signed-in user leaves `userId` out; without sign-in it is required."""
+    """A request to hold seats. `userId` may be left out by a signed-in user, and is required without sign-in."""
 
     session_id: SessionId
     user_id: UserId | msgspec.UnsetType = msgspec.UNSET
@@ -62,7 +63,7 @@ class HoldRequest(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class PaymentRequest(msgspec.Struct, rename="camel"):
-    """The payment to confirm a reservation with. Both fields are left out for a reservation that costs nothing."""
+    """The payment for a reservation that is to be confirmed. A reservation that costs nothing needs neither field."""
 
     payment_method: Annotated[str, Meta(min_length=1, max_length=50, pattern=NOT_BLANK)] | None = None
     transaction_id: Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)] | None = None
@@ -99,7 +100,8 @@ class ConfirmationBody(Answer):
 
 
 class PaymentBody(Answer):
-    """A payment that is to be made. `client_secret` and `public_key` are for the payment provider's JavaScript."""
+    """A payment that was started, and that the buyer must complete. `client_secret` and `public_key` are for the
+    payment provider's JavaScript."""
 
     provider: str
     payment_id: str
@@ -136,20 +138,21 @@ class PurchasesBody(Answer):
 
 
 def hold_seats(request: Request, asked_by: Principal) -> HoldSeatsCommand:
-    """Reads the request for a hold. Raises Forbidden if its user or email address is not the signed-in user's.
+    """Reads a request to hold seats. Raises MalformedRequest, BodyTooLarge.
 
-    Raises MalformedRequest, BodyTooLarge. The command has the client's network only without sign-in: then live holds
-    are limited by user and network, otherwise by user alone.
+    Raises Forbidden if the request has another user or email address than the signed-in user's. Without sign-in, the
+    command also has the client's address or network, because live holds are then limited by user and address. For a
+    signed-in user, they are limited by user alone.
     """
     body = body_of(request, HoldRequest)
     key, buyer = idempotency_key(request), _buyer_of(body, asked_by)
     contact = _contact(request, _address_of(body, asked_by))
-    source = "" if asked_by.is_signed_in else source_of(request.context)
+    source = "" if asked_by.is_signed_in else client_address_or_network(request.context)
     return HoldSeatsCommand(body.session_id, buyer, tuple(body.seat_numbers), key, contact, source)
 
 
 def buyer_in_path(user_id: str, asked_by: Principal) -> str:
-    """Gives the user's id in a path. `me` stands for the signed-in user's."""
+    """Gives the user's id in a path. For a signed-in user, replaces `me` by the user's own id."""
     return asked_by.subject if asked_by.is_signed_in and user_id == MYSELF else user_id
 
 
@@ -185,7 +188,8 @@ def confirm_reservation(request: Request, reservation_id: str, asked_by: Princip
 
 
 def held(reservation: Reservation) -> HeldBody:
-    """Writes the answer to a hold. A repeated request is answered `confirmed` if its hold has been paid for."""
+    """Makes the answer to a hold. The status is `confirmed` if the request is a repeated one and the hold was paid
+    for."""
     return HeldBody(
         reservation_id=reservation.id,
         status=reservation.state,

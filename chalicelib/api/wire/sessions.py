@@ -27,7 +27,7 @@ from .bodies import (
     moment,
     moment_if_any,
     money,
-    within_calendar,
+    utc_within_calendar,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def schedule_session(request: Request) -> ScheduleSessionCommand:
     body = body_of(request, SessionRequest)
     return ScheduleSessionCommand(
         movie_title=body.movie_title,
-        starts_at=within_calendar(body.start_time, "$.startTime"),
+        starts_at=utc_within_calendar(body.start_time, "$.startTime"),
         room=body.room_number,
         total_seats=body.total_seats,
         seats_per_row=body.seats_per_row,
@@ -99,17 +99,19 @@ def schedule_session(request: Request) -> ScheduleSessionCommand:
 
 
 def starting_from(request: Request) -> datetime | None:
-    """Gives the query's `from`: the earliest start to list. None without one. Raises MalformedRequest."""
+    """Gives the query's `from`: the start of the earliest screening to list. None without it. Raises
+    MalformedRequest."""
     query: Mapping[str, str] = request.query_params or {}
     text = query.get("from")
     try:
-        return None if text is None else within_calendar(msgspec.convert(text, CalendarMoment), "from")
+        return None if text is None else utc_within_calendar(msgspec.convert(text, CalendarMoment), "from")
     except msgspec.ValidationError as error:
         raise MalformedRequest("Invalid RFC3339 encoded datetime", "from") from error
 
 
 def accepts_cached_map(request: Request) -> bool:
-    """Tells whether the client accepts a seat map up to one second old (`maxAge=1`). Raises MalformedRequest."""
+    """Tells whether the client accepts a seat map up to one second old: it sends `maxAge=1`. Raises
+    MalformedRequest."""
     query: Mapping[str, str] = request.query_params or {}
     if (seconds := query.get("maxAge", "0")) not in ("0", "1"):
         raise MalformedRequest("Invalid enum value", "maxAge")

@@ -24,7 +24,7 @@ from .bodies import (
     idempotency_key,
     moment,
     moment_if_any,
-    within_calendar,
+    utc_within_calendar,
 )
 
 if TYPE_CHECKING:
@@ -36,9 +36,10 @@ Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)]
 
 
 class AdmissionRequest(msgspec.Struct, rename="camel", kw_only=True):
-    """A ticket to be admitted: its scanned `token` or its typed `code`, with the cinema's names of gate and room.
+    """A gate's request to admit a ticket, by its scanned `token` or its typed `code`.
 
-    A gate that admitted the ticket earlier, while it was offline, gives the moment as `admittedAt`.
+    `gateId` and `roomNumber` are the cinema's names for the gate and its room. A gate that already admitted the ticket,
+    while it was offline, sends the moment as `admittedAt`.
     """
 
     gate_id: Name
@@ -69,8 +70,8 @@ class TicketsBody(Answer):
 
 
 class TransferredTicketBody(Answer):
-    """The new ticket after a transfer; the old one is void. The reservation's tickets show its token some seconds
-    later."""
+    """The new ticket after a transfer; the old one is void. The token of the new ticket is signed some seconds later;
+    then the list of the reservation's tickets has it."""
 
     code: str
     seat: str
@@ -78,7 +79,7 @@ class TransferredTicketBody(Answer):
 
 
 class AdmittedBody(Answer):
-    """An admitted ticket, for the gate's display: the seat and the film. It names no person."""
+    """An admitted ticket, for the gate's display. It names the seat and the film, but no person."""
 
     code: str
     seat: str
@@ -90,7 +91,8 @@ class AdmittedBody(Answer):
 
 
 class ListedTicketBody(Answer):
-    """A ticket in a gate's offline list. `void` is the reason why the ticket is void; a valid ticket has none."""
+    """A ticket in a gate's offline list. `void` is the reason why the ticket is void; it is missing for a valid
+    ticket."""
 
     code: str
     seat: str
@@ -101,8 +103,8 @@ class ListedTicketBody(Answer):
 
 
 class GateListBody(Answer):
-    """A page of a screening's tickets for a gate's offline list, sorted by seat. Admission is from `opensAt` to
-    `closesAt`."""
+    """A page of a screening's tickets, sorted by seat, for a gate's offline list. Tickets are admitted from `opensAt`
+    to `closesAt`."""
 
     session_id: str
     movie_title: str
@@ -116,7 +118,7 @@ class GateListBody(Answer):
 
 
 class KeyBody(Answer):
-    """A public key of tickets as a JSON Web Key: RFC 8037."""
+    """A public key that verifies tickets, as a JSON Web Key of RFC 8037."""
 
     kty: str
     crv: str
@@ -130,15 +132,18 @@ class KeysBody(Answer):
     keys: Sequence[KeyBody]
 
 
-def code_in_path(typed: str) -> str:
-    """Gives a path's ticket code in its normal form. Gives any other text unchanged: no ticket has it."""
+def normal_code_or_unchanged(typed: str) -> str:
+    """Gives a ticket's code in its normal form: upper case, with a hyphen.
+
+    Gives a text that is no code unchanged. No ticket has it as its code, so none is found.
+    """
     return normalize_code(typed) or typed
 
 
 def admit_ticket(request: Request) -> AdmitTicketCommand:
-    """Reads a gate's request to admit a ticket.
+    """Reads a gate's request to admit a ticket. Raises MalformedRequest, BodyTooLarge.
 
-    Raises MalformedRequest, for example if the request has both `token` and `code`, or neither.
+    A request must have exactly one of `token` and `code`; any other is malformed, too.
     """
     body = body_of(request, AdmissionRequest)
     if (body.token is None) == (body.code is None):
@@ -147,9 +152,9 @@ def admit_ticket(request: Request) -> AdmitTicketCommand:
         gate=body.gate_id,
         room=body.room_number,
         token=body.token or "",
-        code=code_in_path(body.code or ""),
+        code=normal_code_or_unchanged(body.code or ""),
         key=idempotency_key(request) or "",
-        admitted_at=within_calendar(body.admitted_at, "$.admittedAt") if body.admitted_at else None,
+        admitted_at=utc_within_calendar(body.admitted_at, "$.admittedAt") if body.admitted_at else None,
     )
 
 

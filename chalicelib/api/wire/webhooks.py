@@ -18,8 +18,8 @@ class ReplayRequest(msgspec.Struct, rename="camel"):
 
 
 class ReplayedBody(Answer):
-    """The number of notifications put into the queue. If more may follow, `next_after_sequence` is the `afterSequence`
-    of the next request."""
+    """The result of a replay: `queued` notifications were put into the queue. If there may be more,
+    `next_after_sequence` is the `afterSequence` to send in the next request."""
 
     session_id: str
     queued: int

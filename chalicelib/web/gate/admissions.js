@@ -1,14 +1,14 @@
 // @ts-check
 /**
- * Whom this gate has let in: each once, whatever the connection does and however many tabs are open.
+ * The admissions of this gate. Each ticket is admitted once, with or without a connection, in however many tabs.
  *
  *   asking ──cinema says yes──────────────► told
  *      │ └───cinema says no───────────────► (forgotten)
  *      └─────no answer, admitted here─────► waiting ──told later──► told
  *                                              └──cinema says no──► conflict ──seen──► told
  *
- * The key of a scan is written down before the cinema is asked: a scan whose answer was lost is asked with it again, and
- * so it is the same admission there.
+ * The idempotency key of a scan is stored before the cinema is asked. If the answer is lost, the request is sent again with
+ * that key, so the cinema counts only one admission.
  */
 
 import { change, readAll } from "./database.js";
@@ -37,14 +37,14 @@ const KEPT_MS = 24 * 60 * 60 * 1000;
 const IN = ["waiting", "told", "conflict"];
 
 /**
- * Tells whether somebody came in.
+ * Tells whether somebody was admitted by this entry.
  * @param {Entry | undefined} entry
  */
 export const isIn = (entry) => entry !== undefined && IN.includes(entry.state);
 
 /**
- * Writes down that the cinema is being asked. Gives the entry to go on with: one that is in, one that was asked for and
- * not answered, or this one.
+ * Stores that the cinema is being asked. Gives the entry to continue with: the ticket's stored entry, if it was admitted or
+ * its request had no answer, else this one.
  * @param {Entry} asking
  * @returns {Promise<Entry>}
  */
@@ -54,7 +54,7 @@ export async function begin(asking) {
 }
 
 /**
- * Lets somebody in, unless somebody is in with this ticket: then it gives that entry.
+ * Stores an admission. If the ticket was admitted before, gives that earlier entry instead.
  * @param {Entry} entry
  * @returns {Promise<Entry | undefined>}
  */
@@ -64,13 +64,13 @@ export async function admit(entry) {
 }
 
 /**
- * Forgets a scan that let nobody in.
+ * Deletes the entry of a scan that admitted nobody.
  * @param {string} code
  */
 export const forget = (code) => change("admissions", code, (known) => (known && !isIn(known) ? null : undefined));
 
 /**
- * Notes what became of an admission that the cinema was told later.
+ * Stores the cinema's answer to an admission that was reported later.
  * @param {string} code
  * @param {State} state
  * @param {Entry["refusal"]} [refusal]
@@ -89,7 +89,7 @@ export async function inState(state) {
 }
 
 /**
- * Forgets what the cinema knows, and what let nobody in, after a day.
+ * Deletes entries older than a day that the cinema knows, or that admitted nobody.
  * @param {number} now
  */
 export async function tidy(now) {

@@ -1,12 +1,12 @@
 // @ts-check
-/** The gate's requests. None is repeated here: a scan goes on without an answer, and all else is asked for again anyway. */
+/** The gate's requests. None is repeated here: a scan is decided without an answer, and everything else is requested regularly. */
 
 import * as clock from "../shared/clock.js";
 import { Failure, sendRequest } from "../shared/http.js";
 
-const SCAN_MS = 4_000; // somebody stands at the door: then this gate decides by itself
+const SCAN_MS = 4_000; // somebody is waiting at the door: after that, this gate decides without the cinema
 const LIST_MS = 20_000;
-const PAGES = 500; // the largest hall, with each ticket transferred as often as may be, has 420
+const PAGES = 500; // the largest hall, with the most transfers of each ticket, has 420
 
 /** @typedef {import("contract").components["schemas"]} Schemas */
 
@@ -42,7 +42,7 @@ export async function tickets(sessionId) {
 export const keys = () => ask("GET", ".well-known/jwks.json", {}).then((answer) => answer.keys);
 
 /**
- * Asks the cinema to let somebody in.
+ * Asks the cinema to admit a ticket.
  * @param {Schemas["AdmissionRequest"]} body
  * @param {string} key the idempotency key
  * @returns {Promise<Schemas["AdmittedBody"]>}
@@ -71,7 +71,7 @@ async function pages(path, field, query, enough = () => false) {
 }
 
 /**
- * Asks once. Raises Failure, with the server's code, or UNREACHABLE.
+ * Sends a request once. Throws a Failure with the server's code, or with UNREACHABLE.
  * @param {string} method
  * @param {string} path
  * @param {{ body?: object, key?: string, within?: number }} request

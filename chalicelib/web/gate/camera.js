@@ -1,23 +1,23 @@
 // @ts-check
 /**
- * The camera: QR codes read from its picture by the browser's own BarcodeDetector where there is one, else by the decoder
- * of `qr`, which comes with us (../qr).
+ * Reads QR codes from the camera's picture: with the browser's BarcodeDetector if it has one, else with the library `qr`
+ * (../qr).
  */
 
 import { loadDecoder } from "./libraries.js";
 
 const EVERY_MS = 150;
-const AGAIN_MS = 4_000; // a ticket that stays before the camera is one scan
+const AGAIN_MS = 4_000; // a ticket that stays in front of the camera counts as one scan
 
 /** @type {MediaStream | undefined} */
 let stream;
 
-/** Tells whether this browser lets pages see through a camera. */
+/** Tells whether pages may use a camera in this browser. */
 export const isThere = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
 /**
- * Shows the camera's picture in `video`, and calls back with what each QR code in it says. Raises a DOMException where
- * there is no camera, or it was refused.
+ * Shows the camera's picture in `video`, and calls back with the text of each QR code in it. Throws a DOMException if there is
+ * no camera, or its use was not allowed.
  * @param {HTMLVideoElement} video
  * @param {(text: string) => Promise<void>} seen
  */

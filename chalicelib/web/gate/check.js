@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * What a gate decides without a connection: by the keys and the lists that it has loaded, as `verify_admissible_offline` in
- * chalicelib/domain/tickets/checking.py. Whether the gate has let the ticket in itself, `admissions.js` knows.
+ * Decides on tickets without a connection, by the keys and lists that were loaded before. Follows
+ * `verify_admissible_offline` in chalicelib/domain/tickets/checking.py. Does not check whether this gate has admitted the ticket
+ * before: see `admissions.js`.
  */
 
 import { isSigned } from "./signatures.js";
@@ -69,7 +70,7 @@ export async function checkToken(token, known, now) {
 }
 
 /**
- * Decides on a code. It is not signed: only a ticket that is on the list is admitted by it.
+ * Decides on a code. A code is not signed, so only a ticket on the list is admitted by its code.
  * @param {string} code
  * @param {Known} known
  * @param {number} now
@@ -111,8 +112,8 @@ function checkTime({ cancelled, opensAt, closesAt }, now) {
 }
 
 /**
- * Compares the token with the list. One that is not on it, with a higher version than the seat's last, is of a transfer
- * since the list was made; one of a seat that is not on it, of a sale since then. All others are old.
+ * Compares the token with the list, which may be older than the ticket. A version above the seat's highest on the list comes
+ * from a later transfer, and a seat that is not on the list from a later sale. Any other unlisted ticket is out of date.
  * @param {Screening} screening
  * @param {Token} token
  * @returns {Verdict}

@@ -1,5 +1,5 @@
 // @ts-check
-/** Tickets that this gate has let in without a connection, and that the cinema would not have: which, when, where. */
+/** Shows the tickets that this gate admitted without a connection, and that the cinema would have refused. */
 
 import { el, isolated } from "../shared/dom.js";
 import { button } from "../shared/parts.js";

@@ -1,5 +1,5 @@
 // @ts-check
-/** This gate's memory that survives the page and the device's sleep: IndexedDB, in a few calls. */
+/** This gate's storage, which outlives the page: a few functions over IndexedDB. */
 
 const NAME = "cinema-gate";
 const STORES = { admissions: "code", screenings: "sessionId", keys: "kid" };
@@ -26,7 +26,7 @@ function open() {
 
 const forget = () => (opening = undefined);
 
-/** Gives the open database. One that could not be opened is tried again the next time. */
+/** Gives the open database. If it can't be opened, the next call tries again. */
 const opened = () =>
   (opening ??= open().catch((caught) => {
     forget();
@@ -34,7 +34,7 @@ const opened = () =>
   }));
 
 /**
- * Runs `work` in one transaction. What it gives is given once all is written, to the disk.
+ * Runs `work` in one transaction. Gives the result of `work` after everything is written to the disk.
  * @template Result
  * @param {Store} store
  * @param {IDBTransactionMode} mode
@@ -53,7 +53,7 @@ async function transact(store, mode, work) {
 }
 
 /**
- * Begins a transaction; on a new connection, if the browser has closed the one that there was.
+ * Begins a transaction. If the browser has closed the connection to the database, opens a new one.
  * @param {Store} store
  * @param {IDBTransactionMode} mode
  * @returns {Promise<IDBTransaction>}
@@ -81,7 +81,7 @@ export const readAll = (store) =>
   });
 
 /**
- * Puts these items in the place of all that the store has.
+ * Replaces all items of a store by these.
  * @param {Store} store
  * @param {object[]} items
  * @returns {Promise<void>}
@@ -93,7 +93,7 @@ export const replaceAll = (store, items) =>
   });
 
 /**
- * Changes one item: nobody else, in no other tab, changes it in between.
+ * Changes one item atomically: no other tab can change it meanwhile.
  * @template Item
  * @param {Store} store
  * @param {string} key

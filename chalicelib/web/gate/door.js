@@ -1,5 +1,5 @@
 // @ts-check
-/** The gate at work: what is scanned or typed, the verdict, the camera, and what the cinema has not been told. */
+/** The view in which tickets are scanned or typed: the camera, the verdict, and the number of unreported admissions. */
 
 import { announce, el, fill, isolated } from "../shared/dom.js";
 import { button } from "../shared/parts.js";
@@ -71,7 +71,7 @@ export class AtTheDoor {
   }
 
   /**
-   * Takes what has become of the admissions that the cinema was told later.
+   * Shows the cinema's answers to admissions that were reported later.
    * @param {import("./admissions.js").Entry[]} found
    */
   heard(found) {
@@ -126,7 +126,7 @@ export class AtTheDoor {
   }
 
   /**
-   * Decides on one scan after the other: who comes next waits for the verdict on who came before.
+   * Decides on scans one after the other: each waits for the verdict on the one before.
    * @param {string} text
    */
   decide(text) {

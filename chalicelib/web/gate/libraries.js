@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The libraries that come with us, each as its makers published it, with its licence beside it: qr reads QR codes,
- * noble-ed25519 checks signatures. They are loaded only where the browser can't do it by itself.
+ * The bundled libraries, unchanged and with their licences: qr reads QR codes, noble-ed25519 checks signatures. Each is loaded
+ * only if the browser itself can't do its work.
  */
 
 const here = (file) => new URL(file, import.meta.url).href;
@@ -9,7 +9,7 @@ const here = (file) => new URL(file, import.meta.url).href;
 const DECODER = here("../qr/decode.js");
 const SIGNATURES = here("../ed25519/index.js");
 
-/** All that a page without a network may have to load. */
+/** The files that a page may have to load without a network. */
 export const FILES = [DECODER, here("../qr/index.js"), SIGNATURES];
 
 /** @returns {Promise<{ BarcodeDetector: any }>} */

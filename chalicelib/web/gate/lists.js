@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * What this gate knows beforehand: the keys, the screenings of its rooms with their tickets, and what is on elsewhere.
+ * The data that this gate loads in advance: the keys, the screenings of its rooms with their tickets, and other screenings.
  *
- * It is kept in IndexedDB, and read from there by a page that opens without a connection. The tickets of a screening are
- * asked for again every minute while people come to it, and now and then before and after: all gates of a house may have one
- * address, of which there are only so many requests.
+ * It is stored in IndexedDB, for a page that opens without a connection. The tickets of a screening are loaded again every
+ * minute while people arrive, and less often before and after: all gates of a cinema may share one IP address, whose requests
+ * are limited.
  */
 
 import * as clock from "../shared/clock.js";
@@ -22,9 +22,9 @@ const FRESH_MS = { near: 50_000, far: HOUR_MS / 4 };
 export const known = { keys: new Map(), screenings: new Map(), elsewhere: new Map() };
 
 /** @type {string[]} */
-export let rooms = []; // all in which something is on
+export let rooms = []; // all rooms with a screening
 
-/** Gives when the oldest list was made of those that matter now, or else of all; nothing while there is none. */
+/** Gives when the oldest list was made: of the screenings for which people arrive now, else of all. Undefined without lists. */
 export function asOf() {
   const all = [...known.screenings.values()];
   const near = all.filter(isNear);
@@ -34,14 +34,14 @@ export function asOf() {
 export const ticketCount = () =>
   [...known.screenings.values()].reduce((sum, { tickets }) => sum + tickets.filter((each) => !each.void).length, 0);
 
-/** Reads what was kept before. */
+/** Reads the stored lists and keys. */
 export async function recall() {
   takeKeys(await readAll("keys"));
   take(await readAll("screenings"));
 }
 
 /**
- * Asks for all of it anew. Where a part can't be had, what was known of it stays. Gives the failure, if there was one.
+ * Loads everything again. If a part can't be loaded, its old data is kept. Gives the failure, if there was one.
  * @param {string[]} ours the gate's rooms
  * @returns {Promise<import("../shared/http.js").Failure | undefined>}
  */
@@ -62,8 +62,8 @@ export async function refresh(ours) {
 }
 
 /**
- * Asks for the tickets of each whose list is old, until one is not answered. The others keep the list that they had: so does
- * a screening that was cancelled, which has none any more.
+ * Loads the tickets of each screening whose list is old, until a request has no answer. Screenings that were not loaded keep
+ * their old list. So does a cancelled screening, for which the server has no list any more.
  * @param {import("./api.js").Schemas["SessionBody"][]} sessions
  */
 async function listed(sessions) {
@@ -88,7 +88,7 @@ const isFresh = (screening) =>
   screening !== undefined && clock.now() - Date.parse(screening.asOf) < FRESH_MS[isNear(screening) ? "near" : "far"];
 
 /**
- * Tells whether people come to a screening at this time.
+ * Tells whether people arrive for a screening at this time.
  * @param {{ startTime: string }} screening
  */
 const isNear = ({ startTime }) => Math.abs(Date.parse(startTime) - clock.now()) < NEAR_MS;

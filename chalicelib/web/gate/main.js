@@ -1,5 +1,5 @@
 // @ts-check
-/** The gate's page: which view is shown, and what goes on behind it: lists renewed, admissions told, the page kept. */
+/** The gate's page: chooses the view. In the background, renews the lists, reports admissions, keeps the page for offline use. */
 
 import { renderAccount, wireAccount } from "../shared/account.js";
 import { byId, el, fill } from "../shared/dom.js";
@@ -70,7 +70,7 @@ function whoAsks() {
   return el("div", { class: "notice" }, el("p", {}, say("signInHint")), way);
 }
 
-/** Shows the gate at work, or first the choice of which gate it is. */
+/** Shows the view for scanning; before that, the choice of the gate and its rooms. */
 function open() {
   camera.stop();
   const gate = settings.gate();
@@ -96,7 +96,7 @@ function start() {
   work();
 }
 
-/** Renews the lists when they are old, and tells the cinema of admissions; one at a time, and only where there is a network. */
+/** Renews old lists, and reports admissions to the cinema. Runs only with a network, and never twice at the same time. */
 async function work() {
   if (!mayAsk()) scan.answered(false);
   if (isWorking || !navigator.onLine || !mayAsk()) return renderStatus();
@@ -108,7 +108,7 @@ async function work() {
     failure = failed;
     scan.answered(!failed || !isSilence(failed));
   } finally {
-    isWorking = false; // also after a failure of this device's own: the next time comes
+    isWorking = false; // also after a failure on this device: the next call tries again
   }
   return countUntold();
 }
@@ -116,12 +116,12 @@ async function work() {
 const mayAsk = () => !signIn.isOn || signIn.isSignedIn();
 
 /**
- * Tells whether the cinema decides on no scans of ours at this moment.
+ * Tells whether the cinema does not decide on this gate's scans at this moment.
  * @param {import("../shared/http.js").Failure} failed
  */
 const isSilence = ({ status = 500 }) => status >= 500 || status === 401 || status === 403;
 
-/** Counts what the cinema has not been told, and gathers what it would not have let in. */
+/** Counts the unreported admissions, and collects those that the cinema would have refused. */
 async function countUntold() {
   const waiting = await admissions.inState("waiting");
   const conflicts = await admissions.inState("conflict");

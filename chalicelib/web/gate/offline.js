@@ -1,5 +1,5 @@
 // @ts-check
-/** The page without a network: its files put where `worker.js` finds them, and the worker set to work. */
+/** Prepares the page for offline use: stores its files in the cache that `worker.js` reads, and starts that service worker. */
 
 import { FILES } from "./libraries.js";
 
@@ -8,7 +8,7 @@ const PAGE = new URL("../../gate", import.meta.url).href;
 const WORKER = new URL("worker.js", import.meta.url).href;
 
 /**
- * Keeps the page for when there is no network. False where this browser can't: an open page still goes on.
+ * Keeps the page for offline use. Gives false if this browser can't keep it; a page that is open then still works offline.
  * @returns {Promise<boolean>}
  */
 export async function keepPage() {
@@ -23,7 +23,7 @@ export async function keepPage() {
   }
 }
 
-/** Keeps every file that the page has loaded, and forgets older versions of them. */
+/** Caches every file that the page has loaded, and deletes older versions of these files. */
 async function keepFiles() {
   const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
   const files = loaded.filter((name) => name.startsWith(new URL("../", import.meta.url).href));
@@ -31,6 +31,6 @@ async function keepFiles() {
   const cache = await caches.open(CACHE);
   const kept = new Set((await cache.keys()).map(({ url }) => url));
   await cache.addAll([...wanted].filter((url) => !kept.has(url)));
-  await Promise.allSettled(FILES.map((url) => cache.add(url))); // `worker.js` renews only what is asked for
+  await Promise.allSettled(FILES.map((url) => cache.add(url))); // `worker.js` renews only files that are requested
   for (const url of kept) if (!wanted.has(url)) await cache.delete(url);
 }

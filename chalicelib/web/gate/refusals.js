@@ -17,7 +17,8 @@ const VERDICTS = {
 };
 
 /**
- * Gives the cinema's verdict. Gives nothing where it has none: it did not answer, is overloaded, or does not know who asks.
+ * Gives the verdict for a refusal by the cinema. Gives nothing if the cinema has not decided: it did not answer, is overloaded,
+ * or did not accept the sign-in.
  * @param {import("../shared/http.js").Failure} failure
  * @returns {Verdict | undefined}
  */

@@ -1,10 +1,11 @@
 // @ts-check
 /**
- * From a scan to the verdict: this gate's own memory first, then the cinema, and without its answer the lists.
+ * From a scan to the verdict: by this gate's admissions, then by the cinema or, without its answer, by the lists.
  *
  *   read ─► in already? ─► of a key that we know, and forged? ─► ask the cinema ─► no answer ─► decide here
  *
- * A gate's own memory comes first because the cinema has not been told yet of whom it has let in without a connection.
+ * The gate's own admissions are checked first, because it may have admitted the ticket without a connection, and not have
+ * reported that yet.
  */
 
 import * as clock from "../shared/clock.js";
@@ -25,21 +26,21 @@ import { readCode, readToken } from "./tokens.js";
  * @property {string[]} rooms
  */
 
-const QUIET_MS = 15_000; // after a request without an answer, the next scans don't wait for one
+const QUIET_MS = 15_000; // for so long after a request without an answer, scans are decided without the cinema
 
 let unansweredAt = -Infinity;
 
 /**
- * Says whether the cinema has answered another request: if so, the next scan is asked for again.
+ * Takes note whether the cinema answered another request. If it did, the cinema is asked about the next scan again.
  * @param {boolean} itDid
  */
 export const answered = (itDid) => (unansweredAt = itDid ? -Infinity : Date.now());
 
-/** Tells whether the last request got no answer, a moment ago. */
+/** Tells whether there is no network, or a request got no answer in the last QUIET_MS. */
 export const isAlone = () => !navigator.onLine || Date.now() - unansweredAt < QUIET_MS;
 
 /**
- * Decides on what was scanned or typed, and lets its holder in where it says so.
+ * Decides on a scanned or typed text, and stores the admission if the ticket is admitted.
  * @param {string} text
  * @param {Gate} gate
  * @returns {Promise<Verdict>}
@@ -71,7 +72,7 @@ const started = (code, token, gate) => ({
 });
 
 /**
- * Has the cinema decide. Gives nothing where it does not answer, or does not know us.
+ * Asks the cinema for its verdict. Gives nothing if the cinema does not answer, or does not accept the sign-in.
  * @param {Entry} entry
  * @param {Gate} gate
  * @returns {Promise<Verdict | undefined>}
@@ -91,7 +92,8 @@ async function fromCinema(entry, gate) {
 }
 
 /**
- * Asks for the room in which the ticket is, if it is one of this gate's. Of a ticket that is on no list the cinema says so.
+ * Asks the cinema to admit the ticket to its room, by the lists. For a ticket on no list, asks for the gate's first room; if
+ * the cinema answers that the ticket is for another room of this gate, asks for that room.
  * @param {Entry} entry
  * @param {Gate} gate
  */
@@ -119,7 +121,7 @@ function roomOf(token, code) {
 }
 
 /**
- * Gives what the lists know of a ticket that was refused: the cinema's refusal names the reason only.
+ * Gives the data of a refused ticket from the lists, because the cinema's refusal has only the reason.
  * @param {string} code
  * @returns {Partial<Verdict>}
  */
@@ -129,7 +131,7 @@ function seatOf(code) {
 }
 
 /**
- * Decides without the cinema, and writes down whom it lets in.
+ * Decides without the cinema, and stores the admission if the ticket is admitted.
  * @param {Entry} entry
  * @param {import("./tokens.js").Token | undefined} token
  * @returns {Promise<Verdict>}

@@ -1,5 +1,5 @@
 // @ts-check
-/** What this device is: which gate, in front of which rooms. It is remembered until somebody changes it. */
+/** The settings of this device: the gate's name and its rooms. They are stored until somebody changes them. */
 
 import { keep, readAll } from "../shared/storage.js";
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** Choosing which gate this device is: its name, and the rooms behind it. */
+/** The view that sets the gate's name and its rooms. */
 
 import { el, fill, isolated, plain } from "../shared/dom.js";
 import { button } from "../shared/parts.js";
@@ -28,7 +28,7 @@ export class Setup {
     );
   }
 
-  /** Shows rooms that were not known before. Else all stays, for who is typing. */
+  /** Adds rooms that are not shown yet. Changes nothing else, because somebody may be typing. */
   heard() {
     if (lists.rooms.join() !== this.shown) this.render();
   }

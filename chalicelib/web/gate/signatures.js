@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Ed25519 signatures: checked by the browser's own WebCrypto where it knows them, else by noble-ed25519, which comes with
- * us (../ed25519).
+ * Checks Ed25519 signatures: with the browser's WebCrypto if it supports them, else with the library noble-ed25519
+ * (../ed25519).
  */
 
 import { loadSignatures } from "./libraries.js";
@@ -23,7 +23,7 @@ export async function isSigned(key, signed, signature) {
 }
 
 /**
- * Checks with the library, by RFC 8032 as it stands.
+ * Checks with the library, strictly by RFC 8032.
  * @param {Uint8Array} key
  * @param {Uint8Array} signed
  * @param {Uint8Array} signature
@@ -33,7 +33,7 @@ export async function byLibrary(key, signed, signature) {
   return verifyAsync(signature, signed, key, { zip215: false });
 }
 
-/** Asks WebCrypto for a key pair: there is no other way to ask what it knows. */
+/** Tells whether WebCrypto supports Ed25519, by making a key pair: there is no other way to find out. */
 const knowsEd25519 = () =>
   crypto.subtle.generateKey({ name: "Ed25519" }, false, ["sign", "verify"]).then(
     () => true,

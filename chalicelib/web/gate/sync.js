@@ -1,5 +1,5 @@
 // @ts-check
-/** Telling the cinema whom this gate has let in without it, and keeping what it says of them. */
+/** Reports admissions that this gate made without the cinema, and stores the cinema's answers. */
 
 import { Failure } from "../shared/http.js";
 import * as admissions from "./admissions.js";
@@ -11,8 +11,8 @@ const MALFORMED = 400;
 let going = false;
 
 /**
- * Tells of all that it has not been told, oldest first, until one is not answered. Twice is harmless: the key is the same.
- * One that the cinema can't read stays untold, and holds up no other.
+ * Reports the unreported admissions, oldest first, until a report has no answer. A repeated report is harmless, because it has
+ * the same idempotency key. A report that the cinema rejects as malformed stays unreported, and does not block the others.
  * @returns {Promise<Failure | undefined>} why it went no further
  */
 export async function tell() {

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Reading what is scanned and typed: tokens, as chalicelib/domain/tickets/tokens.py lays them out, and codes.
+ * Reads scanned and typed texts: tokens, in the format of chalicelib/domain/tickets/tokens.py, and codes.
  *
- * Reading a token proves nothing: see `signatures.js`.
+ * A token that can be read is not yet verified: see `signatures.js`.
  */
 
 const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -26,7 +26,7 @@ const TOKEN_BYTES = 104;
  */
 
 /**
- * Gives the code that somebody typed: small letters, blanks and hyphens make no difference.
+ * Gives the code in a typed text. Ignores case, blanks and hyphens.
  * @param {string} typed
  */
 export function readCode(typed) {
@@ -35,7 +35,7 @@ export function readCode(typed) {
 }
 
 /**
- * Reads a token; gives nothing for another text.
+ * Reads a token. Gives nothing if the text is not a token.
  * @param {string} text
  * @returns {Token | undefined}
  */
@@ -58,7 +58,7 @@ export function readToken(text) {
 }
 
 /**
- * Decodes base32 without its padding. A text has one form only: bits beyond the last byte must be 0, else nothing comes out.
+ * Decodes base32 without padding. Gives nothing if bits after the last byte are not 0, so that only one text gives the same bytes.
  * @param {string} text
  */
 function decoded(text) {

@@ -1,5 +1,5 @@
 // @ts-check
-/** A verdict, so large that it is read at arm's length: what to do, whose seat (no person), and why. */
+/** Shows a verdict, large enough to be read at arm's length: what to do, the seat, and the reason. Names no person. */
 
 import { el, isolated } from "../shared/dom.js";
 import { dayAndTime, say, time } from "./words.js";
@@ -43,7 +43,7 @@ export function panel(verdict) {
 }
 
 /**
- * Says all of a verdict in one breath, for who listens.
+ * Gives the whole verdict as one text, for screen readers.
  * @param {Verdict} verdict
  */
 export function spoken(verdict) {

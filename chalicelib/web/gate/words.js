@@ -1,5 +1,5 @@
 // @ts-check
-/** Every word of the gate's page, in the languages we speak, and how they write numbers and times. */
+/** The texts of the gate's page in all its languages, and the languages' formats of numbers and times. */
 
 import { locale } from "../shared/language.js";
 import { speaker } from "../shared/words.js";
@@ -191,11 +191,11 @@ export const WORDS = {
 export const say = speaker(WORDS);
 
 export const number = (value) => new Intl.NumberFormat(locale()).format(value);
-/** Times are the cinema's: see `zone.js`. */
+/** Times are in the cinema's time zone: see `zone.js`. */
 export const time = (moment) => written(moment, { timeStyle: "short" });
 export const clock = (moment) => written(moment, { timeStyle: "medium" });
 /**
- * Writes the time, and the day where it is another than that of now.
+ * Writes the time, and also the day if it is not today.
  * @param {string} moment
  */
 export function dayAndTime(moment, now = Date.now()) {

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The service worker of the gate's page: the page and its files come from the network, and from the cache when there is
- * none, or it takes too long. Requests to the API pass by. `offline.js` fills the cache at first.
+ * The service worker of the gate's page. It gets the page and its files from the network, or from the cache if the network is
+ * missing or too slow. It leaves requests to the API alone. `offline.js` fills the cache at first.
  */
 
 (() => {

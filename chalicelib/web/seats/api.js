@@ -1,5 +1,5 @@
 // @ts-check
-/** The HTTP contract: one function for each request, refusals as exceptions, and resending that never acts twice. */
+/** The HTTP API: a function for each request. Refusals are exceptions, and a request that is sent again has no second effect. */
 
 import * as clock from "../shared/clock.js";
 import { addressOf, Failure, isolateNames, sendRequest } from "../shared/http.js";
@@ -11,9 +11,9 @@ const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 5000;
 const LONGEST_RETRY_AFTER_MS = 20_000;
 const MAY_PASS = new Set([408, 425, 429, 500, 502, 503, 504]);
-const STAYS = new Set(["PAYMENTS_UNAVAILABLE"]); // as long as the deployment is as it is
+const STAYS = new Set(["PAYMENTS_UNAVAILABLE"]); // refusals that do not pass by themselves, so that nothing is tried again
 
-/** The server's no: `code` is the contract's, `facts` its whole body, `serverMessage` its own words for people. */
+/** A refusal by the server: `code` is the contract's code, `facts` the whole body, `serverMessage` the message for people. */
 export class Refusal extends Failure {
   /**
    * @param {number} status
@@ -27,7 +27,7 @@ export class Refusal extends Failure {
   }
 }
 
-/** Nobody answered, in time or at all, or not in the contract's form. Whether the request took effect is unknown. */
+/** There was no answer in time, or none in the contract's form. It is unknown whether the request took effect. */
 const unreachable = () => new Failure("UNREACHABLE");
 
 /** @typedef {import("contract").components["schemas"]} Schemas */
@@ -45,7 +45,7 @@ const unreachable = () => new Failure("UNREACHABLE");
  */
 
 /**
- * Makes a check whether an answer has that field, of the right kind: a text, unless told otherwise.
+ * Makes a function that checks whether an answer has the field, with the right type: a text by default.
  * @param {string} field
  * @param {(value: unknown) => boolean} [isRight]
  * @returns {(answer: any) => boolean}
@@ -89,8 +89,8 @@ export const purchases = (userId, cursor) =>
   ).then(namedEach("purchases"));
 
 /**
- * Gives the address of an invoice's PDF when there is one, and does not go there: another host has it. Where people sign in,
- * a browser can't be sent by the API's own address, because it would bring no token there.
+ * Gives the address of an invoice's PDF, once there is one. Does not follow it, because it is on another host. The page can't
+ * just link to the API's redirect: if sign-in is on, the browser would send no token there.
  * @param {string} url
  * @returns {Promise<string>}
  */
@@ -109,7 +109,7 @@ export const invoice = (url) =>
 export const tickets = (url) => insist(() => ask("GET", url, { isWhole: has("tickets", Array.isArray) }));
 
 /**
- * Puts a new ticket in the place of the one with that code, which is void from then on. Sent again, it gives the same new one.
+ * Replaces the ticket with this code by a new one; the old one is void. A repeated request gives the same new ticket.
  * @param {string} code
  * @returns {Promise<Schemas["TransferredTicketBody"]>}
  */
@@ -117,15 +117,15 @@ export const transfer = (code) =>
   send("POST", `api/tickets/${encodeURIComponent(code)}/transfer`, { isWhole: has("code") });
 
 /**
- * Asks for a sale's file for calendars.
+ * Gets a sale's calendar file.
  * @param {string} url
  * @returns {Promise<string>}
  */
 export const calendar = (url) => insist(() => ask("GET", url, { isText: true }));
 
 /**
- * Asks for the seat map in one try, no more: who follows a screening asks again anyway. A shared one is some second old,
- * and a cache in between answers all who ask for it.
+ * Gets the seat map, without trying again: a page that follows a screening asks regularly. A shared map may be a second old,
+ * and a cache in between gives it to all who ask.
  * @param {string} sessionId
  * @param {AbortSignal} signal
  * @param {boolean} isShared
@@ -141,7 +141,7 @@ export const seats = (sessionId, signal, isShared) =>
 /** @type {Promise<string | null> | null | undefined} */
 let live;
 
-/** Asks once where the WebSocket is; null where there is none, or where nobody could say. */
+/** Gets the address of the WebSocket, once. Gives null if there is none, or the request failed. */
 export const liveUrl = () =>
   (live ??= ask("GET", "api/live").then(
     ({ url }) => url ?? null,
@@ -149,7 +149,7 @@ export const liveUrl = () =>
   ));
 
 /**
- * Holds seats. The key of the remembered hold goes with every try.
+ * Holds seats. Every try sends the idempotency key of the stored hold.
  * @param {Hold} hold
  * @param {Waiting} waiting
  * @returns {Promise<Schemas["HeldBody"]>}
@@ -163,7 +163,7 @@ export const hold = ({ key, sessionId, userId, seats: seatNumbers, email }, wait
   );
 
 /**
- * Begins the payment of a hold: the same one, however often it is asked for.
+ * Starts the payment of a hold. A repeated request gives the same payment.
  * @param {Held} hold
  * @param {Waiting} waiting
  * @returns {Promise<Schemas["PaymentBody"]>}
@@ -172,7 +172,7 @@ export const payment = ({ reservationId }, waiting) =>
   send("POST", `api/reservations/${encodeURIComponent(reservationId)}/payment`, { isWhole: has("paymentId") }, waiting);
 
 /**
- * Confirms a hold. The transaction's id makes it the same payment, however often it is sent; seats free of charge have none.
+ * Confirms a hold. The transaction's id makes a repeated request the same payment. Seats that cost nothing have no transaction.
  * @param {Held} hold
  * @param {Waiting} waiting
  * @returns {Promise<Schemas["ConfirmationBody"]>}
@@ -241,7 +241,7 @@ const namedEach = (field) => (answer) => ({ ...answer, [field]: answer[field].ma
  */
 
 /**
- * Asks once. Raises Failure.
+ * Sends a request once. Throws a Failure.
  * @param {string} method
  * @param {string} path
  * @param {Request} request
@@ -287,8 +287,9 @@ function whole(answer, isWhole) {
 }
 
 /**
- * Tries again, with growing pauses, what may pass by itself; waits out a lost connection for as long as it takes. Never
- * sooner than the server asks, and not all pages at once: a thousand of them were refused in the same second.
+ * Tries a request again, with growing pauses, after failures that may pass by themselves, and after a lost connection for as
+ * long as it takes. Never tries sooner than the server's Retry-After. The pauses are random, because thousands of pages may
+ * have been refused in the same second.
  *
  * @template Answer
  * @param {() => Promise<Answer>} attempt
@@ -316,7 +317,7 @@ function pauseAfter(tries) {
 }
 
 /**
- * Resolves after that time; rejects as soon as `signal` says so.
+ * Resolves after that time. Rejects as soon as `signal` is aborted.
  * @param {number} milliseconds
  * @param {AbortSignal} [signal]
  */

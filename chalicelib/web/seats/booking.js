@@ -1,16 +1,16 @@
 // @ts-check
 /**
- * One buyer in front of one screening.
+ * The booking of one buyer at one screening.
  *
  *   choosing ──hold──► asking ──201──► held ──pay──► paying ──200──► sold
  *      ▲                 │ no           │ 0:00, give back │ no
  *      └─────────────────┴──────────────┴─────────────────┘
  *
- * Choosing is this browser's own affair and happens at once. Everything else is the server's: a seat is shown as held
- * when the server has said so, a ticket when it has said so, and until then the page says that it is asking.
+ * Choosing seats needs no server and happens at once. Everything else is decided by the server: the page shows a hold or a
+ * ticket only after the server has confirmed it, and until then shows that it is waiting.
  *
- * Another tab of this browser may act on the same hold. So the hold that the page is about stays with the page until the
- * server has said what became of it, whatever the store says meanwhile.
+ * Another tab of this browser may change the same hold. So the page keeps its current hold until the server has told its
+ * state, even if the hold disappears from the store meanwhile.
  */
 
 import * as clock from "../shared/clock.js";
@@ -93,13 +93,13 @@ export class Booking {
     if (this.current) this.phase = phaseOf(this.current);
   }
 
-  /** Gives all that this browser holds here, the one that the page is about first. */
+  /** Gives all holds of this browser at this screening, the page's current hold first. */
   get holds() {
     return this.current ? [this.current, ...this.others] : this.others;
   }
 
   /**
-   * Tells how a seat looks to this buyer; "held" is by someone else.
+   * Gives the look of a seat for this buyer; "held" means held by somebody else.
    * @param {string} seat
    * @returns {Look}
    */
@@ -140,7 +140,7 @@ export class Booking {
   }
 
   /**
-   * Chooses the seat or gives it up. Returns why not, as the name of the words for it.
+   * Chooses a seat, or gives it up. If the seat can't be chosen, returns the name of the text that tells why.
    * @param {string} seat
    * @returns {"closed" | "holdFirst" | "notForSale" | "tooMany" | undefined}
    */
@@ -155,7 +155,7 @@ export class Booking {
   }
 
   /**
-   * Takes a new map. Chosen seats that are somebody else's by now are given up, and said.
+   * Takes a new map. Gives up chosen seats that somebody else has by now, and shows a notice about them.
    * @param {api.SeatMap} map
    */
   arrived({ seats }) {
@@ -170,7 +170,7 @@ export class Booking {
   }
 
   /**
-   * Closes the sale when the map was refused for good. A payment under way gets its own answer.
+   * Ends the booking if the map is refused for good, as for a cancelled screening. A running payment gets its own answer.
    * @param {Failure} failure
    */
   close(failure) {
@@ -182,7 +182,7 @@ export class Booking {
   }
 
   /**
-   * Holds the chosen seats. Those that were lost the moment before are still told of when the others are held.
+   * Holds the chosen seats. The notice about seats that were lost just before stays until the others are held.
    * @param {string} email
    */
   async hold(email) {
@@ -203,7 +203,7 @@ export class Booking {
   }
 
   /**
-   * Asks for the hold, or asks again: the key is the same, so the answer is, too.
+   * Sends the request for the hold, or sends it again: with the same key, it gets the same answer.
    * @param {store.Hold} hold
    * @param {Notice} [notice]
    */
@@ -226,7 +226,7 @@ export class Booking {
   }
 
   /**
-   * Gives up on a hold that nobody has answered. If it did work, it lapses by itself.
+   * Gives up a hold whose request had no answer. If the request took effect, the hold lapses by itself.
    * @param {store.Hold | undefined} hold
    */
   chooseOthers(hold = this.current) {
@@ -236,13 +236,13 @@ export class Booking {
     this.goOn();
   }
 
-  /** Ends the waiting for the next try: the buyer does not want to. */
+  /** Ends the waiting for the next try, because the buyer does not want to wait. */
   giveUp() {
     this.waitingFor?.abort(new Failure("GIVEN_UP", { mayPass: false }));
   }
 
   /**
-   * Pays. The payment is written down before anything is asked for: a reload goes on with this very one.
+   * Pays. Stores the payment before it sends a request, so that after a reload the page continues the same payment.
    *
    *   paying ──payment begun: its id is the transaction──► confirm ──200──► sold
    */
@@ -260,7 +260,7 @@ export class Booking {
   }
 
   /**
-   * Begins the payment and gives the hold with its transaction; where no payment gateway is set up, the page makes one up.
+   * Starts the payment, and gives the hold with its transaction. Without a payment gateway, invents a transaction.
    * @param {store.Held & { paying?: string }} hold
    * @returns {Promise<store.Held>}
    */
@@ -276,8 +276,8 @@ export class Booking {
   }
 
   /**
-   * Confirms. The cinema may hear of the money later than we do: as long as the hold lives, it is asked again. Of a payment that
-   * we have made up it will never hear: who wants the gateway's word for it has a gateway, and that is not there now.
+   * Confirms the hold. The cinema may learn of the charge later than the page, so this asks again while the hold lasts. It does
+   * not for an invented transaction, because no charge will follow.
    * @param {store.Held} hold
    */
   async confirmed(hold) {
@@ -309,7 +309,7 @@ export class Booking {
     }
   }
 
-  /** Asks where the current hold stands: after a reload, at 0:00, when another tab did something. */
+  /** Asks the server for the state of the current hold: after a reload, at 0:00, or after a change in another tab. */
   async check() {
     const hold = this.current;
     if (!hold) return this.enter("choosing", this.notice);
@@ -318,7 +318,7 @@ export class Booking {
     this.enter("held", this.notice?.unsure || this.notice?.passing ? undefined : this.notice);
     try {
       const found = await api.reservation(hold.reservationId);
-      const meanwhile = this.phase !== "held" || this.current?.key !== hold.key; // the buyer has gone on
+      const meanwhile = this.phase !== "held" || this.current?.key !== hold.key; // the buyer has done something else meanwhile
       return meanwhile ? undefined : await this.standsAt(hold, found);
     } catch (caught) {
       const failure = asFailure(caught);
@@ -344,14 +344,14 @@ export class Booking {
     this.looking = setTimeout(() => this.phase === "held" && this.check(), clock.left(expiresAt) + ASK_AGAIN_MS);
   }
 
-  /** Chooses the seats of the hold that ran out anew, as far as they are free. */
+  /** Chooses again the seats of the lapsed hold, as far as they are free. */
   chooseAgain() {
     const seats = this.notice?.seats ?? [];
     this.chosen = new Set(seats.filter((seat) => this.statuses.get(seat) === "available"));
     this.tell(undefined);
   }
 
-  /** Reads the holds: the oldest is the one that the page is about from now on. */
+  /** Reads the stored holds. The oldest becomes the page's current hold. */
   readHolds() {
     [this.current, ...this.others] = store.holds(this.session.sessionId);
   }
@@ -381,7 +381,7 @@ export class Booking {
   }
 
   /**
-   * Goes on to the next hold of this screening, or to choosing.
+   * Continues with the next hold of this screening or, if there is none, with choosing seats.
    * @param {Notice} [notice]
    */
   goOn(notice) {
@@ -400,7 +400,7 @@ export class Booking {
     return hold;
   }
 
-  /** Gives the way to wait: shows each pause to the buyer, who can end it. */
+  /** Gives a function that waits. It shows each pause to the buyer, who can end it. */
   waiting() {
     this.waitingFor = new AbortController();
     /** @type {NonNullable<api.Waiting["paused"]>} */
@@ -435,13 +435,13 @@ export class Booking {
     if (GONE.has(failure.code)) return this.ended(hold, words(failure));
     if (failure.code === "GIVEN_UP") return this.payLater(hold);
     if (failure.code === "PAYMENT_NOT_RECEIVED") return this.payLater(hold, words(failure));
-    this.remember({ ...hold, paying: undefined, transactionId: undefined, madeUp: undefined }); // a clear no: the next is another payment
+    this.remember({ ...hold, paying: undefined, transactionId: undefined, madeUp: undefined }); // refused: the next attempt is another payment
     this.notice = words(failure);
     return PAID.has(failure.code) ? this.check() : this.enter("held", this.notice);
   }
 
   /**
-   * Waits no longer for the payment, which stays the same one.
+   * Stops waiting for the payment. The next attempt continues the same payment.
    * @param {store.Held} hold
    * @param {Notice} [notice]
    */
@@ -500,7 +500,7 @@ const words = ({ code, facts, serverMessage, reading, retryAfterMs }) => ({
 });
 
 /**
- * Tells whether the answer leaves open that the request took effect, or there was none. Too many requests (429) is a clear no.
+ * Tells whether the request may have taken effect, by its answer or the lack of one. With too many requests (429), it has not.
  * @param {Failure} failure
  */
 const mayHaveWorked = (failure) => failure.mayPass && failure.status !== 429 && failure.code !== "GIVEN_UP";

@@ -2,8 +2,8 @@
 /**
  * The hall as a grid that a pointer, a keyboard and a screen reader can use.
  *
- * One cell is in the tab order; arrow keys move it. The cells are made once; after that only what looks different is
- * touched, which keeps 2,000 seats fluid on a phone.
+ * One cell is in the tab order; arrow keys change which one. The cells are made once. After that, only cells that look different
+ * are changed, so that 2,000 seats stay fast on a phone.
  */
 
 import { el, plain } from "../shared/dom.js";
@@ -47,7 +47,7 @@ export class Hall {
     this.makeReachable(this.rows[0].seats[0]);
   }
 
-  /** Once it is on the page. */
+  /** Is called once the hall is on the page. */
   entered() {
     this.darkness = matchMedia("(prefers-color-scheme: dark)");
     this.darkness.addEventListener("change", this.recoloured);
@@ -59,7 +59,7 @@ export class Hall {
     this.darkness?.removeEventListener("change", this.recoloured);
   }
 
-  /** Shows how the seats look by now. */
+  /** Updates the looks of the seats. */
   update() {
     let news = false;
     for (const [seat, cell] of this.cells) {
@@ -71,7 +71,7 @@ export class Hall {
     if (news) this.overview.changed();
   }
 
-  /** In the language that is spoken by now, and in the colours. */
+  /** Draws the hall again after a change of language or colours. */
   relabel() {
     this.looks.clear();
     this.grid.setAttribute("aria-label", plain(say("seatsOf", this.session.roomNumber)));
@@ -83,7 +83,7 @@ export class Hall {
   }
 
   /**
-   * Comes closer first where a finger can't tell one seat from the next.
+   * Zooms in first if the seats are too small for a finger.
    * @param {any} event a click, which is a PointerEvent in the browsers that tell fingers from mice
    */
   tapped(event) {
@@ -163,7 +163,7 @@ export class Hall {
   }
 
   /**
-   * Moves the focus as the key says; false when it is no key of ours.
+   * Moves the focus by an arrow key and its like. Gives false for any other key.
    * @param {string} seat
    * @param {string} key
    * @param {boolean} withControl
@@ -206,7 +206,7 @@ const STEPS = {
 };
 
 /**
- * Gives a seat that a pointer rests on a title: from afar its number can't be read.
+ * Gives the seat under a pointer a title, because a small seat shows no number.
  * @param {HTMLElement} cell
  */
 function nameForPointer(cell) {

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * The way to an invoice, in a tab of its own: this view goes there as soon as there is one.
+ * The view, in a tab of its own, that waits for an invoice, and goes to it as soon as it is ready.
  *
  *   asking ──404, being made──► coming ──asked again──► … ──303──► ready: the PDF takes this view's place
  *
- * A browser that saves PDFs stays here, and finds the link once more.
+ * A browser that downloads PDFs stays on this view, which then also shows the link.
  */
 
 import { announce, el, fill } from "../shared/dom.js";
@@ -83,7 +83,7 @@ class Invoice {
     this.failure = failure;
     this.render();
     announce(this.sentence());
-    if (state === "ready" && !signIn.isOn) location.replace(this.address); // else the page would forget who is signed in
+    if (state === "ready" && !signIn.isOn) location.replace(this.address); // with sign-in, leaving the page would end the sign-in
   }
 
   render() {

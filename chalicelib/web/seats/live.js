@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * A screening's seats as they change: sent by a WebSocket where there is one, else read again and again.
+ * Follows the seats of a screening: by a WebSocket if there is one, else by polling.
  *
  *   socket ──subscribed──► ask for the map once ──► rows as they change, each as it stands; the map again now and then
  *   no socket, or it is full or gone ──► the map every second or two; never without a connection
  *
- * Who has no socket asks for a map that a cache in between shares out, of which thousands may be among us; but for the map
- * after something of one's own, and for some seconds after that: it must not be undone by an older one.
+ * Without a socket, the page asks for a shared map, which a cache gives to thousands of pages. But after an action of its own
+ * buyer, it asks for a fresh map for some seconds, because an older map would not show the action.
  */
 
 import * as clock from "../shared/clock.js";
@@ -14,7 +14,7 @@ import { asFailure } from "../shared/http.js";
 import * as api from "./api.js";
 
 const ALONE_MS = 1500;
-const CONNECTED_MS = 20_000; // heals what a message that got lost would have said
+const CONNECTED_MS = 20_000; // repairs the map after a lost message
 const HIDDEN_MS = 20_000;
 const OWN_NEWS_MS = 3000; // a shared map is two seconds old at most: one in each of two caches
 const CLOSED_MS = 60_000; // refused for good, as for a cancelled screening
@@ -65,7 +65,7 @@ export function follow(sessionId, { arrived, failed }) {
     schedule();
   }
 
-  /** Shows the map, and again when the next hold lapses: nothing would be sent then. */
+  /** Shows the map. Shows it again when the next hold lapses, because no message is sent then. */
   function show() {
     if (leaving.signal.aborted || !seen.map) return;
     clearTimeout(lapse);
@@ -147,7 +147,7 @@ class Seen {
   }
 
   /**
-   * Takes the rows; true when there is anything new in them: a row's higher version. Anything that is no row is passed over.
+   * Takes rows. Gives true if one of them is new, with a higher version. Skips anything that is no row.
    * @param {TellRow | TellRow[]} rows
    */
   tell(rows) {
@@ -182,7 +182,7 @@ class Seen {
   }
 }
 
-/** A WebSocket that says `changed()` when it opens and when it closes; opens again, later each time, until it is aborted. */
+/** A WebSocket that calls `changed()` when it opens and when it closes. It reconnects, after growing pauses, until it is aborted. */
 class Socket {
   isOpen = false;
   failures = 0;
@@ -232,7 +232,7 @@ class Socket {
 }
 
 /**
- * Reads a message; one that is no JSON says nothing.
+ * Reads a message. Gives nothing if it is not JSON.
  * @param {string} data
  */
 function parsed(data) {

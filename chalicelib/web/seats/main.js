@@ -1,5 +1,5 @@
 // @ts-check
-/** The page: which view is shown, in which language and colours, and what is to be seen from all of them. */
+/** The page: chooses the view, the language and the colours, and shows what is common to all views. */
 
 import { renderAccount, wireAccount } from "../shared/account.js";
 import * as clock from "../shared/clock.js";
@@ -46,7 +46,7 @@ const main = byId("main");
 let view;
 let visit = 0;
 
-/** Opens what the address names. An answer that comes after the reader has gone on is dropped. */
+/** Opens the view that the address names. If the reader leaves before its data has come, the data is dropped. */
 async function open() {
   const mine = (visit += 1);
   const [pattern, make, tab] = ROUTES.find(([path]) => path.test(location.hash)) ?? NOWHERE;
@@ -78,7 +78,7 @@ const needsSignIn = (tab) => tab === "tickets" && signIn.isOn && !signIn.isSigne
 const loading = (words) => fill(main, el("p", { class: "loading" }, words));
 
 /**
- * Says why it takes so long, counted down while nothing has come. The other views can be gone to meanwhile.
+ * Shows why a view takes so long to open, with a countdown. The reader can go to other views meanwhile.
  * @param {string} code
  * @param {number} pause
  */
@@ -105,7 +105,7 @@ function idIn(pattern) {
   }
 }
 
-/** A view that could not be opened: why, and a way on. */
+/** Shows why a view could not be opened, and what to do. */
 class Failed {
   element = el("div");
 
@@ -127,7 +127,7 @@ class Failed {
   }
 }
 
-/** Instead of what is somebody's own: the way to sign in. */
+/** Shows how to sign in, in place of a view that needs sign-in. */
 class SignInFirst {
   element = el("div");
 
@@ -176,7 +176,7 @@ function remindOfHolds() {
 }
 
 /**
- * Tells of a fault of this page, with a way on. Its text is left to the console.
+ * Shows that this page has a fault, and what to do. The error's text goes only to the console.
  * @param {any} event an error, or a rejection that nobody handles
  */
 function faulty({ error, reason }) {

@@ -1,5 +1,5 @@
 // @ts-check
-/** All of the hall, small, while only a part of it is to be seen: where that part lies, and a way to another. */
+/** A small map of the whole hall, shown while only a part of the hall is visible. It shows that part, and can move it. */
 
 import { el } from "../shared/dom.js";
 
@@ -32,7 +32,7 @@ export class Overview {
       this.element.addEventListener(kind, (event) => event.buttons && this.goTo(event));
   }
 
-  /** Shows where the part lies. */
+  /** Shows where the visible part is. */
   moved() {
     const { view } = this;
     const all = view.scrollWidth <= view.clientWidth + 1 && view.scrollHeight <= view.clientHeight + 1;

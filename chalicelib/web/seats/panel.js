@@ -50,7 +50,7 @@ export class Panel {
     this.element = el("section", { class: "panel", "aria-labelledby": "panel-title" }, this.notice, this.body);
   }
 
-  /** Gives the hold that the panel is about, while there is one. Before the server has answered it knows only its seats. */
+  /** Gives the hold that the panel shows, if there is one. Until the server has answered, the hold has only its seats. */
   get hold() {
     return /** @type {import("./store.js").Held} */ (this.booking.current);
   }
@@ -87,7 +87,7 @@ export class Panel {
   }
 
   /**
-   * Says the notice in the language that is spoken by now.
+   * Gives the notice's text in the current language.
    * @returns {string}
    */
   sentence() {
@@ -138,7 +138,7 @@ export class Panel {
     ];
   }
 
-  /** Draws the panel where nothing is sold any more: why, unless a notice says it already, and a way on. */
+  /** Draws the panel after the end of sales: why, unless a notice already says so, and what to do. */
   closed() {
     const { notice, closed } = this.booking;
     return [
@@ -259,7 +259,7 @@ export class Panel {
   }
 
   /**
-   * Asks the server whether it is over: by our reckoning, which is a little early, it is.
+   * Asks the server whether the hold has lapsed, because the page's countdown has ended. It ends a little early.
    * @param {import("./store.js").Held} hold
    */
   runOut(hold) {

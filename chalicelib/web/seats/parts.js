@@ -1,5 +1,5 @@
 // @ts-check
-/** What several views are made of. */
+/** Parts that several views use. */
 
 import { announce, el } from "../shared/dom.js";
 import { asFailure } from "../shared/http.js";
@@ -7,7 +7,7 @@ import { button } from "../shared/parts.js";
 import { refused, say } from "./words.js";
 
 /**
- * Makes a page with nothing to show, which says so, and what to do about it.
+ * Makes a page that tells that there is nothing to show, and what to do.
  * @param {any} heading the name of its words
  * @param {string} hint
  * @param {...import("../shared/dom.js").Piece} ways
@@ -24,7 +24,7 @@ export function empty(heading, hint, ...ways) {
 }
 
 /**
- * A list that comes page by page: how much of it is here, and the way to more.
+ * A list that is loaded page by page: its loaded items, and the loading of more.
  * @template {{ nextCursor?: string }} Page
  * @template Item
  */
@@ -67,7 +67,7 @@ export class Pages {
     }
   }
 
-  /** Asks anew for as much as is shown; true when anything is different. Where nobody answers, all stays as it was. */
+  /** Loads the shown items again. Gives true if anything changed. Without an answer, keeps the items. */
   async again() {
     try {
       const before = JSON.stringify([this.items, this.cursor]);
@@ -87,7 +87,7 @@ export class Pages {
   }
 
   /**
-   * Makes the button for more, and says why it did not work when it was pressed last.
+   * Makes the button that loads more, with the reason if the last load failed.
    * @param {() => void} changed
    */
   way(changed) {

@@ -1,5 +1,5 @@
 // @ts-check
-/** What is on, by day. It stays true while it is looked at: what begins leaves it, what is cancelled says so. */
+/** The programme by day. It is updated while shown: screenings that begin are removed, cancelled ones are marked. */
 
 import * as clock from "../shared/clock.js";
 import { el, fill, whileSeen } from "../shared/dom.js";
@@ -21,7 +21,8 @@ export async function programme() {
 let from;
 
 /**
- * Asks for the programme from this minute on, by the server's clock; anew if the first answer tells that ours is wrong.
+ * Loads the programme from this minute on, by the server's clock. Loads it again if the first answer shows that our clock is
+ * wrong.
  * @param {string} [cursor]
  */
 async function current(cursor) {
@@ -31,7 +32,7 @@ async function current(cursor) {
   return Math.abs(clock.ahead() - before) > CLOCKS_DIFFER_MS ? beginning() : page;
 }
 
-/** Asks for whole minutes: who asks in the same one asks the same, and a cache in between may answer. */
+/** Gives the beginning of this minute. All requests of a minute are then the same, so that a cache in between can answer them. */
 function beginning() {
   from = new Date(Math.floor(clock.now() / A_MINUTE_MS) * A_MINUTE_MS).toISOString();
   return api.programme(from);

@@ -1,5 +1,5 @@
 // @ts-check
-/** One screening: its hall, and what this buyer does there. */
+/** The view of one screening: its hall, and the buyer's booking. */
 
 import { announce, el, fill } from "../shared/dom.js";
 import * as signIn from "../shared/sign_in.js";
@@ -180,7 +180,7 @@ class Screening {
   }
 
   /**
-   * Marks only what has changed: each mark is one that two thousand seats may depend on.
+   * Sets only the marks that have changed, because the style of 2,000 seats may depend on a mark.
    * @param {string} name
    * @param {string} value
    */
@@ -271,7 +271,7 @@ class Screening {
   }
 
   /**
-   * Tells everybody: to be seen for a while, and read out.
+   * Shows a message for a while, and has screen readers read it out.
    * @param {string} sentence
    */
   tell(sentence) {
@@ -303,7 +303,7 @@ class Screening {
     this.update();
   }
 
-  /** Marks what this buyer has bought here, now or earlier. A map without it is still true, only less friendly. */
+  /** Marks the seats that this buyer has bought at this screening. If they can't be loaded, the map is shown without marks. */
   async findBought() {
     if (signIn.isOn && !signIn.isSignedIn()) return;
     const { purchases } = await api.purchases(store.userId()).catch(() => ({ purchases: [] }));
@@ -313,7 +313,7 @@ class Screening {
   }
 
   /**
-   * Goes to the ticket; who has gone elsewhere while the payment was under way is left there.
+   * Goes to the ticket, unless the buyer went to another view during the payment.
    * @param {string | undefined} saleId
    */
   goToTicket(saleId) {

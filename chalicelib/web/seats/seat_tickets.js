@@ -63,7 +63,7 @@ export class SeatTickets {
     }
   }
 
-  /** Asks whether they are still what is shown. Where nobody answers, they stay. */
+  /** Loads the tickets again, in case they have changed. Without an answer, keeps them. */
   async lookAgain() {
     if (this.state === "here" || this.state === "late") await this.ask(MOST_TRIES);
   }
@@ -214,7 +214,7 @@ export class SeatTickets {
 }
 
 /**
- * Draws the code for cameras. As a picture, whatever is in it can run nothing.
+ * Draws the QR code. It is loaded as an image, so that no script in the SVG can run.
  * @param {SeatTicket} ticket
  */
 export const picture = ({ qr, seat }) =>

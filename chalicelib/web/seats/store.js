@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * What this browser remembers: who it is, what it holds, how it likes the page.
+ * The data that this browser stores: the buyer's id, the holds, the settings of the page.
  *
- * A hold is written down *before* it is asked for, with its idempotency key, and a payment before it is begun: a reload
- * in the middle sends the very same request again, which has no second effect.
+ * A hold is stored with its idempotency key *before* it is requested, and a payment before it is started. So after a reload in
+ * between, the page sends the same request again, which has no second effect.
  */
 
 import * as signIn from "../shared/sign_in.js";
@@ -66,7 +66,7 @@ export function userId() {
 }
 
 /**
- * Gives the holds asked for and not ended, oldest first. Without a reservationId: nobody has answered yet.
+ * Gives the requested holds that have not ended, oldest first. A hold without a reservationId has no answer yet.
  * @param {string} [sessionId]
  */
 export function holds(sessionId) {
@@ -75,8 +75,8 @@ export function holds(sessionId) {
 }
 
 /**
- * Gives how long a hold is remembered: a payment as long as the server remembers what it was for; a hold longer than any can
- * last; a mere wish not for long.
+ * Gives how long a hold is stored: with a payment, as long as the server stores the reservation; with an answer, longer than any
+ * hold lasts; without an answer, a short time.
  * @param {Hold} hold
  */
 function remembered({ paying, reservationId }) {
@@ -92,7 +92,7 @@ export function saveHold(hold) {
 }
 
 /**
- * Tells whether it has not ended meanwhile, in another tab.
+ * Tells whether the hold is still stored: another tab may have ended it.
  * @param {Hold} hold
  */
 export const isHeld = ({ key }) => holds().some((hold) => hold.key === key);

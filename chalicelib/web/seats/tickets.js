@@ -1,5 +1,5 @@
 // @ts-check
-/** What the buyer has bought: all of it, and one sale with its tickets. Both stay true while they are looked at. */
+/** The views of all purchases, and of one sale with its tickets. Both are updated while they are shown. */
 
 import { announce, el, fill, whileSeen } from "../shared/dom.js";
 import { asFailure } from "../shared/http.js";
@@ -58,7 +58,7 @@ async function purchaseAndScreening(saleId) {
 }
 
 /**
- * Asks for the screening. A ticket without it is still one, only less friendly.
+ * Loads the screening. If that fails, the ticket is shown without the screening's data.
  * @param {string} id
  * @returns {Promise<api.Session | undefined>}
  */
@@ -75,7 +75,7 @@ async function screeningsOf(purchases) {
 }
 
 /**
- * Tells whether the ticket counts, and if it doesn't, where its money is.
+ * Tells whether the ticket is valid, and if not, whether its money was refunded.
  * @param {api.Purchase} purchase
  * @param {api.Session | undefined} session
  * @returns {"valid" | "returning" | "returned"}
@@ -207,7 +207,7 @@ class Ticket {
     this.renderTickets();
   }
 
-  /** Draws anew what the tickets are in, and nothing else: somebody may be pressing a button. */
+  /** Draws again only the part with the tickets, because somebody may be pressing a button elsewhere. */
   renderTickets() {
     if (!this.purchase) return;
     this.seatTickets.render();
@@ -351,7 +351,7 @@ const doorTicket = (ticket) =>
   );
 
 /**
- * Saves a text as a file. A link can't: it would bring no token where people sign in.
+ * Saves a text as a file. A link to the API would not do: if sign-in is on, the browser would send no token.
  * @param {string} name
  * @param {string} type
  * @param {string} text

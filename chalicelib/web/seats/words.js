@@ -1,5 +1,5 @@
 // @ts-check
-/** Every word of the page, in the languages we speak, and how they write lists and money. */
+/** The texts of the page in all its languages, and the languages' formats of lists and money. */
 
 import { language, locale } from "../shared/language.js";
 import { money, speaker } from "../shared/words.js";
@@ -494,8 +494,8 @@ const OUR_FAULT = new Set([
 ]);
 
 /**
- * Says why the server said no, or what is known when nobody answered. A code without words of this page gets the
- * server's own (`serverMessage`); an exception's text is for nobody but developers.
+ * Gives the text for a refusal, or for a request without an answer. For a code without a text of this page, gives the server's
+ * `serverMessage`. Never shows an exception's own text, which is for developers.
  * @param {Refused} failure
  * @param {...unknown} more
  * @returns {string}

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * A hall of any size in a window of any size: all of it at a glance, then closer.
+ * Shows a hall of any size in a window of any size: first the whole hall, then closer.
  *
  *   view      the window: scrolls in both directions
  *   └ space   as large as the hall is by now
@@ -95,7 +95,7 @@ export class Zoom {
     this.tellButtons();
   }
 
-  /** Measures the scale at which all of it is to be seen. Who sees all of it goes on seeing all of it when the window changes. */
+  /** Measures the scale at which the whole hall is visible. If the whole hall was visible, it stays so after a resize. */
   measure() {
     const { view, grid, names } = this;
     if (!grid.offsetWidth || !view.clientWidth) return;
@@ -145,7 +145,7 @@ export class Zoom {
   }
 
   /**
-   * Comes as close as fingers need it, at that place of the window.
+   * Zooms in at that place of the window, until the seats are large enough for fingers.
    * @param {{ clientX: number, clientY: number }} place
    */
   closerAt({ clientX, clientY }) {
@@ -213,7 +213,7 @@ export class Zoom {
   }
 
   /**
-   * Comes closer by a mouse's wheel and a trackpad's pinch; two fingers on a trackpad move the map as they move any.
+   * Zooms by a mouse's wheel and by a trackpad's pinch. Two fingers on a trackpad scroll the map, as usual.
    * @param {WheelEvent} event
    */
   wheeled(event) {

@@ -1,4 +1,4 @@
-"""The real ports of selling and settling: tables in DynamoDB, the payment gateway, the clock."""
+"""The real adapters for selling and settling: tables in DynamoDB, the payment gateway, the clock."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def adapters() -> Adapters:
 
 @dataclass(frozen=True)
 class Adapters:
-    """The real `Ports`. Each port is built at its first use.
+    """The adapters for `Ports` that run in production. Each is built at its first use.
 
-    So a function that never calls the payment gateway does not load its code, and a function that makes no ids needs no
-    ID_SECRET.
+    So a function that never calls the payment gateway does not load the gateway's code, and a function that makes no
+    ids needs no ID_SECRET.
     """
 
     clock: Clock = process.clock
@@ -62,7 +62,7 @@ class Adapters:
 
     @cached_property
     def cached_rows(self) -> Rows:
-        from .redis import with_seat_cache  # only requests meet the rows behind a cache
+        from .redis import with_seat_cache  # only requests read rows through the cache
 
         return with_seat_cache(self.rows, self.sessions)
 
@@ -92,6 +92,6 @@ class Adapters:
 
     @cached_property
     def gateway(self) -> PaymentGateway:
-        from .gateway import payment_gateway  # only who starts or returns payments calls it
+        from .gateway import payment_gateway  # only starting and refunding payments need it
 
         return payment_gateway()

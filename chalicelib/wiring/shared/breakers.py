@@ -1,4 +1,4 @@
-"""Circuit breakers, and the metrics that count their changes."""
+"""Circuit breakers, and the metrics of their state changes."""
 
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, OnChange
 from chalicelib.infrastructure.metrics import Metrics
@@ -12,5 +12,6 @@ def metrics() -> Metrics:
 
 
 def new_breaker(name: str, *listeners: OnChange) -> Breaker:
-    """Makes a circuit breaker for a dependency in POLICIES. Its state changes go to the metrics and the listeners."""
+    """Makes a circuit breaker with the policy `name` of POLICIES. Reports its state changes to metrics and
+    listeners."""
     return Breaker(name, POLICIES[name], (metrics().write_breaker_change, *listeners))

@@ -1,4 +1,4 @@
-"""The payment gateway behind a circuit breaker: Stripe, or a simulated one with an HTTP API of our own."""
+"""The payment gateway, with a circuit breaker: Stripe, or the simulated gateway, which is a server of our own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @once
 def payment_gateway() -> PaymentGateway:
-    gateway = stripe_gateway() if settings().pays_by_stripe else http_gateway()
+    gateway = stripe_gateway() if settings().pays_by_stripe else simulated_gateway()
     return CircuitBreakerGateway(
         traced_calls(gateway, "payments"), new_breaker("payments", breaker_board().record_change)
     )
@@ -30,5 +30,5 @@ def stripe_gateway() -> StripeGateway:
     return StripeGateway(known.stripe_key, known.stripe_public_key, api_base=known.payments_url)
 
 
-def http_gateway() -> SimulatedGateway:
+def simulated_gateway() -> SimulatedGateway:
     return SimulatedGateway(settings().payments_url)

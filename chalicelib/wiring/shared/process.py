@@ -1,6 +1,7 @@
 """The settings, the clock and the database of every process; and `once`, which builds an object only once.
 
-The database is imported at the top, because every function uses it, and Lambda's init phase has a whole CPU core.
+The database's modules are imported at the top. Every function uses them, and imports are fastest in Lambda's init
+phase, which has a whole CPU core.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ _forget_each: list[Callable[[], None]] = []
 
 
 def settings() -> configuration.Settings:
-    """Gives the settings, read once. Secrets in SSM are among them only after `settings_with_secrets`.
+    """Gives the settings, which are read at the first call. Raises SettingInvalid.
 
-    Raises SettingInvalid.
+    Secrets that are in SSM are empty until `settings_with_secrets` has been called.
     """
     global _settings
     if _settings is None:
@@ -40,7 +41,7 @@ def settings() -> configuration.Settings:
 
 
 def settings_with_secrets() -> configuration.Settings:
-    """Gives the settings with their secrets. The first call fetches all secrets that are in SSM, by one request.
+    """Gives the settings with all secrets. The first call fetches the secrets that are in SSM, with one request.
 
     Raises SettingInvalid, or StoreUnavailable if SSM does not answer.
     """
@@ -60,15 +61,17 @@ _secrets: RefreshingValue[Mapping[str, str]] = RefreshingValue(_fetch_secrets)
 
 
 def _use_changed_secrets() -> None:
-    """Rebuilds all objects of `once` if a secret has changed in SSM."""
+    """Reads the secrets in SSM again from time to time. Drops all objects of `once` if a secret has changed."""
     if (secrets := _secrets.reload_if_stale()) is not None:
-        build_anew(configuration.load(secrets=secrets))
+        rebuild_with_settings(configuration.load(secrets=secrets))
 
 
 def once(build: Callable[[], T]) -> Callable[[], T]:
-    """Decorates a factory: the first call builds the object, later calls give the same one, until `build_anew`.
+    """Decorates a factory: the first call builds the object, later calls give the same one, until
+    `rebuild_with_settings`.
 
-    Concurrent first calls may build an object each. So a factory must have no effects.
+    After a secret has changed in SSM, the next call builds a new object. Concurrent first calls may each build an
+    object, so a factory must have no side effects.
     """
     built = cache(build)
     _forget_each.append(built.cache_clear)
@@ -81,10 +84,11 @@ def once(build: Callable[[], T]) -> Callable[[], T]:
     return build_once
 
 
-def build_anew(with_settings: configuration.Settings) -> None:
-    """Replaces the settings, and drops all objects of `once`: their next use builds them from the new settings.
+def rebuild_with_settings(with_settings: configuration.Settings) -> None:
+    """Replaces the settings, and drops all objects of `once`. The next use of an object builds it from the new
+    settings.
 
-    For rotated secrets, and for tests. AWS clients stay, because they use no settings.
+    Used when a secret was rotated, and by tests. AWS clients are kept, because they use no settings.
     """
     global _settings
     _settings = with_settings
@@ -93,11 +97,12 @@ def build_anew(with_settings: configuration.Settings) -> None:
 
 
 def resource_name(part: str) -> str:
-    """Gives the full name of a table or queue in this stage, such as cinema-prod-rows for `rows`."""
+    """Gives the name of a table or queue in this stage: for `rows`, cinema-prod-rows."""
     return f"{settings().table_prefix}-{part}"
 
 
 @cache
 def database() -> DynamoDBClient:
+    """Gives the client of DynamoDB. The first call also sets the names of all tables, by the setting TABLE_PREFIX."""
     tables.set_table_names(settings().table_prefix)
     return connection.new_dynamodb_client(lean=settings().lean_client)

@@ -1,4 +1,4 @@
-"""SQS: sending messages, and putting off or parking those that can not be handled."""
+"""SQS: sending messages; retrying, deferring or parking messages that failed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def outbox() -> Outbox:
 
 @once
 def redelivery() -> Redelivery:
-    """Gives the redelivery of this process. Its client of SQS is made for the first message that fails."""
+    """Gives the Redelivery of this process. Makes its SQS client only when a message has failed."""
     return cast("Redelivery", _MadeOnUse())
 
 

@@ -1,4 +1,4 @@
-"""Redis, if one is configured, and the seat cache in it. No booking depends on Redis: without it reads are slower."""
+"""Redis, if it is configured, and the seat cache in Redis. No booking needs Redis; without Redis, reads are slower."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 @once
 def redis() -> RedisConnection | None:
+    """Gives the connection to Redis, with a circuit breaker. None if the setting REDIS_URL is empty."""
     url = settings_with_secrets().redis_url
     return traced_redis(RedisConnection(url, new_breaker("redis"))) if url else None
 
@@ -30,6 +31,7 @@ def redis_keys() -> Keys:
 
 @once
 def seat_cache() -> SeatCache | None:
+    """Gives the seat cache. None without Redis."""
     connection = redis()
     if connection is None:
         return None
@@ -37,12 +39,12 @@ def seat_cache() -> SeatCache | None:
 
 
 def with_cache_announcements(sessions: Sessions) -> Sessions:
-    """Wraps the sessions so that each new one is announced to the seat cache. Gives `sessions` itself without Redis."""
+    """Wraps the sessions: storing a new session also announces it to the seat cache. Gives `sessions` without Redis."""
     cache = seat_cache()
     return SessionsAnnouncedToCache(sessions, cache) if cache else sessions
 
 
 def with_seat_cache(rows: Rows, sessions: Sessions) -> Rows:
-    """Wraps the rows so that they are read through the seat cache. Gives `rows` itself without Redis."""
+    """Wraps the rows, so that they are read through the seat cache. Gives `rows` unchanged without Redis."""
     cache = seat_cache()
     return CachedRows(rows, sessions, cache, clock) if cache else rows

@@ -1,4 +1,4 @@
-"""The S3 bucket that keeps the stream records which could not be relayed."""
+"""The stream failures: records of streams that could not be relayed, kept in an S3 bucket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @cache
 def s3() -> S3Client:
-    from chalicelib.infrastructure.invoices import files  # seldom: a stream's function parks next to nothing
+    from chalicelib.infrastructure.invoices import files  # not at the top: records are rarely parked
 
     return files.new_s3_client()
 

@@ -1,4 +1,4 @@
-"""The addresses that must not be written to."""
+"""The suppressed addresses, to which no email may be sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of screenings and reservations, which many functions read."""
+"""The tables of screenings and reservations, which many functions use."""
 
 from __future__ import annotations
 

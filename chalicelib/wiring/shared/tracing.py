@@ -1,4 +1,4 @@
-"""OpenTelemetry traces, where the setting TRACES is on. Where it is off, nothing of OpenTelemetry is imported."""
+"""OpenTelemetry traces, if the setting TRACES is on. If it is off, no module of OpenTelemetry is imported."""
 
 from __future__ import annotations
 
@@ -19,30 +19,37 @@ T = TypeVar("T")
 Record = Mapping[str, Any]
 
 CARRY_CONTEXT = ("rows", "reservations", "payments")
-"""The tables whose streams are relayed: their items carry the trace on to the consumers."""
+"""The tables whose streams are relayed. Their items hold the trace context, so that consumers continue the trace."""
 
 
 def trace_app(app: Any) -> None:
-    """Registers a middleware that makes a span for each request or invocation. Call this before other middlewares.
+    """Registers a middleware that makes a span for each request or invocation. Does nothing if TRACES is off.
 
-    Does nothing if TRACES is off. Raises SettingInvalid.
+    Call this before registering the middlewares whose time the span should include. Raises SettingInvalid if
+    OpenTelemetry is not installed.
     """
     if settings().traces:
         spans().register_middleware(app)
 
 
 def traced(handle: Callable[[Record], T]) -> Callable[[Record], T]:
-    """Wraps a handler so that each record has a span. Gives `handle` itself if TRACES is off."""
+    """Wraps a handler, so that handling a record makes a span. Gives `handle` unchanged if TRACES is off."""
     return spans().wrap_handler(handle) if settings().traces else handle
 
 
 def traced_relay(relay: Callable[[Record], Sequence[OutgoingMessage]]) -> Callable[[Record], Sequence[OutgoingMessage]]:
-    """Wraps a relay so that each record has a span; its messages carry the context. `relay` itself if TRACES is off."""
+    """Wraps a relay, so that relaying a record makes a span, whose context the messages carry.
+
+    Gives `relay` unchanged if TRACES is off.
+    """
     return spans().wrap_relay(relay) if settings().traces else relay
 
 
 def traced_redis(connection: RedisConnection) -> RedisConnection:
-    """Wraps the connection so that each call to Redis has a span. Gives `connection` itself if TRACES is off."""
+    """Makes a connection like the given one, on which each call to Redis makes a span.
+
+    Gives `connection` unchanged if TRACES is off.
+    """
     if not settings().traces:
         return connection
     from chalicelib.infrastructure.tracing.redis import TracedRedis
@@ -51,7 +58,10 @@ def traced_redis(connection: RedisConnection) -> RedisConnection:
 
 
 def traced_calls(adapter: T, peer: str) -> T:
-    """Wraps the adapter so that each call has a span, with `peer` as its target. `adapter` itself if TRACES is off."""
+    """Wraps an adapter, so that each call makes a span, with `peer` as the name of the called service.
+
+    Gives `adapter` unchanged if TRACES is off.
+    """
     if not settings().traces:
         return adapter
     from chalicelib.infrastructure.tracing.calls import TracedAdapter
@@ -62,7 +72,8 @@ def traced_calls(adapter: T, peer: str) -> T:
 
 @cache
 def spans() -> Spans:
-    """Starts tracing at the first call, and gives the maker of spans. Raises SettingInvalid without OpenTelemetry."""
+    """Gives the maker of spans. The first call starts tracing. Raises SettingInvalid if OpenTelemetry is not
+    installed."""
     try:
         from chalicelib.infrastructure.tracing import aws, handling, provider
     except ImportError as error:

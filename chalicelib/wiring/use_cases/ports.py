@@ -1,6 +1,6 @@
 """The ports of selling and settling.
 
-The real ones: shared/adapters.py. Fakes: tests/builders.py. Simulated: tests/simulation/instances.py.
+Their adapters are in shared/adapters.py, fakes in tests/builders.py, simulated ones in tests/simulation/instances.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Ports(Protocol):
-    """The ports of the use cases of selling and settling. Each use case takes only those that it needs."""
+    """The ports that the use cases of selling and settling are built from."""
 
     @property
     def settings(self) -> Settings: ...
@@ -33,12 +33,12 @@ class Ports(Protocol):
 
     @property
     def cached_rows(self) -> Rows:
-        """Gives the rows as read through the seat cache, for requests. Event handlers use `rows`, without the cache."""
+        """Gives the rows for requests, read through the seat cache. Event handlers use `rows`, without the cache."""
         ...
 
     @property
     def sessions_for_scheduling(self) -> Sessions:
-        """Gives the sessions for scheduling: storing a new one also announces it to the seat cache."""
+        """Gives the sessions for scheduling. Storing a new session also announces it to the seat cache."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""Relaying: the use cases for the streams' records, and for cancelling a screening with its refunds."""
+"""Relaying: the use cases that relay changes in streams, and those that cancel a screening and refund its sales."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +13,8 @@ from .selling import Selling
 
 @dataclass(frozen=True)
 class Relaying:
+    """Builds the use cases of relaying from the ports, each at its first use."""
+
     ports: Ports
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Selling: the use cases from scheduling a screening to its sales, and the expiry of holds that nobody paid for."""
+"""Selling: the use cases from scheduling a screening to selling its seats, and the expiry of unpaid holds."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +15,8 @@ from .ports import Ports
 
 @dataclass(frozen=True)
 class Selling:
+    """Builds the use cases of selling from the ports, each at its first use."""
+
     ports: Ports
 
     @cached_property

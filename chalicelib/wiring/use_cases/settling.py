@@ -13,6 +13,8 @@ from .ports import Ports
 
 @dataclass(frozen=True)
 class Settling:
+    """Builds the use cases of payments and refunds from the ports, each at its first use."""
+
     ports: Ports
 
     @cached_property
@@ -35,7 +37,10 @@ class Settling:
 
     @cached_property
     def confirm_charged(self) -> ConfirmReservation:
-        """Gives the use case that confirms a reservation because the payment gateway has reported its charge."""
+        """Gives the use case that confirms a reservation whose charge the payment gateway has reported already.
+
+        So it does not check for a charge (`charged_only` is False).
+        """
         ports = self.ports
         return ConfirmReservation(
             rows=ports.rows,

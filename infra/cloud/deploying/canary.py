@@ -40,11 +40,11 @@ CANARY = "CANARY"
 HOLDS = "/api/reservations"
 TITLE, ROOM, SEAT, SEATS = "Test of a deployment", "Canary", "A1", 4
 STARTS_IN = timedelta(minutes=5)
-"""After that it is over, and in no programme any more."""
+"""The time from now until the canary's screening starts. After its start it is no longer in the programme."""
 ANSWERS_WITHIN_SECONDS = 60.0
-"""How long a new deployment may take to answer: API Gateway, and a cold start."""
+"""The longest time that a new deployment may take to answer, with API Gateway's setup and a cold start."""
 SOLD_WITHIN_SECONDS = 15.0
-"""How long the seat map may show what was before."""
+"""The longest time for which the seat map may show the seat's earlier state."""
 REQUEST_SECONDS = 30.0
 
 BOUGHT = f"Canary: seat {SEAT} of a screening free of charge was held, bought, and seen as sold."

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 NOTHING_TO_CHANGE = ("didn't contain changes", "No updates are to be performed")
-"""The words with which CloudFormation ends a change set that would change nothing."""
+"""The reason that CloudFormation gives for a change set that would change nothing."""
 
 KEEP_DATA = {
     "AWS::DynamoDB::Table",
@@ -35,11 +35,11 @@ KEEP_DATA = {
     "AWS::SQS::Queue",
     "AWS::Logs::LogGroup",
 }
-"""The types of resources that have data in them: to remove or replace one is said loudly."""
+"""The types of resources that contain data. A plan names their removal or replacement first, as a loss of data."""
 VERBS = {"Add": "add", "Modify": "modify", "Remove": "remove", "Import": "import", "Dynamic": "may change"}
 LOUD = "!!!"
 FIRST_ADDED = 12
-"""The most resources that a creation names one by one. Of more, it counts their types."""
+"""The most resources that the plan of a new stack names one by one. If there are more, it counts them by type."""
 
 
 class RolledBackError(DeploymentError):

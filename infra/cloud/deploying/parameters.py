@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import settings
-from chalicelib.settings import ADDRESS, SettingInvalid
+from chalicelib.settings import EMAIL_ADDRESS_PATTERN, SettingInvalid
 from infra.cloud import app_template as app
 from infra.cloud import data_template as data
 
@@ -17,7 +17,7 @@ from .secrets import GIVEN
 from .stacks import DeploymentError
 
 SAID_BY_DEPLOYING = ("Stage", "EdgeSecret", "EmulatorHost", "Emulated")
-"""The parameters that infra/cloud/deploy.py sets by itself, not from variables."""
+"""The parameters that infra/cloud/deploy.py sets itself. No environment variable sets them."""
 
 HIDDEN = "****"
 """The text that CloudFormation gives instead of a secret parameter's value."""
@@ -50,7 +50,7 @@ APP_SETTINGS = _variables_of(app_parameters())
 
 
 TOGETHER = (("RedisSubnets", "RedisSecurityGroups"), ("Domain", "Certificate"), ("LiveDomain", "LiveCertificate"))
-"""The parameters of the functions' stack that make sense only together."""
+"""The parameters of the functions' stack that must be given together or not at all."""
 
 
 def data_settings(environment: Mapping[str, str]) -> dict[str, str]:
@@ -93,7 +93,7 @@ def check_settings(environment: Mapping[str, str], stage: str = "local") -> None
         raise DeploymentError(str(error)) from error
     _check_choices({**data_parameters(), **app_parameters()}, environment)
     alarms = environment.get("ALARM_EMAIL", "")
-    if alarms and not re.fullmatch(ADDRESS, alarms):
+    if alarms and not re.fullmatch(EMAIL_ADDRESS_PATTERN, alarms):
         raise DeploymentError(f"ALARM_EMAIL must be an e-mail address without a name, not {alarms!r}.")
 
 

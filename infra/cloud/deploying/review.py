@@ -11,7 +11,7 @@ from .stacks import DeploymentError, Say
 PRODUCTION = "prod"
 
 Review = Callable[[Plan], None]
-"""Gets each stack's plan before it is executed. Raises DeploymentError when it must not be."""
+"""Is called with each stack's plan before the plan is executed. Raises DeploymentError if it must not be executed."""
 
 
 def no_review(_: Plan) -> None:
@@ -19,7 +19,7 @@ def no_review(_: Plan) -> None:
 
 
 def ask_at_terminal(question: str) -> bool:
-    """Asks a question that is answered by yes or no."""
+    """Asks a question, and tells whether the answer is yes."""
     return input(question).strip().lower() in ("y", "yes")
 
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 SECRETS = {one.name: one for one in SETTINGS.values() if one.secret}
 GIVEN = {name: one for name, one in SECRETS.items() if one.deployed_by == PARAMETER}
-"""Those that whoever deploys gives. The deployment makes the others."""
+"""The secrets that the person who deploys gives. The deployment makes the others."""
 LEAST_CHARACTERS = 32
-"""Of a secret that is made here: 128 bits in hexadecimal digits."""
+"""The least length of a secret that is made here: 128 bits in hexadecimal digits."""
 
 
 @dataclass(frozen=True)

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS = 30 * 60
 POLL_SECONDS = 1
 FIRST_FAILURES = 3
-"""The most failed resources that an error names. Later ones are mostly cancelled because of the first."""
+"""The most failed resources that an error names. Most later failures are only consequences of the first."""
 
 STARTS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
 """The states in which a stack enters an operation."""
 
 QUEUE = "AWS::SQS::Queue"
 QUEUE_NAME_TAKEN = timedelta(seconds=60)
-"""How long the name of a deleted queue stays taken, as the reference of SQS's CreateQueue says."""
+"""The time for which the name of a deleted queue can't be used again (reference of SQS, CreateQueue)."""
 QUEUE_DELETED_RECENTLY = ("QueueDeletedRecently", "60 seconds after deleting")
-"""The words of SQS's refusal to make a queue whose name is still taken."""
+"""A part of the message with which SQS refuses to create a queue whose name can't be used again yet."""
 
 Say = Callable[[str], None]
 
@@ -165,6 +165,6 @@ def wait_for_queue_names(stack_id: str, say: Say, sleep: Callable[[float], None]
 
 
 def wait_for_names(seconds: float, say: Say, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Waits, and says why."""
+    """Waits for `seconds`, after printing that the names of deleted queues are still taken."""
     say(f"The names of deleted queues are free again in {seconds:.0f} s (SQS keeps them for a minute): waiting.")
     sleep(seconds)

@@ -26,7 +26,7 @@ from .stacks import (
 LEFT_OF_A_CREATION = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
 """The states of a stack whose creation failed. Such a stack has never been in use, and can only be deleted."""
 NOT_YET_A_STACK = (None, "REVIEW_IN_PROGRESS")
-"""No stack, or the empty one of a change set that was never executed."""
+"""The states before a stack exists: none, or the empty stack of a change set that was never executed."""
 
 SENTENCES = {
     "ROLLBACK_COMPLETE": "The creation was rolled back. `make deploy` removes what is left of it and begins anew.",
@@ -42,7 +42,7 @@ SENTENCES = {
 
 
 def explain(name: str, status: str | None) -> str:
-    """Says how to go on with a stack in that state."""
+    """Gives a sentence that tells people what to do about a stack in that state."""
     if status in LEFT_OF_A_CREATION:
         status = "ROLLBACK_COMPLETE"
     if status in SENTENCES:

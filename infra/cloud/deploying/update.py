@@ -1,4 +1,4 @@
-"""Creates or updates a stack by a change set, and mends what an earlier deployment left, where that is safe."""
+"""Creates or updates a stack by a change set. First repairs what a failed deployment left, if that is safe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
 
 ATTEMPTS = 2
-"""The second one is for a creation that failed because the names of deleted queues were not free yet."""
+"""The number of attempts. The second is for a creation that failed because names of deleted queues were still taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ UNCHANGED = "ignore"
 """What a period without data counts as: within the threshold, beyond it, or no reason to change the alarm's state."""
 
 WITH_CAUSES = "CausesAreWatched"
-"""The condition of alarms that name a cause. Those without it name what buyers or operators notice."""
+"""The condition of alarms about causes. Alarms without it are about what buyers or operators notice."""
 
 HAS_USER_POOL = "HasUserPool"
 """The condition of all that is in user_pool.yaml, and of what watches it."""
@@ -41,13 +41,13 @@ class Alarm:
     """The alarm's name without cinema-{stage}- before it."""
     says: str
     what_to_do: str
-    """The way out, as Markdown. Its first link is to the alarm's page in docs/operations.md."""
+    """The remedy, as Markdown. Its first link is to the alarm's page in docs/operations.md."""
     metric: Metric
     statistic: str
     threshold: float | str
     """A number, or the name of a parameter."""
     or_equal: bool = False
-    """True when the threshold itself is beyond it."""
+    """True if a value equal to the threshold counts as beyond it."""
     period_seconds: int = 60
     periods: int = 1
     datapoints: int | None = None

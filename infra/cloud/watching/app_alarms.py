@@ -17,12 +17,13 @@ LATE = {
     "reservations": "Changes of reservations wait for more than a minute before on_reservation_changed sees them.",
     "payments": "Refunds wait for more than a minute before on_payment_changed sees that they were requested.",
 }
-"""What it means that the relay of a table's stream is late."""
+"""The consequence of a late relay, by the table of its stream."""
 
 FURTHER_WHEN_LATE = {"payments": ", then [money](#money)"}
 
 BUYERS_WAIT_FOR = ("sessions", "rows", "reservations", "live-holds", "payments")
-"""The tables that a hold or a confirmation asks. All others make events late, and their queues' alarms say so."""
+"""The tables that a hold or a confirmation uses. Throttled, any other table only makes events late, which the alarms of
+queues tell."""
 
 SHARE_A_TABLE = frozenset(
     f"{table.name}/{index['index_name']}"

@@ -16,7 +16,7 @@ OF_AN_EXCEPTION = ("exception", "exception_name", "stack_trace")
 class LogLine(NamedTuple):
     level: str
     message: str
-    """The message, or the words of the code that gives it: `view`."""
+    """The message if it is a literal, else the code of the expression that gives it, such as `view`."""
     fields: tuple[str, ...]
     module: str
 

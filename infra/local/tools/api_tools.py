@@ -14,7 +14,7 @@ from infra.processes import ROOT, CannotRunError, say
 FOLDER = ROOT / "tests" / "tools"
 LOCK = FOLDER / "package-lock.json"
 INSTALLED = FOLDER / "node_modules" / "installed.json"
-"""A copy of the lock file from which the tools were installed. An unfinished installation has none."""
+"""A copy of the lock file from which the tools were installed. It is missing if an installation did not finish."""
 
 
 def program(name: str) -> Path:
@@ -24,7 +24,8 @@ def program(name: str) -> Path:
 
 
 def install() -> None:
-    """Installs the tools, unless this very lock is installed. Raises CannotRunError with the remedy."""
+    """Installs the tools, unless those of the current lock file are installed. Raises CannotRunError with the
+    remedy."""
     if INSTALLED.exists() and INSTALLED.read_bytes() == LOCK.read_bytes():
         return
     if not shutil.which("npm"):
@@ -37,7 +38,7 @@ def install() -> None:
 
 
 def main() -> None:
-    """Installs the tools, or warns: without npm it exits 0."""
+    """Installs the tools. Without npm, prints a warning and exits with status 0."""
     if sys.argv[1:] != ["install"]:
         sys.exit("usage: python -m infra.local.tools.api_tools install")
     try:

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 WINDOWLESS = "chromium-headless-shell"
-"""Chromium's engine without the program around it: opening a page costs a third of the processor's time."""
+"""The name of Chromium's engine without windows, which opens a page in a third of the CPU time."""
 
 NAMES = (WINDOWLESS, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 REMEDY = f"install it with `apt-get install {WINDOWLESS}` (as root), or put another Chromium on the PATH"
 
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
-"""The options that keep the browser from requests of its own."""
+"""The options that keep the browser from sending requests that no page makes."""
 
 
 def path() -> str:
-    """Gives the browser's program. Raises CannotRunError with the remedy."""
+    """Gives the path of the browser's program. Raises CannotRunError with the remedy if there is none."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if not found:
         raise CannotRunError(f"No Chromium is installed: {REMEDY}.")
@@ -92,7 +92,7 @@ def _apt_get(*arguments: str) -> None:
 
 
 def main() -> None:
-    """Installs a browser, or warns: without one it exits 0."""
+    """Installs a browser. If that fails, prints a warning and exits with status 0."""
     if sys.argv[1:] != ["install"]:
         sys.exit("usage: python -m infra.local.tools.browser install")
     try:

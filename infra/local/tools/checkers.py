@@ -1,4 +1,4 @@
-"""Checkers from PyPI, in a virtual environment of their own, and what they may find."""
+"""Checkers from PyPI, in a virtual environment of their own, and the findings that are allowed."""
 
 import tomllib
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from .environments import ToolEnvironment
 @dataclass(frozen=True)
 class Checkers(ToolEnvironment):
     may_stay: Path
-    """The file of findings that may stay, with reasons."""
+    """The file of the allowed findings, with reasons."""
 
     def what_may_stay(self) -> dict[str, dict[str, str]]:
-        """Reads the reasons, by the file's sections."""
+        """Reads the allowed findings with their reasons, by the file's sections."""
         found: dict[str, dict[str, str]] = tomllib.loads(self.may_stay.read_text())
         return found
 
     def no_longer_found(self, reason: str) -> str:
-        """Describes a reason that nothing needs any more."""
+        """Describes an allowed finding that the checker no longer reports."""
         return f"{reason} is no longer found: delete it from {self.may_stay.name}"

@@ -1,4 +1,4 @@
-"""Tools from PyPI, each kind in a virtual environment of its own: their packages are none of ours."""
+"""Tools from PyPI. Each kind has its own virtual environment, so that their packages do not mix with ours."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ class ToolEnvironment:
     def install(self) -> None:
         """Installs the tools, unless these are installed. Raises UnavailableError with the remedy.
 
-        The environment keeps a copy of the requirements. An unfinished installation has none.
+        The environment has a copy of the installed requirements. It is missing if an installation did not finish.
         """
         installed = self.home / "installed.txt"
         if installed.exists() and installed.read_bytes() == self.requirements.read_bytes():

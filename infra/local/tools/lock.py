@@ -30,7 +30,8 @@ PUT_IN_BY_ITS_PACKAGER = "chalice"
 CONSTRAINTS = "constraints.txt"
 
 _NEWEST_PATCH = 99
-"""The patch number to resolve for, above all real ones: Lambda runs the newest patch, which needs no backports."""
+"""The patch number for which packages are resolved, higher than any real one. Lambda runs a Python's newest patch,
+which needs no backports."""
 _PIN = re.compile(r"(?m)^(?P<name>[A-Za-z0-9._-]+)(\[[^]]*\])?==(?P<version>[^\s;\\]+)")
 
 
@@ -46,7 +47,7 @@ def shipped_pins(requirements: Path = REQUIREMENTS) -> dict[str, str]:
 
 
 def write(lock: Path = LOCK) -> None:
-    """Writes the lock anew. Keeps versions that still fit. Raises CannotRunError."""
+    """Writes the lock file. Keeps the locked versions that still fit. Raises CannotRunError."""
     lock.write_text(HEADER + _resolve_for_all(REQUIREMENTS.name, shipped_pins(), lock))
 
 

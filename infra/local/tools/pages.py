@@ -15,7 +15,7 @@ from infra.processes import ROOT, CannotRunError, say
 DOCUMENT = ROOT / "docs" / "api" / "openapi.json"
 CONTRACT = ROOT / "build" / "contract.d.ts"
 PAGES = ("chalicelib/web/**/*.{js,css}", "!chalicelib/web/{qr,ed25519}/**")
-"""All modules and stylesheets but those of libraries, which stay as their makers wrote them."""
+"""All modules and stylesheets, except those of libraries, which we do not change."""
 
 
 def check() -> int:
@@ -47,7 +47,7 @@ def _run(name: str, *arguments: str | Path, quietly: bool = False) -> int:
 
 
 def main() -> int:
-    """Checks or formats the pages, or warns: without npm it exits 0."""
+    """Checks or formats the pages. Without npm, prints a warning and exits with status 0."""
     if sys.argv[1:] not in (["check"], ["format"]):
         sys.exit("usage: python -m infra.local.tools.pages check|format")
     try:

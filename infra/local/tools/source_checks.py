@@ -23,7 +23,7 @@ CHECKERS = Checkers(
     about="the checkers of files and packages into .venv-checks (once, 65 MB)",
 )
 NOT_READ = ("requirements.lock", "requirements-traces.lock", "tests/tools/package-lock.json")
-"""Files whose hashes look like secrets, and are made by tools."""
+"""Files that tools make, and that are not read because their hashes look like secrets."""
 LOCKS = ("requirements.lock", "requirements-traces.lock")
 
 Found = Mapping[str, Mapping[str, int]]
@@ -46,7 +46,8 @@ def find_secrets() -> Found:
 
 
 def counted(results: Mapping[str, list[dict[str, str]]]) -> Found:
-    """Counts the findings of each kind in each file: lines move, and values must not be repeated anywhere."""
+    """Counts the findings of each kind in each file. Line numbers change too often to be named, and values are
+    secret."""
     found: dict[str, dict[str, int]] = {}
     for file, findings in results.items():
         for one in findings:
@@ -110,7 +111,7 @@ CHECKS = {"secrets": check_secrets, "packages": check_packages}
 
 
 def main() -> int:
-    """Runs the check that is named."""
+    """Runs the check that the argument names."""
     if len(sys.argv) != 2 or sys.argv[1] not in CHECKS:
         raise CannotRunError(f"usage: python -m infra.local.tools.source_checks {'|'.join(CHECKS)}")
     CHECKERS.install()

@@ -49,7 +49,7 @@ class Span:
 
 
 def read_spans(path: Path) -> list[Span]:
-    """Reads all spans of a file, in the order of their start, the outer before the inner. Raises CannotRunError."""
+    """Reads all spans of a file, by their start. An outer span comes before its inner spans. Raises CannotRunError."""
     if not path.exists():
         raise CannotRunError(f"There is no {path}: run the system with `TRACES=on make run`, and buy a seat.")
     lines = path.read_text(encoding="utf-8").splitlines()

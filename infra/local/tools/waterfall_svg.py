@@ -79,7 +79,7 @@ class Row:
 
 
 class Axis:
-    """Maps moments to places, with long silences cut short."""
+    """Maps moments to horizontal positions, with long silences cut short."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.busy = _join((row.bar.start, row.end) for row in rows)
@@ -99,7 +99,7 @@ class Axis:
         return place - GAP_WIDTH
 
     def ticks(self) -> Iterator[float]:
-        """Gives round moments since the begin, at most some MOST_TICKS, without those in gaps."""
+        """Gives round numbers of seconds since the beginning, to label: some MOST_TICKS at most, and none in a gap."""
         seconds = sum(end - start for start, end in self.busy)
         step = next((step for step in STEPS if seconds / step <= MOST_TICKS), STEPS[-1])
         for start, end in self.busy:

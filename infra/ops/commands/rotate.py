@@ -17,9 +17,9 @@ from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer
 
 MADE_HERE = "EDGE_SECRET"
-"""The secret that is known to nobody else: a new one is made by chance."""
+"""The secret that nobody outside needs to know. Its new value is random, so the operator gives none."""
 WITH_OVERLAP = (MADE_HERE, "PAYMENTS_WEBHOOK_SECRETS")
-"""The secrets of which two are taken while one replaces the other."""
+"""The secrets of which both the new and the old value are accepted during a rotation."""
 STAYS = {
     "ID_SECRET": "The ids of sales and the suppressed addresses are derived from it, so another one would refund sales"
     " that are being settled and write to who asked not to be written to (docs/decisions/0119).",
@@ -50,7 +50,7 @@ def _run(connection: Connection, options: Namespace) -> Answer:
 
 
 def rotate(known: Secrets, variable: str, new: str) -> Answer:
-    """Stores the new secret; where two can be taken, before the one in use. Raises OpsError."""
+    """Stores the new secret. If both values can be accepted, keeps the old value after it. Raises OpsError."""
     if variable in STAYS:
         raise OpsError(f"{variable} is not rotated. {STAYS[variable]}")
     if not new or (variable in WITH_OVERLAP and ("," in new or len(new) < LEAST_CHARACTERS)):
@@ -69,7 +69,7 @@ def rotate(known: Secrets, variable: str, new: str) -> Answer:
 
 
 def end_overlap(known: Secrets, variable: str) -> Answer:
-    """Keeps the newest of the secrets that are taken. Raises OpsError where there are no two."""
+    """Keeps only the newest of the accepted values. Raises OpsError unless there are two."""
     values = _split(known.read().get(variable, "")) if variable in WITH_OVERLAP else []
     if len(values) < 2:
         raise OpsError(f"{variable} is not being rotated.")

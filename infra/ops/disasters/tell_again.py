@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 BARRED = "barred_ms"
-"""The attribute of an item that stands for a refused idempotency key, and is no reservation."""
+"""The attribute of an item that is no reservation, but a marker that refuses late writes of one."""
 
 
 def tell_again(connection: Connection, session_id: str, progress: Progress, *, sure: bool) -> Answer:

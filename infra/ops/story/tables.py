@@ -15,7 +15,7 @@ from infra.ops.find import Item
 from infra.ops.story.known import KnownFacts, Line, Told
 
 ENTRIES = {"email": "an email was sent about", "analytics": "was counted:"}
-"""What an entry of each consumer in the ledger says of an event."""
+"""What an entry in the table of processed events means, in words, by consumer."""
 
 
 def tell_reservation(known: KnownFacts) -> Iterator[Told]:

@@ -701,7 +701,8 @@ def test_every_module_is_shipped_with_bytecode_that_is_never_checked_against_its
     assert "app.py" in modules
     for name in modules:
         folder, _, file = name.rpartition("/")
-        bytecode = contents[f"{folder}/__pycache__/{file}c".lstrip("/").replace(".pyc", ".cpython-311.pyc")]
+        compiled = f"{file.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
+        bytecode = contents[f"{folder}/__pycache__/{compiled}".lstrip("/")]
         assert int.from_bytes(bytecode[4:8], "little") == UNCHECKED_HASH, name
 
 
@@ -751,7 +752,7 @@ try: seat_cache()
 except SettingInvalid as error: print(error)
 attrgetter("relay_row", "relay_payment")(wiring.streams.relaying())
 attrgetter("expire_hold")(wiring.expiry.selling())
-wiring.webhooks.announce_events()
+wiring.webhooks.queue_webhook_deliveries()
 """
 
 

@@ -8,7 +8,7 @@ from chalice.app import Response
 
 from chalicelib.api.http import edge
 from chalicelib.api.http.answers import HEADERS
-from chalicelib.api.wire.bodies import source_of
+from chalicelib.api.wire.bodies import client_address_or_network
 from tests.conftest import other_settings
 
 SECRET = "s" * 64
@@ -20,7 +20,7 @@ def _source(secret: str, **headers: str) -> str:
     request: Any = SimpleNamespace(headers={"x-forwarded-for": f"{VIEWER}, {CLOUDFRONT}"} | headers, context=context)
     with other_settings(EDGE_SECRET=secret):
         edge.with_viewers_address(request, lambda _: Response(""))
-    return source_of(context)
+    return client_address_or_network(context)
 
 
 def test_a_viewer_by_cloudfront_is_known_by_its_own_address() -> None:

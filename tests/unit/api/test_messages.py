@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from chalicelib.api.http.errors import ERRORS, ErrorRow, row_of
+from chalicelib.api.http.errors import ERRORS, ErrorRow, error_row_of
 from chalicelib.api.http.messages import error_message
 from chalicelib.api.wire import bodies
 from chalicelib.api.wire.bodies import NOT_BLANK, CalendarMoment, MalformedRequest, parsed
@@ -29,7 +29,7 @@ EXAMPLES: list[Exception] = [
 
 
 def refused_as(error: Exception) -> ErrorRow:
-    row = row_of(type(error))
+    row = error_row_of(type(error))
     assert row, f"{type(error).__name__} has no row in chalicelib/api/http/errors.py"
     return row
 

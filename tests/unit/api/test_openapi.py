@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from chalicelib.api import audit
 from chalicelib.api.http import methods
-from chalicelib.api.http.errors import ERRORS, ROWS, row_of
+from chalicelib.api.http.errors import ERRORS, ROWS, error_row_of
 from chalicelib.api.http.messages import error_message
 from chalicelib.api.openapi.document import NotDescribed, document, encoded, require_described
 from chalicelib.api.openapi.parameters import PATH
@@ -137,7 +137,7 @@ def test_a_view_that_only_says_405_or_answers_head_is_known_as_such() -> None:
 
 
 def test_every_error_that_a_route_names_has_its_row() -> None:
-    assert not [kind for operation in OPERATIONS.values() for kind in operation.errors if row_of(kind) is None]
+    assert not [kind for operation in OPERATIONS.values() for kind in operation.errors if error_row_of(kind) is None]
 
 
 def test_every_error_is_answered_by_some_operation(made: Json) -> None:
