@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Rows, Sessions
 
 LAST_CLOSED = row_letters(0)
-"""The row that is closed last, which every session has: once it is closed, all rows are."""
+"""The first row, which every session has. It is closed last, so once it is closed, all rows are closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionCancellation:
-    """The result of a cancelled session: the number of sales, and their payments, whose refunds were requested.
+    """The result of cancelling a session: the number of its sales, and the payments whose refunds were requested.
 
     `unfinished` are the reservation ids of sales whose request died after the commit point. The process that finishes
     such a sale requests its refund.

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SHOWING_TIME = timedelta(seconds=20)
-"""How long a batch of changes may take to be sent. What is not sent by then is dropped: the function would be stopped
-after 30 s, and the next batch has newer rows. A page asks for the whole map every 20 s anyway."""
+"""How long the sending of a batch of changes may take. Changes not sent by then are dropped, because Lambda stops the
+function after 30 s, and the next batch has newer rows. A page requests the whole map every 20 s anyway."""
 
 ROWS_PER_MESSAGE = 8
 """How many rows one message has at most. Eight rows of 50 seats stay below a WebSocket frame of API Gateway, 32 kB."""

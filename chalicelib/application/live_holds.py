@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import LiveHolds, Reservations
 
 ATTEMPTS = 10
-"""How often to try to count a hold. From the second try on, a try fails only if another hold of the same user was
+"""The most tries to count a hold. From the second try on, a try fails only if another hold of the same holder was
 counted meanwhile."""
 
 
@@ -71,9 +71,10 @@ class CountLiveHold:
         return TooManyHolds(self.limit, free_at=lapses[len(live) - self.limit])
 
     def _is_counted_hold_live(self, hold: CountedHold, now: datetime) -> bool:
-        """Reads whether the hold is live. A hold without a reservation counts as live: its request may still store one.
+        """Reads whether the counted hold is live.
 
-        A reservation with another expiry belongs to another hold with the same id. Then this hold was released.
+        A hold without a stored reservation counts as live, because its request may still store one. If the stored
+        reservation has another expiry, it belongs to a later hold with the same id, so this hold was released.
         """
         if hold.expires_at <= now:
             return False

@@ -82,7 +82,8 @@ class Remainder(NamedTuple):
 @dataclass(frozen=True)
 class ErasePerson:
     stores: Sequence[PersonalStore]
-    """In the order in which they are erased: that which tells the addresses last."""
+    """The stores in the order of erasure. The reservations are last, because they contain the email addresses by which
+    the other stores are searched."""
     open_matters: OpenMatters
     records: ErasureRecords
     clock: Clock

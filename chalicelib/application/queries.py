@@ -143,8 +143,8 @@ class CachedReadinessCheck:
     clock: Clock
     lock: Lock = field(default_factory=Lock)
     kept: list[tuple[datetime, Readiness]] = field(default_factory=list)
-    """The last answer, and the moment when it was complete. It is fresh from then on: a check may take longer than
-    FRESH."""
+    """The last result, with the moment when its check ended. FRESH counts from the end, because a check may take longer
+    than FRESH."""
 
     def __call__(self) -> Readiness:
         with self.lock:

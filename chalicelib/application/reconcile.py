@@ -31,11 +31,11 @@ LOOKED_BACK = timedelta(hours=2)
 """How far back charges are compared. The gateway repeats a lost message for longer than that."""
 
 AT_WORK = timedelta(minutes=1)
-"""The least age of a compared charge or sale: a younger one may still be in work."""
+"""The least age of a compared charge or sale. The request or consumer of a younger one may not be finished."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)
-"""How long to wait until the gateway is asked again about a payment it did not know: doubled each time, up to the
-longest."""
+"""How long the sweep waits before it retries the refund of a payment that the gateway did not know. The pause doubles
+with each try, from FIRST_PAUSE to LONGEST_PAUSE."""
 
 RETURNED_BY_THEN = timedelta(minutes=10)
 """The age from which a requested refund is late. Five tries take six minutes at most: an older request has become a
@@ -50,7 +50,7 @@ BEGUN = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A difference that an operator must look at."""
+    """A difference between our payments and sales and the gateway's charges, at which an operator must look."""
 
     says: str
     transaction_id: str = ""
@@ -94,7 +94,10 @@ class ReconcilePayments:
     clock: Clock
 
     def __call__(self, looked_back: timedelta = LOOKED_BACK, *, mend: bool = True) -> ReconciliationResult:
-        """Compares and settles. With `mend` off, only reports its findings. Raises StoreUnavailable."""
+        """Compares and settles. With `mend` off, changes nothing, and leaves out outstanding refunds.
+
+        Raises StoreUnavailable.
+        """
         now = self.clock()
         sweep = _Sweep()
         for charge in self._read_charges(now - looked_back, sweep):

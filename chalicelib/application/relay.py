@@ -84,7 +84,7 @@ class RouteRowEvent:
         """Gives the messages to send. Also finishes a sale whose request has died, and requests the refunds of a closed
         row.
 
-        Idempotent: a second expiry message finds nothing to do, and a finished sale is skipped.
+        Idempotent: a second expiry message has no effect, and a finished sale is skipped.
         """
         match event:
             case SeatsHeld():

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from chalicelib.domain.tickets.ticket import ListedTicket
 
 ISSUED_WITHIN = timedelta(minutes=1)
-"""How long a sale may have no tickets before they are asked for again: sales from before there were tickets, too."""
+"""How long a sale may be without tickets before its event is sent again. This also makes the tickets of sales that are
+older than the ticket feature."""
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def _read_amount_cents(event: Event) -> int:
 
 
 def bucket_start(moment: datetime) -> datetime:
-    """Gives the beginning of the five minutes that contain the moment."""
+    """Gives the beginning of the five-minute bucket that contains the moment."""
     length = BUCKET_LENGTH // timedelta(milliseconds=1)
     return from_ms(to_ms(moment) // length * length)
 

@@ -134,8 +134,8 @@ class PermanentFailure(Exception):
 
 
 class RetryLater(Exception):
-    """A message that can't be handled yet, through no fault of its own. It is sent again after a delay, which does not
-    count as a failed try.
+    """A message that can't be handled yet, although nothing is wrong with it. It is sent again after a delay. This does
+    not count as a failed try.
 
     The delay is between `least_seconds` and `most_seconds`.
     """
@@ -277,8 +277,8 @@ def _payment_event(payment: Payment, kind: EventType, occurred_at: datetime) -> 
 class OutgoingMessage:
     """A message for a queue.
 
-    A hold is delivered when it lapses, and a claimed payment when its hold is over. All other contents are delivered at
-    once.
+    A message with a hold is delivered when the hold lapses. A SettlementDue is delivered at its `due_at`. All other
+    messages are delivered at once.
     """
 
     queue: str

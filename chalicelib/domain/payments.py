@@ -7,7 +7,7 @@
                                    asserted ─────────────────────┴────────────────► refund_requested ──► refunded
 
 Each step is one conditional write on one item, so of two at the same time the second sees the first. A payment is
-claimed before the row is sold, for one reservation and for good. Once its refund is requested, it never buys anything.
+claimed before the row is sold, for one reservation and for good. Once its refund is requested, it can't be claimed any more.
 """
 
 from dataclasses import dataclass, field, replace
@@ -88,7 +88,7 @@ class Payment:
     refund_id: str = ""
     refunded_at: datetime | None = None
     asked: int = 0
-    """How often the gateway answered a refund request with the error that the payment is unknown."""
+    """How often the gateway did not know the payment when its refund was to be made."""
     asked_at: datetime | None = None
 
     def with_refund_requested(self, reason: RefundReason, now: datetime) -> "Payment":
@@ -119,8 +119,8 @@ class Payment:
 
     @property
     def refund_cents(self) -> int | None:
-        """Gives the amount to refund in cents: the charged amount, or the price before the gateway's report. None if
-        both are unknown."""
+        """Gives the amount to refund in cents: the charged amount, or the reservation's price if the gateway has not
+        reported a charge. None if both are unknown."""
         return self.amount_cents if self.charged_cents is None else self.charged_cents
 
     def matches_price_of(self, reservation: Reservation) -> bool:
@@ -209,4 +209,4 @@ class RefundFailed(Exception):
 
 
 class PaymentUnknownAtGateway(RefundFailed):
-    """The gateway does not know the payment, but may know it later."""
+    """The gateway does not know the payment yet. A later retry may succeed."""

@@ -65,7 +65,7 @@ class Quota:
 
     @property
     def cost_us(self) -> int:
-        """Gives the microseconds of the quota that this request uses."""
+        """Gives the microseconds by which one request moves `due` ahead: an interval for each unit of weight."""
         return self.interval_us * self.weight
 
     @property
@@ -76,8 +76,8 @@ class Quota:
         """Gives the moment when the whole quota is free again, in microseconds. `known_us` is the stored moment, 0 if
         none is stored.
 
-        A stored moment beyond the quota's window comes from an earlier, larger quota. Then the whole quota counts as
-        used.
+        A stored moment beyond the quota's window was stored under an earlier, larger quota. It counts as the window's
+        end, so the whole quota counts as used.
         """
         if known_us > now_us + self.window_us + CLOCKS_DIFFER_US:
             return now_us + self.window_us

@@ -207,9 +207,9 @@ class RowsClosed(SeatsTaken):
 
 @dataclass(frozen=True, slots=True)
 class CountedHold:
-    """A hold that counts against its holder's limit in one session, until it lapses or ends.
+    """A hold that counts against its holder's limit in one session.
 
-    `age` is the number of holds that the holder counted in this session after this hold.
+    `age` is the number of holds of the same holder and session that were counted after this hold: 0 for the newest.
     """
 
     reservation_id: str
@@ -221,8 +221,8 @@ class CountedHold:
 
 
 class HoldLimitReached(Exception):
-    """The hold was not counted, for one of two reasons: the user has as many live holds as allowed, or the older hold
-    that it was to replace has changed meanwhile. `counted` are the counted holds, newest first.
+    """The hold was not counted. Either its holder has as many counted holds as allowed, or the counted hold that the
+    new one should replace has changed meanwhile. `counted` are the holder's counted holds, newest first.
     """
 
     def __init__(self, counted: Sequence[CountedHold]) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from .events import Event
 
 MOST_SECRETS = 3
-"""How many secrets of a webhook sign at most: the newest, and those before it that have not expired."""
+"""The most secrets that a webhook has: the newest, and earlier ones that have not expired. Each signs deliveries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class CountEvent:
     """Adds an event to its session's counts.
 
     Idempotent: one write adds the counts and marks the event as processed. The order of events does not matter, because
-    counts are only added, at the time of the event.
+    each event only adds to the bucket of its own time.
     """
 
     analytics: Analytics

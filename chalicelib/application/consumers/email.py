@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WAITS_FOR_TICKETS = timedelta(minutes=5)
-"""How long after its sale an email waits for tickets at most. It says then where they will be."""
+"""How long a sale's email waits for the tickets. Then it is sent without them, and says where they will be."""
 ASKED_AGAIN_SECONDS = (2, 30)
-"""How soon, and how late, an email comes again that waits for its tickets. They take a second or two."""
+"""The shortest and longest delay, in seconds, before an email that waits for tickets is tried again. Signing takes a
+second or two."""
 
 
 def _is_own_hold_live(event: Event, reservation: Reservation, now: datetime) -> bool:
@@ -76,8 +77,8 @@ EMAILS: Mapping[EventType, EmailKind] = {
     EventType.PAYMENT_CONFIRMED: EmailKind("paid", _is_paid, has_tickets=True),
     EventType.REFUND_COMPLETED: EmailKind("refunded", _is_always_true),
 }
-"""The emails that buyers get, by event. A new one needs an entry here and, for each language, two templates of its
-name. A lapsed or cancelled hold has none: its buyer let it go."""
+"""The kinds of emails to buyers, by event. A new kind needs an entry here and, for each language, two templates of its
+name. Lapsed and cancelled holds have no email, because their buyers gave them up."""
 
 
 @dataclass(frozen=True)

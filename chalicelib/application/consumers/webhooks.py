@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 GONE = 410
 
 MOST_REPLAYED = 100
-"""How many numbered events one replay covers at most: ten batches of messages, well within a request's time."""
+"""The most numbered events that one replay covers. They take ten batches of messages, well within a request's time."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class ReplayNotificationsCommand:
 class ReplayResult:
     """The result of a replay.
 
-    If more may follow, `next_after_sequence` is the number from which to continue, else None.
+    If there are more events, `next_after_sequence` is the `after_sequence` of the next request, else None.
     """
 
     session_id: str

@@ -52,7 +52,7 @@ class ErasureEffect(StrEnum):
 
 
 class Store(NamedTuple):
-    """A place where data is stored: its personal data, how long they stay, and the effect of an erasure."""
+    """A place where data is stored: what personal data it holds and for how long, and the effect of an erasure."""
 
     kind: StoreKind
     name: str

@@ -76,7 +76,10 @@ class Rows(Protocol):
         ...
 
     def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
-        """Reads sale ids by reservation id, from rows that were last written in the period. Strongly consistent."""
+        """Reads sale ids by reservation id, from rows whose last write is in the period. Strongly consistent.
+
+        Includes older sales in such a row. Leaves out sales in a row that was written again after `until`.
+        """
         ...
 
     def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
@@ -157,7 +160,8 @@ class Reservations(Protocol):
 
 
 class LiveHolds(Protocol):
-    """The holds that count against the limit, by holder and session. A counted hold has its expiry, but no other end.
+    """The holds that count against the limit, by holder and session. A counted hold has its expiry. That it was sold or
+    released earlier is not recorded here, but on its reservation.
 
     A holder is a user together with the network of the request.
     """
@@ -165,11 +169,11 @@ class LiveHolds(Protocol):
     def count_hold(
         self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
     ) -> None:
-        """Counts the hold. Idempotent. Raises HoldLimitReached if `limit` counted holds are unexpired.
+        """Counts the hold. Idempotent. Raises HoldLimitReached if the last `limit` counted holds have not expired.
 
-        `instead_of` is a counted hold that has ended, and is replaced by the new one. Raises HoldLimitReached if its
-        stored entry has changed since it was read.
+        `instead_of` is a counted hold that was sold or released. The new hold replaces it. Raises HoldLimitReached if
+        the entry of `instead_of` has changed since it was read.
 
-        Only the oldest of the last `limit` holds is checked: all holds last equally long, so the oldest lapses first.
+        Only the oldest of the last `limit` holds is checked. All holds last equally long, so the oldest expires first.
         """
         ...

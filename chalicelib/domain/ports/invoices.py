@@ -24,7 +24,8 @@ class Invoices(Protocol):
         ...
 
     def assign_numbers(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
-        """Gives the invoices of sales in one series, in fewer writes than `assign_number`. A sale may occur twice.
+        """Gives the invoices of sales in one series, in fewer writes than `assign_number`. `bills` may contain a sale
+        twice; both have the same number.
 
         After StoreUnavailable, some sales may have their numbers already; a retry is safe.
         """

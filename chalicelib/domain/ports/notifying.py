@@ -103,8 +103,8 @@ class Notifications(Protocol):
         ...
 
     def assign_numbers(self, events: Sequence[Event]) -> Sequence[Notification]:
-        """Gives the notifications of events of one session, in fewer writes than `assign_number`. An event may occur
-        twice.
+        """Gives the notifications of events of one session, in fewer writes than `assign_number`. `events` may contain
+        an event twice; both have the same number.
 
         New numbers follow the order of the events. After StoreUnavailable, some events may have their numbers already;
         a retry is safe.

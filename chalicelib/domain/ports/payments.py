@@ -45,12 +45,13 @@ class Payments(Protocol):
         ...
 
     def request_refund(self, payment: Payment) -> Payment:
-        """Marks the stored payment as to be refunded. `payment` tells the reservation, and the session and the sale if
-        they are known. Stores it if the payment is unknown.
+        """Marks the stored payment as to be refunded. Stores `payment` itself if no payment is stored.
 
-        Changes nothing if the stored payment belongs to another reservation, or has bought another sale. A claimed
-        payment is marked only if `payment` has a session, because such a request is made after the hold was released. A
-        request without a session may be older than the claim, which may have bought seats since.
+        Changes nothing if the stored payment belongs to another reservation, or has a sale with another id than
+        `payment.sale_id`.
+
+        A claimed payment is marked only if `payment.session_id` is set, because such a request is made after the hold
+        was released. A request without a session may be older than the claim, which may have bought seats since.
         """
         ...
 
@@ -62,9 +63,9 @@ class Payments(Protocol):
         ...
 
     def count_unknown_at_gateway(self, payment: Payment, now: datetime) -> Payment:
-        """Counts one more time that the gateway did not know the payment to be refunded.
+        """Adds one to the payment's count of refund tries for which the gateway did not know the payment.
 
-        Raises LookupError if the payment is not stored.
+        Changes nothing if no refund is requested. Raises LookupError if the payment is not stored.
         """
         ...
 

@@ -27,9 +27,9 @@ class PersonalStore(Protocol):
         ...
 
     def erase(self, person: Person) -> int:
-        """Erases the person's names, in the way of the store's entry. Gives the number of changed items. Idempotent.
+        """Erases the person's names, as the store's entry says. Gives the number of changed items. Idempotent.
 
-        Leaves items that are in use, or change at the same moment. `find` still finds them.
+        Items that are in use, or that change at the same moment, are not erased. `find` still finds them.
         """
         ...
 

@@ -24,7 +24,7 @@ class Tickets(Protocol):
     def add(self, sold: SaleTickets) -> None:
         """Stores the tickets of a sale. Changes nothing if the sale has tickets already, or was voided.
 
-        Raises StoreUnavailable also if one of the codes is in use. Then try again with new codes.
+        Also raises StoreUnavailable if one of the codes is in use. Then retry with new codes.
         """
         ...
 
@@ -46,10 +46,9 @@ class Tickets(Protocol):
         ...
 
     def transfer(self, ticket: Ticket, renewed: Ticket) -> Ticket:
-        """Replaces a valid ticket that is not admitted by `renewed`. Gives the replaced ticket as stored.
+        """Replaces `ticket` by `renewed`, if it is valid and not admitted. Gives the old ticket as stored afterwards.
 
-        The transfer has succeeded if the given ticket's `renewed_as` is the code of `renewed`. Otherwise nothing was
-        changed.
+        The transfer has succeeded if `renewed_as` of the result is the code of `renewed`. If not, nothing was changed.
         """
         ...
 

@@ -55,10 +55,10 @@ def verify_admissible_offline(
     opens_before: timedelta,
     now: datetime,
 ) -> TicketFacts:
-    """Verifies that a gate may admit the token's ticket, by the gate's offline list. Gives the token's facts.
+    """Verifies, with only a gate's offline list, that the gate may admit the token's ticket. Gives the token's facts.
 
-    Raises TicketInvalid, WrongRoom, TooEarly, AdmissionOver, TicketVoid. Does not know whether this gate has admitted
-    the ticket before.
+    Raises TicketInvalid, WrongRoom, TooEarly, AdmissionOver, TicketVoid. Does not check whether this gate has already
+    admitted the ticket: the gate remembers that.
     """
     facts = verify_token(text, keys, is_signed)
     if facts.session_id not in known.starts:

@@ -19,8 +19,8 @@ LAST_VERSION = 2**16 - 1
 """The highest version that a token has room for."""
 
 MOST_TRANSFERS = 20
-"""How many times the ticket of a seat may be transferred. Gates load every ticket of a screening that there ever was:
-without a limit one buyer could make their lists endless, and the token's version overflow."""
+"""How many times the ticket of a seat may be transferred. Gates load all tickets of a screening, void tickets included.
+Without a limit, one buyer could make these lists endless, and the version would exceed LAST_VERSION."""
 
 
 class VoidReason(StrEnum):
