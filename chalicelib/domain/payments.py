@@ -7,7 +7,7 @@
                                    asserted ─────────────────────┴────────────────► refund_requested ──► refunded
 
 Each step is one conditional write on one item, so of two at the same time the second sees the first. A payment is
-claimed before the row is sold, for one reservation and for good. Once its refund is requested, it can't be claimed any more.
+claimed before the row is sold, for one reservation and for good. Once its refund is requested, it can't be claimed.
 """
 
 from dataclasses import dataclass, field, replace
