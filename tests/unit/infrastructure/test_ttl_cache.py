@@ -1,5 +1,6 @@
 """What a process keeps in memory for some seconds: how old it may be, how much of it, and who makes it forget."""
 
+import gc
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -117,7 +118,9 @@ def ask_while_read(kept: TtlCache[int], read: SlowRead, threads: ThreadPoolExecu
 
 def waiting(threads: ThreadPoolExecutor) -> list[Thread]:
     """Gives the pool's threads that wait for another one's answer."""
+    gc.disable()  # CPython 3.11 may deadlock if it collects in the next line
     frames = sys._current_frames()
+    gc.enable()
     inside = {thread: frames.get(thread.ident or 0) for thread in threads._threads}
     return [thread for thread, frame in inside.items() if "_Reading.wait" in calls_of(frame)]
 
