@@ -34,19 +34,19 @@ def use_lean_endpoint(client: DynamoDBClient) -> None:
     session: Any = endpoint.http_session
     if session._proxy_config.proxy_url_for(endpoint.host):
         return
-    inner._endpoint = LeanEndpoint(endpoint)
+    service = client.meta.service_model.service_id.hyphenize()
+    inner._endpoint = LeanEndpoint(endpoint, service)
     inner._serializer = LeanSerializer(inner._serializer)
-    signed = f"request-created.{client.meta.service_model.service_id.hyphenize()}"
+    signed = f"request-created.{service}"
     client.meta.events.unregister(signed, inner._request_signer.handler)
     client.meta.events.register(signed, LeanSigner(inner._request_signer))
-    _shorten_retries(client)
+    _shorten_retries(client, service)
     if inner._ruleset_resolver is not None and not inner.meta.config.auth_scheme_preference:
         inner._make_api_call = LeanApiCalls(inner)
 
 
-def _shorten_retries(client: Any) -> None:
+def _shorten_retries(client: Any, service: str) -> None:
     """Replaces the client's handler of `needs-retry` by LeanRetries."""
-    service = client.meta.service_model.service_id.hyphenize()
     event, unique = f"needs-retry.{service}", f"retry-config-{service}"
     known = client.meta.events._emitter._unique_id_handlers.get(unique)
     if known and client.meta.config.retries.get("mode") == "standard":
@@ -55,9 +55,13 @@ def _shorten_retries(client: Any) -> None:
 
 
 class LeanEndpoint(Endpoint):
-    """A replacement of botocore's endpoint, with the same host, events and connection pool."""
+    """A replacement of botocore's endpoint, with the same host, events and connection pool.
 
-    def __init__(self, stock: Any) -> None:
+    `service` is the service's name in events.
+    """
+
+    def __init__(self, stock: Any, service: str) -> None:
+        self._service = service
         self._url = stock.host if stock.host.endswith("/") else f"{stock.host}/"
         self._events = stock._event_emitter
         transport: Any = LeanTransport(stock.http_session, self._url)
@@ -70,9 +74,11 @@ class LeanEndpoint(Endpoint):
         """
         if operation_model is None or not fits_lean_request(params, self._url):
             return super().create_request(params, operation_model)
+        return self._create_lean_request(params, operation_model.name)
+
+    def _create_lean_request(self, params: Any, operation: str) -> LeanRequest:
         request = LeanRequest(params)
-        name = f"request-created.{operation_model.service_model.service_id.hyphenize()}.{operation_model.name}"
-        self._events.emit(name, request=request, operation_name=operation_model.name)
+        self._events.emit(f"request-created.{self._service}.{operation}", request=request, operation_name=operation)
         request.headers["Content-Length"] = str(len(request.body))
         return request
 
@@ -88,7 +94,7 @@ class LeanEndpoint(Endpoint):
         while not attempts or inner._needs_retry(attempts, operation_model, request_dict, answer, error):
             attempts += 1
             inner._update_retries_context(request_dict["context"], attempts, answer)
-            request = self.create_request(request_dict, operation_model)
+            request = self._create_lean_request(request_dict, operation_model.name)
             answer, error = self._attempt(operation_model, request)
         if answer is None:
             raise error or AssertionError("neither an answer nor an error")
@@ -98,9 +104,8 @@ class LeanEndpoint(Endpoint):
     def _attempt(self, operation_model: Any, request: Any) -> tuple[Any, Exception | None]:
         """Sends a request once. Gives the answer with its JSON and no error, or no answer and the error."""
         inner: Any = self
-        service = operation_model.service_model.service_id.hyphenize()
         try:
-            said = self._events.emit(f"before-send.{service}.{operation_model.name}", request=request)
+            said = self._events.emit(f"before-send.{self._service}.{operation_model.name}", request=request)
             http = next((each for _, each in said if each is not None), None) or inner._send(request)
         except Exception as error:  # noqa: BLE001 - whether it may be tried again is for the rules of retries
             return None, error
