@@ -61,7 +61,7 @@ def _run_one(options: argparse.Namespace) -> tuple[int, bool]:
         without=options.without,
     )
     result = run(plan, path, lambda text: say(f"[{time.monotonic() - started:5.0f} s] {text}"))
-    for violation in (*result.violations, *result.verdict.broken)[:SHOWN]:
+    for violation in result.found[:SHOWN]:
         say(f"VIOLATION {violation}")
     if not result.is_clean:
         say(f"The history is in {path}. Again: python -m tests.histories --seed {options.seed}")

@@ -7,9 +7,10 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.histories import checker, final
 from tests.histories.buyers import Box, Buyer
@@ -53,18 +54,31 @@ class Result:
 
     @property
     def is_clean(self) -> bool:
-        return not self.violations and not self.verdict.broken and self.operations > 0
+        return not self.found and self.operations > 0
+
+    @property
+    def found(self) -> list[str]:
+        return [*self.violations, *self.verdict.broken]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Gives the counts at rest, with what had to be redriven and mended."""
+        return {**self.verdict.totals, "redriven": self.verdict.redriven, "mended": self.verdict.mended}
 
     def summary(self) -> str:
         """One line with the counts of operations, of every kind of fault, and of what was found."""
-        answers = " ".join(f"{name}={count}" for name, count in sorted(self.answers.items()))
-        faults = ", ".join(f"{kind} {self.faults[kind]}" for kind in Kind)
-        totals = " ".join(f"{name}={count}" for name, count in self.verdict.totals.items())
-        found = len(self.violations) + len(self.verdict.broken)
-        return (
-            f"{self.operations} operations in {self.seconds:.0f} s ({answers}); faults: {faults}; at rest: {totals} "
-            f"redriven={self.verdict.redriven} mended={self.verdict.mended}; violations: {found}"
-        )
+        counts = describe_counts(self.answers, self.faults, self.totals, len(self.found))
+        return f"{self.operations} operations in {self.seconds:.0f} s {counts}"
+
+
+def describe_counts(
+    answers: Mapping[str, int], faults: Mapping[Any, int], totals: Mapping[str, int], violations: int
+) -> str:
+    """Lists the answers by name, every kind of fault, the counts at rest, and the number of violations."""
+    answered = " ".join(f"{name}={count}" for name, count in sorted(answers.items()))
+    happened = ", ".join(f"{kind} {faults.get(kind, 0)}" for kind in Kind)
+    at_rest = " ".join(f"{name}={count}" for name, count in totals.items())
+    return f"({answered}); faults: {happened}; at rest: {at_rest}; violations: {violations}"
 
 
 Watch = Callable[[Cinema, float], None]

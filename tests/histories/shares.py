@@ -17,8 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from infra.processes import ROOT
-from tests.histories.campaign import Result
-from tests.histories.faults import Kind
+from tests.histories.campaign import Result, describe_counts
 from tests.simulation.campaign import code_digest
 
 OPERATIONS, AT_ONCE = 5_000, 3
@@ -41,11 +40,8 @@ class Counts:
 
     @classmethod
     def of(cls, result: Result) -> "Counts":
-        verdict = result.verdict
-        totals = {**verdict.totals, "redriven": verdict.redriven, "mended": verdict.mended}
-        found = [*result.violations, *verdict.broken]
         faults = {str(kind): count for kind, count in result.faults.items()}
-        return cls(result.operations, result.seconds, dict(result.answers), faults, totals, found)
+        return cls(result.operations, result.seconds, dict(result.answers), faults, result.totals, result.found)
 
     @property
     def is_clean(self) -> bool:
@@ -65,10 +61,9 @@ class Counts:
         unfinished.replace(path)
 
     def summary(self, seed: int) -> str:
-        answers, totals = (_listed(counts) for counts in (self.answers, self.totals))
-        faults = ", ".join(f"{kind} {self.faults.get(kind, 0)}" for kind in Kind)
-        found = f"at rest: {totals}; violations: {len(self.violations)}"
-        return f"seed {seed}: {self.operations} operations ({answers}); faults: {faults}; {found}"
+        totals = dict(sorted(self.totals.items()))
+        counts = describe_counts(self.answers, self.faults, totals, len(self.violations))
+        return f"seed {seed}: {self.operations} operations {counts}"
 
 
 @dataclass(frozen=True)
@@ -135,7 +130,3 @@ def _command(plan: Plan, seed: int, operations: int, seconds: float, result: Pat
     numbers = ("--operations", str(operations), "--share", str(operations), "--seed", str(seed))
     rest = ("--seconds", str(seconds), "--result", str(result))
     return [sys.executable, "-m", "tests.histories", *numbers, *rest, *plan.arguments]
-
-
-def _listed(counts: dict[str, int]) -> str:
-    return " ".join(f"{name}={count}" for name, count in sorted(counts.items()))
