@@ -31,7 +31,7 @@ run: $(installed) ## the whole system on http://127.0.0.1:8000 (PORT=…, AUTH=o
 demo: $(installed) $(emulator) ## the last seats, fought for by 10 buyers on 3 instances, and the control without a guard
 	@exec $(venv_python) -m infra.races.demo
 
-test: $(installed) $(emulator) browser api-tools ## all tests this machine can run; says what it left out
+test: $(installed) $(emulator) browser api-tools ## the tests, but thorough ones; says what it left out
 	@$(venv_python) -m pytest -q -n $(TEST_WORKERS) --no-loadscope-reorder tests --ignore=tests/concurrency; rest=$$?; \
 	  echo "And the races, with the machine to themselves:"; \
 	  $(venv_python) -m pytest -q tests/concurrency && exit $$rest
@@ -67,7 +67,7 @@ coverage: $(installed) $(emulator) ## how much of chalicelib the unit, contract 
 	@$(coverage) run -m pytest -q -n $(TEST_WORKERS) tests/unit tests/contract tests/integration
 	@$(coverage) combine --quiet && $(coverage) html --quiet && $(coverage) report
 
-check: lint test test-thorough ## lint and test, and the API's tests with access control on: what must pass before a change lands
+check: lint test test-thorough ## lint, all tests, and the API's tests with access control on: what must pass before a change lands
 	@echo "And with access control on:"
 	@AUTH=on $(venv_python) -m pytest -q -n $(TEST_WORKERS) tests/api tests/integration/booking --ignore=tests/api/test_access.py
 
