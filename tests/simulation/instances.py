@@ -1,10 +1,10 @@
 """A process of the application: its own clock and memory, and the use cases on the real adapters."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -31,7 +31,7 @@ from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
-from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
+from chalicelib.infrastructure.dynamodb.sessions import KEPT_PAGES, PROGRAMME_SECONDS, DynamoSessions
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
 from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedToCache
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
@@ -40,6 +40,7 @@ from chalicelib.infrastructure.sqs import envelopes
 from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
 from chalicelib.infrastructure.streams import records
 from chalicelib.infrastructure.streams.failures import Parking
+from chalicelib.infrastructure.ttl_cache import TtlCache
 from chalicelib.settings import Settings
 from chalicelib.wiring.use_cases.relaying import Relaying
 from chalicelib.wiring.use_cases.selling import Selling
@@ -47,6 +48,8 @@ from chalicelib.wiring.use_cases.settling import Settling
 from tests.fakes import FakeSigner
 
 from .services import PREFIX, Services
+
+T = TypeVar("T")
 
 OPENS_BEFORE = timedelta(days=500)
 """Before a screening's start its tickets are admitted here: that is when all runs take place."""
@@ -90,6 +93,13 @@ def _in_turn(outbox: type[SqsOutbox]) -> type[SqsOutbox]:
     return IN_TURN[outbox]
 
 
+class UnsharedReads(TtlCache[T]):
+    """A cache in which nobody waits for another's read: all processes are one thread, and would all wait with it."""
+
+    def get_or_read(self, key: Hashable, read: Callable[[], T]) -> T:
+        return read() if key in self._readings else super().get_or_read(key, read)
+
+
 @dataclass(frozen=True)
 class WatchedLiveHolds:
     """Live holds that call `refused` beyond the limit. Of two requests with one key, one may release both's seats."""
@@ -129,8 +139,13 @@ class Instance:
 
     @cached_property
     def sessions(self) -> Sessions:
-        table = f"{PREFIX}-sessions"
-        return DynamoSessions(self.services.dynamodb, table, seconds=self.seconds, sleep=self.services.sleep)
+        return DynamoSessions(
+            self.services.dynamodb,
+            f"{PREFIX}-sessions",
+            seconds=self.seconds,
+            sleep=self.services.sleep,
+            pages=UnsharedReads(PROGRAMME_SECONDS, KEPT_PAGES, self.seconds),
+        )
 
     @cached_property
     def rows(self) -> Rows:

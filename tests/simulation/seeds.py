@@ -1,11 +1,16 @@
 """Running seeds: each decides all of its schedule."""
 
+import signal
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .promises.at_all_times import Broken
+from .promises.at_all_times import Broken, broken
 from .world import Plan, World
+
+LONGEST_SECONDS = 60.0
+"""A run takes some hundredths of a second. One that takes so long hangs: that breaks a promise, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class Result:
 def run(plan: Plan, trace: list[str] | None = None) -> Result:
     """Runs the plan. Adds the steps to `trace`, if it is given."""
     world = World(plan, is_traced=trace is not None)
-    found = _find_broken_promise(world)
+    found = find_broken_promise(world.run)
     if trace is not None:
         trace += world.scheduler.trace or []
     faults = world.faults
@@ -41,11 +46,24 @@ def runs(seeds: Iterable[int], plant: str = "") -> Iterator[Result]:
     return (run(Plan(seed, plant)) for seed in seeds)
 
 
-def _find_broken_promise(world: World) -> str:
+def find_broken_promise(run: Callable[[], None], longest_seconds: float = LONGEST_SECONDS) -> str:
+    """Gives what `run` finds; empty if it finds nothing. Ends a run that hangs."""
     try:
-        world.run()
-    except Broken as broken:
-        return str(broken)
+        with _interrupted_after(longest_seconds):
+            run()
+    except Broken as promise:
+        return str(promise)
     except Exception as surprise:  # noqa: BLE001 - would be a 500, or a message in a DLQ
         return f"a surprise: {surprise!r}"
     return ""
+
+
+@contextmanager
+def _interrupted_after(seconds: float) -> Iterator[None]:
+    before = signal.signal(signal.SIGALRM, lambda *_: broken(f"it hangs: it still runs after {seconds} s"))
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -7,15 +7,20 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections import Counter
 
 import pytest
 
+from chalicelib.domain.pages import Page
+from chalicelib.domain.sessions import Session
 from tests.effort import effort
 
+from .cloud.doors import models_bound_to
 from .faults import Kind
-from .seeds import Result, runs
+from .seeds import Result, find_broken_promise, runs
 from .shrinking import shrunk
+from .world import Plan, World
 
 EACH = 100
 KNOWN = effort(500, 10_000)
@@ -76,3 +81,29 @@ def test_a_seed_is_the_same_in_every_process() -> None:
 
     assert once.stdout == again.stdout
     assert "python -m tests.simulation --seed 7\nnothing found" in once.stdout
+
+
+def test_who_reads_what_another_process_of_the_instance_is_reading_does_not_wait_for_it() -> None:
+    """Two sweeps that began in one millisecond stood still, and the run with them."""
+    world = World(Plan(0, faults=frozenset()))
+
+    def read_page() -> None:
+        pages.append(world.instances[0].sessions.list_by_start(None, 10, None))
+
+    def read_at_once() -> None:
+        for name in ("a sweep", "another"):
+            world.scheduler.start(name, read_page)
+        while world.scheduler.try_to_step():
+            pass
+
+    pages: list[Page[Session]] = []
+
+    with models_bound_to(world.services.client):
+        assert find_broken_promise(read_at_once, longest_seconds=5) == ""
+    assert pages[0] == pages[1]
+
+
+def test_a_run_that_hangs_breaks_a_promise() -> None:
+    found = find_broken_promise(lambda: time.sleep(60), longest_seconds=0.05)
+
+    assert found == "it hangs: it still runs after 0.05 s"
