@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Visitors
 from tests.browser.visitor import DESKTOP, PHONE, Visitor
+from tests.effort import mostly_thorough
 from tests.http_api import Api
 
 LARGEST: dict[str, Any] = {"totalSeats": 2000, "seatsPerRow": 50}
@@ -30,7 +31,9 @@ def size_of(reader: Visitor, seat: str) -> float:
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-@pytest.mark.parametrize("hall", [{"totalSeats": 16}, {"totalSeats": 400, "seatsPerRow": 10}, LARGEST], ids=str)
+@pytest.mark.parametrize(
+    "hall", mostly_thorough([LARGEST, {"totalSeats": 16}, {"totalSeats": 400, "seatsPerRow": 10}], 3), ids=str
+)
 def test_all_of_a_hall_is_seen_at_a_glance(visitor: Visitors, api: Api, window: str, hall: dict[str, int]) -> None:
     reader = visitor(**WINDOWS[window]).opens_screening(api.schedule(**hall))
 

@@ -18,7 +18,7 @@ from benchmarks.load.tables import Audit, audit
 from infra.processes import CannotRunError
 from infra.races.instances import run_instances
 from tests.conftest import ApiServers
-from tests.effort import PROVING, effort
+from tests.effort import PROVING, effort, thorough
 
 SHORT = replace(PROFILES["laptop"], requests_per_second=40, ramp_seconds=1, seconds=effort(2, 4))
 STAMPEDE = replace(MIXES["on-sale"], seats=10, seats_per_row=10, looks=0.0, pays=1.0)
@@ -73,6 +73,7 @@ def test_a_checkout_sells_what_it_holds_and_nothing_twice(
     assert found.seats_sold == 2 * found.sold
 
 
+@thorough
 def test_visitors_only_look(api_servers: ApiServers, data_stack: str, tmp_path: Path, k6: str) -> None:
     measured, _ = load(api_servers(2), "browse", data_stack, tmp_path, k6)
 

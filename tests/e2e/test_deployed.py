@@ -443,6 +443,7 @@ def test_every_alarm_and_the_dashboard_are_there_and_know_whom_to_tell(deployed:
     assert not [name for name in named if "${" in name]
 
 
+@thorough
 def test_a_deployment_that_forgets_a_setting_changes_nothing(
     deployed: deploy.AppDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -471,7 +471,7 @@ SETTLE_CALLS = 6
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.lower())
-@pytest.mark.parametrize("call", range(1, SETTLE_CALLS + 1))
+@pytest.mark.parametrize("call", mostly_thorough(range(1, SETTLE_CALLS + 1), 3))
 @pytest.mark.parametrize("was_sold", [False, True], ids=["nothing", "a sale"])
 @pytest.mark.parametrize("by", ["its message", pytest.param("the sweep", marks=thorough)])
 def test_whatever_settling_a_claim_dies_at_the_next_try_ends_it(
