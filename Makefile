@@ -53,7 +53,7 @@ test-pythons: $(installed) browser api-tools ## the tests on each Python from 3.
 simulate: $(installed) ## random schedules of the whole system with everything going wrong (SEEDS=10000, SEED=0: the first); goes on where it stopped
 	@exec $(venv_python) -m tests.simulation --seed $(SEED) --seeds $(SEEDS)
 
-prove: $(installed) $(emulator) browser api-tools ## all proofs, in about an hour: simulated, modelled, raced, broken on purpose; one table (ONLY=mutants)
+prove: $(installed) $(emulator) browser api-tools .venv-fuzz ## all proofs, in about an hour: simulated, modelled, raced, broken on purpose; one table (ONLY=mutants)
 	@exec $(venv_python) -m tests.prove $(if $(ONLY),--only "$(ONLY)")
 
 histories: $(installed) $(emulator) ## clients, kills and a faulting wire on the real system, and what clients were told, checked (OPERATIONS=100000, SEED=0)
@@ -95,9 +95,7 @@ mutants: $(installed) ## take each guard out, one at a time: its test must fail 
 mutmut: $(installed) ## change domain and application at every place: a test must fail (ONLY=domain/money, MINUTES=60, AGAIN=1); installs mutmut once
 	@exec $(venv_python) -m tests.mutmut --minutes $(or $(MINUTES),60) $(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again)
 
-fuzz: $(installed) ## feed what parses strangers' bytes for SECONDS=60 (ONLY=cursor); installs atheris once, where it has a wheel
-	@[ -d .venv-fuzz ] || $(venv_python) -m pip install -qq --disable-pip-version-check --only-binary :all: --target .venv-fuzz \
-	  -r requirements-fuzz.txt || rm -rf .venv-fuzz
+fuzz: $(installed) .venv-fuzz ## feed what parses strangers' bytes for SECONDS=60 (ONLY=cursor), with atheris where it has a wheel
 	@exec $(venv_python) -m tests.fuzzing --seconds $(or $(SECONDS),60) $(if $(ONLY),--only $(ONLY))
 
 waterfall: $(installed) $(emulator) ## the picture of a purchase in time in docs/img, from the real system
@@ -145,6 +143,11 @@ deploy-local: $(installed) ## deploy to the emulator that runs (else start one) 
 
 browser: $(installed)
 	@$(venv_python) -m infra.local.tools.browser install
+
+# Without a wheel of atheris for this Python, the parsers get changes of the corpus that nobody leads.
+.venv-fuzz: $(installed)
+	@[ -d $@ ] || $(venv_python) -m pip install -qq --disable-pip-version-check --only-binary :all: --target $@ \
+	  -r requirements-fuzz.txt || rm -rf $@
 
 api-tools: $(installed)
 	@$(venv_python) -m infra.local.tools.api_tools install
