@@ -79,7 +79,9 @@ class ConfirmReservation:
         """Confirms the reservation and gives it. A second call with the same transaction gives the same sale.
 
         Raises ReservationNotFound, TransactionMissing, PaymentNotReceived, PaymentAlreadyUsed, PaymentReturned.
-        Requests a refund and raises LatePayment, PaymentForCancelled, PaymentForCancelledSession or AlreadyPaid.
+
+        If the payment can no longer buy the seats, requests its refund and raises LatePayment, PaymentForCancelled,
+        PaymentForCancelledSession or AlreadyPaid.
         """
         reservation = get_owned_reservation(self.reservations, command.reservation_id, command.asked_by)
         if reservation.is_free:
@@ -103,13 +105,13 @@ class ConfirmReservation:
         )
 
     def _claim_payment(self, reservation: Reservation, sale: Sale) -> Reservation:
-        """Claims the sale's payment for a pending reservation. Gives the reservation. Raises a refusal if the payment
-        can't be claimed.
+        """Claims the sale's payment for the reservation, and gives the reservation. Claims nothing if the reservation
+        is not pending. Raises a refusal if the payment can't be claimed.
 
         The payment is claimed before the seats are sold, so that one payment can't buy two rows.
 
-        If the payment is being refunded, another instance may have refused the same request and ended the reservation.
-        The reservation is read again, so that both instances give the same answer.
+        If the payment's refund was requested or made, another instance may have refused the same request and ended the
+        reservation. Then the ended reservation is read and given, so that both instances give the same answer.
         """
         if reservation.state is not State.PENDING:
             return reservation
@@ -123,23 +125,23 @@ class ConfirmReservation:
         return ended
 
     def _sell(self, reservation: Reservation, sale: Sale) -> Reservation:
-        """Sells the seats of a pending reservation and stores the sale. Gives a reservation unchanged if this sale has
-        already confirmed it.
+        """Sells the seats of a pending reservation, stores the sale, and gives the confirmed reservation. If the
+        reservation is not pending, gives it unchanged if this sale bought it.
 
-        Requests the sale's refund if the session was cancelled meanwhile. Raises the refusals of a payment that bought
-        nothing.
+        Requests the sale's refund if the session was cancelled after the seats were sold. Raises AlreadyPaid,
+        LatePayment, PaymentForCancelled, PaymentForCancelledSession.
         """
         if reservation.state is not State.PENDING:
             return _check_bought(reservation, sale)
         session_is_cancelled = self._sell_seats(reservation, sale)
         confirmed = self._store_sale(reservation, sale)
         if session_is_cancelled:
-            self._refund_cancelled(confirmed)
+            self.request_refund_of_cancelled(confirmed)
         return confirmed
 
     def _sell_seats(self, reservation: Reservation, sale: Sale) -> bool:
-        """Sells the seats, unless this sale owns them already. True if it owns them and the session has been cancelled
-        since.
+        """Sells the seats, unless this sale owns them already. Gives True if this sale owned them already and the
+        session was cancelled afterwards, else False.
 
         Releases a hold that can't be sold. Raises AlreadyPaid, LatePayment, PaymentForCancelled,
         PaymentForCancelledSession.
@@ -155,13 +157,14 @@ class ConfirmReservation:
         return False
 
     def _release_hold(self, reservation: Reservation, sale: Sale, taken: SeatsTaken) -> str:
-        """Releases a hold that can't be sold, and ends its reservation. Gives the sale's id if the hold was sold
-        meanwhile.
+        """Releases a hold that can't be sold, ends its reservation, and raises LatePayment or PaymentForCancelled. If
+        the hold was sold meanwhile, gives the sale's id instead.
 
-        The hold is released before the payment is refused, because an instance with a slow clock may still sell the
+        The hold is released before the payment is refused. Otherwise an instance with a slow clock could still sell the
         hold.
 
-        Raises LatePayment, PaymentForCancelled, PaymentForCancelledSession.
+        If the session is cancelled, releases nothing and raises PaymentForCancelledSession: no instance can sell the
+        hold.
         """
         if isinstance(taken, RowsClosed):
             raise PaymentForCancelledSession(reservation.session_id, reservation.id, sale.transaction_id) from taken
@@ -172,9 +175,11 @@ class ConfirmReservation:
         raise _refusal_of_ended(ended or reservation, sale) from taken
 
     def _store_sale(self, reservation: Reservation, sale: Sale) -> Reservation:
-        """Stores the sale on the reservation. If the reservation was deleted, stores it again with the sale.
+        """Stores the sale on the reservation, and gives the reservation. If the reservation was deleted, stores it
+        again with the sale.
 
-        If an earlier request sold the seats, the time of the sale is unknown, but it is before the hold's expiry.
+        The stored `paid_at` is never after the hold's expiry. An earlier request may have sold the seats, at a time
+        that is unknown, but before the expiry.
         """
         sale = replace(sale, paid_at=min(sale.paid_at, reservation.hold.expires_at))
         confirmed = reservation.confirmed(sale)
@@ -183,10 +188,10 @@ class ConfirmReservation:
             log.info("sold before: %s by %s", reservation.id, sale.id)
         return stored
 
-    def _refund_cancelled(self, confirmed: Reservation) -> None:
+    def request_refund_of_cancelled(self, confirmed: Reservation) -> None:
         """Requests the refund of a sale in a cancelled session.
 
-        The cancellation has missed the sale, because the reservation was still pending.
+        The cancellation has missed the sale, because no confirmed reservation was stored.
         """
         if payment := payment_of_sale(confirmed):
             self.payments.request_refund(payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, self.clock()))
@@ -244,9 +249,10 @@ def _check_bought(reservation: Reservation, sale: Sale) -> Reservation:
 
 
 def _cancelled_or_expired(reservation: Reservation, taken: SeatsTaken, now: datetime) -> State:
-    """Gives the state in which a hold ended. Cancelled if its seats were free long before the expiry.
+    """Gives the state in which a hold ended that can't be sold any more.
 
-    Expired if it may have lapsed by the clock of some instance, or if others hold or own its seats.
+    Expired if the hold may have lapsed by the clock of some instance, or if others hold or own its seats. Else
+    cancelled: only a cancellation frees the seats long before the expiry.
     """
     has_lapsed = reservation.may_have_lapsed(now) or taken.seats_of_others(reservation.id)
     return State.EXPIRED if has_lapsed else State.CANCELLED

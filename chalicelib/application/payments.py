@@ -130,7 +130,8 @@ class SettlePayment:
     rows: Rows
     sessions: Sessions
     confirm: ConfirmReservation
-    """The same use case as in requests, but with `charged_only` off: the charge is known here."""
+    """The same use case as in requests, but with `charged_only` off: the charge is known, or the claim was made by a
+    request that did not need to know it."""
     mark_payment_sold: MarkPaymentSold
     clock: Clock
 
@@ -179,26 +180,32 @@ class SettlePayment:
     def _settle_without_reservation(self, payment: Payment) -> None:
         """Settles a payment whose reservation is not stored.
 
-        Restores the reservation if the row was sold for this payment, else requests the refund.
+        Releases the claimed seats, unless they are sold. Requests the refund, unless they were sold for this payment.
         """
-        sold = self._find_sold_in_rows(payment) if payment.session_id and payment.due_at else None
-        if sold:
-            self.mark_payment_sold(self.reservations.restore(sold))
-        else:
-            self._request_refund(payment, RefundReason.RESERVATION_UNKNOWN, self.clock())
+        if payment.session_id and payment.due_at:
+            claimed = self._reservation_of_claim(payment)
+            sale = self._sale_of_claim(payment)
+            release = self.rows.release(claimed.hold, self.clock())
+            if release.sale_id == sale.id:
+                self._restore_sold(claimed.confirmed(sale), session_is_cancelled=release.is_row_closed)
+                return
+        self._request_refund(payment, RefundReason.RESERVATION_UNKNOWN, self.clock())
 
-    def _find_sold_in_rows(self, payment: Payment) -> Reservation | None:
-        """Releases the claimed hold.
+    def _restore_sold(self, sold: Reservation, *, session_is_cancelled: bool) -> None:
+        """Stores the confirmed reservation of a sale again, and marks its payment as sold.
 
-        If the row was sold for this payment, gives the confirmed reservation, made from the claim, else None.
+        If the session is cancelled, requests the refund first: once the reservation is stored, a retry does not come
+        here.
         """
-        claimed = self._reservation_of_claim(payment)
-        release = self.rows.release(claimed.hold, self.clock())
+        if session_is_cancelled:
+            self.confirm.request_refund_of_cancelled(sold)
+        self.mark_payment_sold(self.reservations.restore(sold))
+
+    def _sale_of_claim(self, payment: Payment) -> Sale:
+        """Makes the sale that the claim would have become."""
         sale_id = self.confirm.ids.sale_id(payment.reservation_id, payment.transaction_id)
-        if release.sale_id != sale_id:
-            return None
         paid_at = payment.claimed_at or payment.charged_at or self.clock()
-        return claimed.confirmed(Sale(sale_id, payment.transaction_id, payment.method or BY_GATEWAY, paid_at))
+        return Sale(sale_id, payment.transaction_id, payment.method or BY_GATEWAY, paid_at)
 
     def _reservation_of_claim(self, payment: Payment) -> Reservation:
         """Makes a reservation from the facts in the payment's claim."""

@@ -236,3 +236,5 @@ class ReleaseResult:
 
     seats: tuple[str, ...]
     sale_id: str | None = None
+    is_row_closed: bool = False
+    """Whether the row of a sold seat is closed: the session was cancelled, perhaps after the sale."""

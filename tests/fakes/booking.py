@@ -93,7 +93,9 @@ class FakeRows:
             self.released[hold.session_id, seat] = hold.expires_at
         part = replace(hold, seats=freed)
         self._tell(part, lambda part: SeatsReleased(part.session_id, part.reservation_id, part.seats, now))
-        return ReleaseResult(freed, SeatsTaken(self._standing(hold)).sale_id_of(hold.reservation_id))
+        sale_id = SeatsTaken(self._standing(hold)).sale_id_of(hold.reservation_id)
+        is_closed = any((hold.session_id, row) in self.closed for row in seats_by_row(hold.seats))
+        return ReleaseResult(freed, sale_id, is_row_closed=bool(sale_id) and is_closed)
 
     def read_seat_entries(self, session: Session) -> Mapping[str, Occupancy]:
         if any((session.id, row) in self.closed for row in session.rows):

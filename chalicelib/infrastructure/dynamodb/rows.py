@@ -109,7 +109,8 @@ class DynamoRows:
             self._release_in_row(row, _with_seats(hold, seats), now) for row, seats in seats_by_row(hold.seats).items()
         ]
         sales = (part.sale_id for part in parts if part.sale_id)
-        return ReleaseResult(tuple(seat for part in parts for seat in part.seats), next(sales, None))
+        seats = tuple(seat for part in parts for seat in part.seats)
+        return ReleaseResult(seats, next(sales, None), any(part.is_row_closed for part in parts))
 
     def read_seat_entries(self, session: Session) -> Mapping[str, Occupancy]:
         items = list(BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session)))
@@ -162,9 +163,9 @@ class DynamoRows:
     # One row, or several.
 
     def _close_row(self, id_: str, now: datetime, event: Value) -> Item:
-        """Closes a row and gives its item. Raises ConditionFailed if the row is closed already.
+        """Closes a row and gives its item.
 
-        Raises WriteConflict.
+        Raises ConditionFailed if the row is closed already, or is not stored. Raises WriteConflict, StoreUnavailable.
         """
         return Table(self.client, self.table_name).update(
             text_key(id=id_),
@@ -221,23 +222,24 @@ class DynamoRows:
         try:
             retry_on_conflict(lambda: self._update(write), self.sleep)
         except _Refused as refused:
-            return self._release_rest(row, hold, now, occupancy_in(refused.items[0]))
+            return self._release_rest(row, hold, now, refused.items[0])
         return ReleaseResult(hold.seats)
 
-    def _release_rest(self, row: str, hold: Hold, now: datetime, found: Mapping[str, Occupancy]) -> ReleaseResult:
-        """Releases the seats that the hold still has, according to `found`, the row's entries. Result: see
+    def _release_rest(self, row: str, hold: Hold, now: datetime, item: Item) -> ReleaseResult:
+        """Releases the seats that the hold still has. `item` is the row. Gives the same as
         `_release_in_row`.
 
-        If the write fails because the row has changed, `_release_in_row` reads it again. That ends, because the hold
-        can't get seats back.
+        If the row changes before the write, `_release_in_row` calls this method again with the new entries. These calls
+        come to an end, because the hold can't get seats back.
         """
-        entries = {seat: found[seat] for seat in hold.seats if seat in found}
+        entries = {seat: entry for seat, entry in occupancy_in(item).items() if seat in hold.seats}
         sales = (e.sale_id for e in entries.values() if isinstance(e, Sold) and e.reservation_id == hold.reservation_id)
         still_held = tuple(
             seat for seat, entry in entries.items() if isinstance(entry, Held) and entry.belongs_to(hold)
         )
         if not still_held or still_held == hold.seats:
-            return ReleaseResult((), next(sales, None))
+            sale_id = next(sales, None)
+            return ReleaseResult((), sale_id, is_row_closed=bool(sale_id) and "closed" in item)
         return self._release_in_row(row, _with_seats(hold, still_held), now)
 
 
@@ -260,7 +262,7 @@ class _SeatsWrite:
         return text_key(id=self.row_id)
 
     def request(self) -> dict[str, Any]:
-        """Gives the arguments of UpdateItem, but for table and key."""
+        """Gives the arguments of UpdateItem, without the table and the key."""
         names = {f"#s{number}": seat for number, seat in enumerate(self.seats)}
         paths = [f"seats.{name}" for name in names]
         row, row_names = ([self.row_condition], {"#closed": "closed"}) if self.row_condition else ([], {})

@@ -37,9 +37,10 @@ class Settling:
 
     @cached_property
     def confirm_charged(self) -> ConfirmReservation:
-        """Gives the use case that confirms a reservation whose charge the payment gateway has reported already.
+        """Gives the use case that confirms reservations when payments are settled.
 
-        So it does not check for a charge (`charged_only` is False).
+        It does not check for a charge (`charged_only` is False): the charge is known, or a request that did not need to
+        know it has made the claim.
         """
         ports = self.ports
         return ConfirmReservation(

@@ -96,6 +96,17 @@ def test_a_hold_is_still_given_back(backend: Backend, session: Session, seats: t
     assert backend.rows.close_row(session.id, "A", NOW) == {}
 
 
+@in_one_row_and_in_two
+def test_a_sold_hold_that_is_given_back_is_known_to_be_of_a_closed_row(
+    backend: Backend, session: Session, seats: tuple[str, ...]
+) -> None:
+    hold, sale = sold(backend, session, *seats)
+    assert backend.rows.release(hold, NOW) == ReleaseResult((), sale.id)
+    backend.rows.close_row(session.id, "A", NOW)
+
+    assert backend.rows.release(hold, NOW) == ReleaseResult((), sale.id, is_row_closed=True)
+
+
 def test_the_seats_of_a_screening_with_a_closed_row_are_shown_as_such(backend: Backend, session: Session) -> None:
     hold, sale = sold(backend, session, "A1")
     backend.rows.close_row(session.id, "B", NOW)

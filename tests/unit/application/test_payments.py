@@ -249,6 +249,22 @@ def test_a_sale_whose_reservation_is_gone_is_restored_from_its_claim(till: Till)
     assert restored.sale == Sale(payment.sale_id, "tx-1", "credit_card", payment.claimed_at), "paid when it was claimed"
 
 
+def test_a_sale_that_is_restored_in_a_cancelled_screening_goes_back(till: Till) -> None:
+    """The cancellation has missed it, because no reservation was there to be found."""
+    till.cinema.change_settings(payments_charged_only=False)
+    held = till.cinema.hold("A1", user="ana")
+    dying = replace(till.cinema, reservations=interposed(till.reservations, "mark_confirmed", before=crash))
+    with pytest.raises(Crash):
+        dying.confirm(held.id, "tx-1")
+    del till.reservations.stored[held.id]
+    till.cinema.cancel_session()
+    till.cinema.clock.forward(days=2)
+    till.due()
+
+    assert till.status() == (PaymentStatus.REFUND_REQUESTED, RefundReason.SCREENING_CANCELLED)
+    assert till.cinema.bought_by("ana") == [held.id]
+
+
 def test_a_claim_whose_reservation_is_gone_and_whose_row_was_not_sold_goes_back(till: Till) -> None:
     held = till.cinema.hold("A1")
     till.claimed(held)
