@@ -37,8 +37,10 @@ class Redelivery(Protocol):
 
 
 class Parking(Protocol):
-    """Parks a stream record that can't be relayed and blocks the records behind it. See
-    infrastructure/streams/failures.py."""
+    """The parking of stream records that can't be relayed, so that they do not block the records behind them.
+
+    See infrastructure/streams/failures.py.
+    """
 
     def should_park(self, record: Record, error: Exception) -> bool: ...
 

@@ -79,9 +79,9 @@ class ShowBoard:
     clock: Clock
 
     def __call__(self, cursor: str | None) -> Board:
-        """Shows the sessions that are running or start next.
+        """Reads the board with one page of sessions: those that are running, then those that start next.
 
-        With a cursor, shows the sessions after it. Raises CursorInvalid.
+        With a cursor, reads the page of sessions after it. Raises CursorInvalid.
         """
         now = self.clock()
         with ThreadPoolExecutor(3) as threads:
@@ -136,7 +136,8 @@ class ShowDeadLetters:
 class RedriveDeadLetters:
     """Moves dead letters back to their queue.
 
-    Idempotent: a moved message is not a dead letter any more, and each consumer can receive a message twice.
+    A repeated call is safe: a moved message is no longer a dead letter, and consumers tolerate a message that comes
+    twice.
     """
 
     queues: QueueBoard

@@ -29,8 +29,9 @@ LAST_CLOSED = row_letters(0)
 class SessionCancellation:
     """The result of cancelling a session: the number of its sales, and the payments whose refunds were requested.
 
-    `unfinished` are the reservation ids of sales whose request died after the commit point. The process that finishes
-    such a sale requests its refund.
+    `unfinished` are the reservation ids of sales whose reservations are not confirmed yet: the buyer's request died
+    after the commit point, or is still running. The relay, or the resend that finishes such a sale, requests its
+    refund.
     """
 
     session: Session

@@ -37,8 +37,8 @@ class WatchSession:
     most_viewers: int
 
     def __call__(self, viewer_id: str, session_id: str) -> bool:
-        """Makes the viewer watch this session, instead of any other. False if the session has the largest number of
-        viewers already.
+        """Makes the viewer watch this session, instead of any other. False if the session already has as many viewers
+        as allowed.
 
         Raises SessionNotFound. Viewers who come at the same moment may exceed the limit by some.
         """

@@ -41,7 +41,8 @@ class CountLiveHold:
     def __call__(self, reservation: Reservation) -> None:
         """Counts a reservation's hold against the user's limit. Call it before the reservation is stored. Idempotent.
 
-        Raises TooManyHolds. Raises IdempotencyKeyReused if another counted hold has the same id.
+        If the limit is reached, raises TooManyHolds, or IdempotencyKeyReused if a live hold with the same reservation
+        id is counted already. Raises StoreUnavailable if the counted holds changed during each of the ATTEMPTS tries.
         """
         hold, now = reservation.hold, reservation.created_at
         ended: CountedHold | None = None

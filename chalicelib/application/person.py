@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class MattersAreOpen(Exception):
-    """The person has live holds, or payments that are neither sold nor refunded.
+    """The person has live holds, or payments that are neither sold nor refunded. `matters` describes each of these.
 
-    Nothing was erased. `matters` describe them.
+    Nothing was erased.
     """
 
     def __init__(self, matters: Sequence[str]) -> None:

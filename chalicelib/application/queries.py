@@ -58,7 +58,7 @@ class ShowSeatMap:
 
 
 def to_seat_view(seat: str, entry: Occupancy | None) -> SeatView:
-    """Makes the public view of a seat. `entry` is None for a free seat, and must not have lapsed."""
+    """Makes the public view of a seat. `entry` is None for a free seat. It must not be a lapsed hold."""
     match entry:
         case Sold():
             return SeatView(seat, "sold")

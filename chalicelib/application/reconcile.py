@@ -50,7 +50,11 @@ BEGUN = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A difference between our payments and sales and the gateway's charges, at which an operator must look."""
+    """Something at which an operator must look: in most cases a difference between our payments or sales and the
+    gateway's charges.
+
+    `since` is the moment of the charge, the sale or the refund request; None if there is none.
+    """
 
     says: str
     transaction_id: str = ""
@@ -94,9 +98,10 @@ class ReconcilePayments:
     clock: Clock
 
     def __call__(self, looked_back: timedelta = LOOKED_BACK, *, mend: bool = True) -> ReconciliationResult:
-        """Compares and settles. With `mend` off, changes nothing, and leaves out outstanding refunds.
+        """Compares the charges of the last `looked_back`, the outstanding refunds and the recent sales. Settles the
+        payments that are still open.
 
-        Raises StoreUnavailable.
+        With `mend` off, changes nothing, and leaves out the outstanding refunds. Raises StoreUnavailable.
         """
         now = self.clock()
         sweep = _Sweep()
@@ -152,9 +157,11 @@ class ReconcilePayments:
         return sale if sale and sale.id == payment.sale_id else None
 
     def _retry_refund(self, payment: Payment) -> ComparisonOutcome | Finding:
-        """Retries a late refund at the gateway, unless the pause since the last try is not over.
+        """Retries a refund at the gateway if it is late, and the pause since the last try is over. Gives a Finding if
+        the refund is late and still not made.
 
-        Gives a Finding if the refund is still late.
+        A refund is late if it was requested RETURNED_BY_THEN ago or earlier, or if the gateway did not know its
+        payment.
         """
         now = self.clock()
         requested_at = payment.requested_at or now

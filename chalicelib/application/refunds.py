@@ -62,8 +62,8 @@ class RequestSaleRefunds:
     def __call__(self, reservation_ids: Iterable[str]) -> dict[str, Payment | None]:
         """Requests the refunds. Gives each sale's payment by reservation id. Leaves out unconfirmed reservations.
 
-        The payment is None if there is nothing to refund: the sale was free of charge, or its payment is stored for
-        another purpose. Raises StoreUnavailable.
+        The payment is None if there is nothing to refund: the sale was free of charge, or the payment stored for its
+        transaction does not belong to this sale. Raises StoreUnavailable.
         """
         found = (self.reservations.find(reservation_id) for reservation_id in reservation_ids)
         return {sold.id: self._request_refund(sold) for sold in found if sold and sold.sale}
@@ -82,7 +82,7 @@ class RequestSaleRefunds:
 
 @dataclass(frozen=True)
 class ExecuteRefund:
-    """Has the gateway refund a payment, and marks the payment as refunded.
+    """Refunds a payment at the gateway, and marks the payment as refunded.
 
     Idempotent: a refunded payment is skipped, and the gateway refunds once for each idempotency key, which is derived
     from the transaction. So the next delivery repairs a crash between the gateway's refund and the mark.
@@ -107,6 +107,9 @@ class ExecuteRefund:
     def settle(self, payment: Payment) -> None:
         """Refunds the payment if its refund is requested. Counts the try if the gateway does not know the payment.
 
+        If the payment has bought nothing, and its charge turns out to be for another reservation, settles the payment
+        for that one instead. It may become a sale.
+
         Raises RefundFailed, GatewayUnavailable, StoreUnavailable.
         """
         if payment.status is PaymentStatus.ASSERTED:
@@ -123,16 +126,17 @@ class ExecuteRefund:
             self.settle_payment(charged)
 
     def _ask_gateway(self, payment: Payment) -> Payment | None:
-        """Reads the charge from the gateway and records it, because a client's statement alone must not cause a refund.
+        """Reads the charge from the gateway and records it. Gives the payment as stored afterwards. None if the gateway
+        does not know the charge yet.
 
-        The charge may be for another reservation: then the payment given is for that one. None if the gateway does not
-        know the charge yet.
+        The gateway is asked because a client's statement alone must not cause a refund. The charge may be for another
+        reservation than the client said. A payment without a sale is then given with that reservation.
         """
         charge = self.gateway.find_charge(payment.transaction_id)
         return self.payments.record_charge(charge) if charge else None
 
     def _refund(self, payment: Payment) -> None:
-        """Has the gateway refund the payment, and marks it as refunded.
+        """Refunds the payment at the gateway, and marks it as refunded.
 
         Counts the try if the gateway does not know the payment.
         """

@@ -40,10 +40,11 @@ class RepeatedHoldRequests:
     clock: Clock
 
     def answer_seats_taken(self, asked: Reservation, taken: SeatsTaken) -> Reservation:
-        """Answers a request whose seats are taken. If its own hold has them all, finishes that hold and gives its
-        reservation.
+        """Answers a request whose seats are taken. If an earlier attempt of the same request holds them all, finishes
+        that attempt and gives its reservation. If a reservation is stored under the request's id, answers with that
+        one.
 
-        Raises SeatsUnavailable, or the refusal of a repeated request.
+        Raises SeatsUnavailable, TooManyHolds, IdempotencyKeyReused, ReservationExpired, ReservationCancelled.
         """
         earlier = _earlier_attempt(asked, taken)
         may_be_stored = asked.fingerprint and not taken.id_is_new
@@ -84,8 +85,8 @@ class RepeatedHoldRequests:
         """Counts and stores a hold that an earlier attempt left in the rows. Raises the refusal if the user has no
         room.
 
-        A refused hold with a key keeps its seats: the twin releases them, or was admitted. Without a key there is no
-        twin, so the seats are released.
+        A refused hold without an idempotency key has no twin, so its seats are released. With a key, its seats are left
+        to the twin: either the twin was admitted, or it releases them itself.
         """
         try:
             self.count_live_hold(earlier)

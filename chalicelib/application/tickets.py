@@ -101,7 +101,11 @@ class ShowCalendarEntry:
     sessions: Sessions
 
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> CalendarEntry:
-        """Gives a sale's calendar entry, which may be cancelled. Raises ReservationNotFound, ReservationNotPaid."""
+        """Gives a sale's calendar entry. The entry is marked as cancelled if the session was cancelled, or the sale
+        refunded.
+
+        Raises ReservationNotFound, ReservationNotPaid.
+        """
         reservation = get_owned_reservation(self.reservations, reservation_id, asked_by)
         return calendar_entry_for(reservation, self.sessions.get(reservation.session_id))
 
@@ -110,7 +114,8 @@ class ShowCalendarEntry:
 class TransferTicket:
     """Replaces a ticket by a new one for another holder. The old ticket is void from then on.
 
-    Idempotent: a second call gives the same new ticket, and requests its signature again in case that was lost.
+    Idempotent: a second call gives the same new ticket, and requests its signature again if the ticket is not signed
+    yet.
     """
 
     tickets: Tickets

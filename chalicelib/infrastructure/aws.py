@@ -8,7 +8,10 @@ from botocore.session import Session
 
 
 def new_client(service: str, config: Config, **more: Any) -> Any:
-    """Makes a client of an AWS service, like `boto3.client`. `more` are its other arguments, such as `endpoint_url`."""
+    """Makes a client of an AWS service, like `boto3.client`.
+
+    Passes `more` on to botocore, for example `endpoint_url`.
+    """
     session = Session()
     session.register_component("data_loader", _models(session.get_config_variable("data_path")))
     return session.create_client(service, config=config, **more)

@@ -120,7 +120,7 @@ class Breaker:
     def call(self, ask: Callable[[], T], failing: tuple[type[BaseException], ...]) -> T:
         """Calls `ask`. Gives its answer, or raises its error.
 
-        Raises BreakerOpen, without a call, if the breaker is open.
+        Raises BreakerOpen, without a call, if the breaker is open, or half-open while the probe is under way.
 
         An error of a type in `failing` counts as a failure of the dependency. Any other error is an answer of the
         dependency, and counts as a success.
@@ -154,9 +154,10 @@ class Breaker:
             return True
 
     def _count_success(self, is_probe: bool) -> None:
-        """Counts a success. The probe's success closes the breaker. Any other resets the failures of a closed breaker.
+        """Counts a success. The probe's success closes the breaker. The success of another call sets the failures of a
+        closed breaker back to 0.
 
-        An open breaker ignores the success of a call that began before it opened.
+        If the breaker has opened since such a call began, the call's success is ignored.
         """
         with self._lock:
             if not is_probe:

@@ -32,10 +32,11 @@ class Pingable(Protocol):
 
 @dataclass(frozen=True)
 class TimedProbe:
-    """A probe of one dependency. Calls `ask`, and reports its latency, or the type of its error.
+    """A probe of one dependency. Calls `ask`, and reports its latency, and the type of its error if it fails.
 
     `breaker` gives the status of the dependency's breaker, or None if it is unknown. `required` is true if nothing can
-    be booked without the dependency. Without the others, bookings are only slower, or emails and refunds later.
+    be booked without the dependency. Without a dependency that is not required, bookings are only slower, or emails and
+    refunds only come later.
     """
 
     name: str
@@ -78,7 +79,7 @@ def new_sqs_probe(client: "SQSClient", queue_name: str) -> TimedProbe:
 
 
 def new_redis_probe(connection: RedisConnection, keys: Keys) -> TimedProbe:
-    """Makes a probe that checks each node of Redis, with the same commands that requests use."""
+    """Makes a probe that runs a script on one node of Redis, as requests do, and pings each node."""
     return TimedProbe(
         name="redis", required=False, ask=lambda: connection.check_health(keys), breaker=connection.breaker_status
     )

@@ -24,7 +24,10 @@ AGAIN_SECONDS = 30.0
 
 @dataclass
 class RefreshingValue(Generic[T]):
-    """A value that is read again once it is stale. Threads that read it at the same moment may each read it."""
+    """A value that `read` gives on first use, and again once the value is stale.
+
+    Several threads may call `read` at the same moment.
+    """
 
     read: Callable[[], T]
     seconds: Callable[[], float] = time.monotonic
@@ -32,8 +35,7 @@ class RefreshingValue(Generic[T]):
     _old_at: float = float("inf")
 
     def load_if_missing(self) -> T | None:
-        """Reads the value if there is none yet, and gives it. Gives None if there is one already: nothing has changed
-        for the caller.
+        """Reads the value for the first time, and gives it. Gives None if the value was read before.
 
         Raises the errors of `read`.
         """

@@ -18,5 +18,9 @@ def _suppress_addresses() -> SuppressAddresses:
 
 
 def suppress_addresses(record: Mapping[str, Any]) -> None:
-    """Suppresses the addresses that the bounce or complaint in a queue record names. They get no more emails."""
+    """Suppresses the addresses that the bounce or complaint in a queue record names, if it is final. They get no more
+    emails.
+
+    Raises UnreadableMessage, StoreUnavailable.
+    """
     _suppress_addresses()(returned_email_in(record))

@@ -164,8 +164,8 @@ def error_body(row: ErrorRow, error: Exception | None, language: str) -> dict[st
 def error_message(code: str, facts: Facts, language: str) -> str:
     """Writes the message of an error code in the language, with the facts filled in.
 
-    If there is a fact `detail`, which is a text of msgspec's parser, makes the facts `fault` and `place` from it: the
-    same in words for people.
+    A fact `detail` is the text of msgspec's parser or of our own check. The facts `fault` and `place` are made from it,
+    in words for people.
     """
     words = {name: _to_text(value) for name, value in facts.items()}
     if "detail" in words:

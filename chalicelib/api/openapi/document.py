@@ -248,7 +248,11 @@ def _error_response(rows: list[ErrorRow]) -> Json:
 
 
 def _links(operation: Operation, views: Mapping[str, str]) -> Json:
-    """Gives the links from a created resource to every operation that takes its id, if the operation creates one."""
+    """Gives the links of an operation that creates a resource: a link to each operation that takes an id from the
+    answer.
+
+    Empty for any other operation.
+    """
     if operation.status != HTTPStatus.CREATED:
         return {}
     ids = [name for name in msgspec.to_builtins(operation.answer, enc_hook=str) if name.endswith("Id")]
@@ -274,7 +278,7 @@ def _headers(*names: str) -> Json:
 
 
 def _content(body: msgspec.Struct | str, refs: Mapping[type, Json]) -> Json:
-    """Gives the content of a request or an answer by its media type: JSON, or a calendar for a text."""
+    """Gives the schema and the example of a body, by media type: text/calendar if the body is a text, else JSON."""
     return {CALENDAR if isinstance(body, str) else JSON: {"schema": refs[type(body)], "example": _raw(body)}}
 
 

@@ -157,7 +157,11 @@ def buyer_in_path(user_id: str, asked_by: Principal) -> str:
 
 
 def _buyer_of(body: HoldRequest, asked_by: Principal) -> str:
-    """Gives the signed-in user's id; without sign-in, the body's. Raises Forbidden if they differ, MalformedRequest."""
+    """Gives the signed-in user's id; without sign-in, the user's id in the body.
+
+    Raises Forbidden if a signed-in user sends another id. Raises MalformedRequest if there is neither sign-in nor an
+    id.
+    """
     if body.user_id is msgspec.UNSET:
         if asked_by.is_signed_in:
             return asked_by.subject

@@ -135,7 +135,7 @@ class KeysBody(Answer):
 def normal_code_or_unchanged(typed: str) -> str:
     """Gives a ticket's code in its normal form: upper case, with a hyphen.
 
-    Gives a text that is no code unchanged. No ticket has it as its code, so none is found.
+    If the text is not a code, gives it unchanged. No ticket has such a code, so none is found.
     """
     return normalize_code(typed) or typed
 

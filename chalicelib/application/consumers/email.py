@@ -44,10 +44,10 @@ second or two."""
 
 
 def _is_own_hold_live(event: Event, reservation: Reservation, now: datetime) -> bool:
-    """Tells whether the event's hold is live.
+    """Tells whether the hold that the event reports is still live.
 
-    Compares the expiry too, because an idempotency key that is used again after a day makes another hold with the same
-    id.
+    Compares the expiry with the stored reservation's. An idempotency key that is used again after a day makes a later
+    hold with the same reservation id.
     """
     same_hold = event.data.get("expiresAtMs") == to_ms(reservation.expires_at)
     return same_hold and reservation.state_at(now) is State.PENDING
@@ -63,8 +63,8 @@ def _is_always_true(event: Event, reservation: Reservation, now: datetime) -> bo
 
 @dataclass(frozen=True, slots=True)
 class EmailKind:
-    """The name of an email's templates, whether the email has tickets, and a function that tells whether what the email
-    says is still true. An outdated email is not sent.
+    """A kind of email: the name of its templates, whether it has tickets, and a function that tells whether its content
+    is still true. An outdated email is not sent.
     """
 
     name: str
@@ -129,7 +129,8 @@ class SendBuyerEmail:
     def _with_tickets(self, email: EmailContext) -> EmailContext | None:
         """Adds the signed tickets. Gives None if the tickets are void, because the seats are no longer the buyer's.
 
-        Raises TicketsUnsigned.
+        Raises TicketsUnsigned if the tickets are not signed yet. Once WAITS_FOR_TICKETS have passed since the sale,
+        gives the email without tickets instead.
         """
         sold = self.tickets.find_by_sale(email.reservation.id)
         if sold and sold.void:

@@ -41,8 +41,8 @@ class IssueInvoices:
     time_zone: str
 
     def __call__(self, sales: Sequence[Event]) -> Failures:
-        """Issues the invoices. Skips sales that were free of charge. Gives the sales that failed, each with its
-        exception.
+        """Issues the invoices. Skips sales that were free of charge. Gives the exception of each sale that failed, by
+        the sale's position in the batch.
 
         The exceptions are UnreadableMessage, SessionNotFound, StoreUnavailable.
         """

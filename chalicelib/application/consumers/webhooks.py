@@ -42,7 +42,8 @@ class QueueWebhookDeliveries:
     clock: Clock
 
     def __call__(self, events: Sequence[Event]) -> Failures:
-        """Numbers the events and queues their deliveries. Gives the events that failed, each with its exception.
+        """Numbers the events and queues their deliveries. Gives the exception of each event that failed, by the event's
+        position in the batch.
 
         Raises StoreUnavailable if the webhooks can't be read.
         """
@@ -52,9 +53,10 @@ class QueueWebhookDeliveries:
         return failures | self._queue_deliveries(numbered)
 
     def _queue_deliveries(self, numbered: Mapping[int, Notification]) -> dict[int, Exception]:
-        """Queues the deliveries of notifications.
+        """Queues the deliveries of the notifications, which are given by position.
 
-        Gives the positions of notifications of which a delivery was not queued.
+        Gives an exception for each notification that has a delivery which was not queued, by the notification's
+        position.
         """
         subscribers = self.webhooks.list_subscribers()
         to_send = [
@@ -127,7 +129,8 @@ class ReplayResult:
 
 @dataclass(frozen=True)
 class ReplayNotifications:
-    """Queues a session's deliveries after a sequence number again.
+    """Queues deliveries to a webhook again: those of a session's notifications above a given sequence number. One call
+    covers at most `most` notifications.
 
     Receivers recognize repeated deliveries by their ids.
     """

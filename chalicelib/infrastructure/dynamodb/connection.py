@@ -62,7 +62,10 @@ def new_dynamodb_client(*, lean: bool = True) -> "DynamoDBClient":
 
 @contextmanager
 def outages_as_refusals(operation: str) -> Iterator[None]:
-    """Raises StoreUnavailable in the place of an AWS error that means an outage. Passes other errors on."""
+    """Raises StoreUnavailable in the place of an AWS error that means an outage. Passes other errors on.
+
+    `operation` is the name of the AWS call, which StoreUnavailable carries.
+    """
     try:
         yield
     except BotoCoreError as error:
@@ -93,7 +96,10 @@ class ConditionFailed(Exception):
 
 
 class WriteConflict(StoreUnavailable):
-    """The write was refused, because another transaction is writing the same item. A retry may succeed."""
+    """The write was refused, because another writer is changing the same item, or has changed it since it was read.
+
+    A retry may succeed.
+    """
 
 
 CONFLICT_ATTEMPTS = 8
@@ -133,9 +139,10 @@ class TransactionCancelled(Exception):
 
     @property
     def has_conflict(self) -> bool:
-        """Tells whether another transaction was writing one of the items, perhaps an earlier try of this one.
+        """Tells whether another transaction was writing one of the items. It may be an earlier attempt of the same
+        transaction.
 
-        A retry may then find other reasons.
+        A retry may then be cancelled for other reasons, or succeed.
         """
         return "TransactionConflict" in self.reason_codes
 

@@ -78,9 +78,11 @@ class DynamoInvoices:
         return _invoice_from_item(item) if item else None
 
     def _assign_numbers(self, bills: Sequence[Bill]) -> Mapping[str, Invoice]:
-        """Reads the sales' invoices. Writes the missing ones, with the next numbers. Gives all by reservation id.
+        """Gives the invoices of bills in one series, by reservation id. Stores those that are missing, with the next
+        numbers.
 
-        Raises WriteConflict if another batch took these numbers.
+        Raises WriteConflict if another batch has changed the counter or one of these invoices since they were read, or
+        is changing them. Raises StoreUnavailable.
         """
         counter_id = _counter_id(bills[0].series)
         keys = [text_key(id=counter_id), *(text_key(id=bill.reservation_id) for bill in bills)]

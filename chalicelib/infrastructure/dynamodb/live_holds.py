@@ -43,7 +43,10 @@ Local takes no empty string."""
 
 @dataclass(frozen=True)
 class DynamoLiveHolds:
-    """The live holds of each user in each screening, in a table: one item for each user and screening."""
+    """The holds that count against the limit, in a table: one item for each holder and screening.
+
+    A holder is a user together with the network of the request, if that is known.
+    """
 
     client: "DynamoDBClient"
     table_name: str

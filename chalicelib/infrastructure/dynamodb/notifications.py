@@ -142,7 +142,11 @@ class DynamoNotifications:
         return [_notification_from_item(item) for item in self._read([_key(session_id, at) for at in positions])]
 
     def _puts(self, counter: Item | None, notifications: Sequence[Notification]) -> list[Item]:
-        """Builds the writes of one transaction. The first ones record the events' numbers, in their order."""
+        """Builds the writes of one transaction. The first ones store each event's number, in the order of
+        `notifications`.
+
+        `_find_earlier` relies on this order.
+        """
         return [
             *map(self._event_put, notifications),
             self._counter_put(counter, notifications[-1]),
@@ -194,7 +198,10 @@ class DynamoNotifications:
 
 
 def _numbered_after(counter: Item | None, events: Sequence[Event]) -> Sequence[Notification]:
-    """Numbers the events from the counter's number on. `counter` is None if the screening has no numbers yet."""
+    """Numbers the events, beginning with the number after the counter's.
+
+    `counter` is None if the screening has no numbers yet.
+    """
     before = read_number(counter, "number") if counter else 0
     latest = read_numbers(counter, "latest") if counter else {}
     notifications = []

@@ -185,8 +185,8 @@ class DynamoPayments:
 class _PaymentUpdate:
     """An UpdateItem of one payment.
 
-    Sets the attributes in `set`, and missing attributes in `set_if_missing`. Removes the attributes in `remove`.
-    `compared` has the values that only the condition uses.
+    Sets the attributes in `set`. Sets an attribute in `set_if_missing` only if the item does not have it. Removes the
+    attributes in `remove`. `compared` has the values that only the condition uses.
     """
 
     set: Mapping[str, Any]
@@ -220,8 +220,8 @@ class _PaymentUpdate:
 def _update_where_charge_fits(charged: Mapping[str, Any], charge: Charge) -> _PaymentUpdate:
     """Makes the update that records a charge.
 
-    It applies to a payment that is unknown, or that has no charge yet and is for the charge's reservation. A charge
-    that names no reservation may be for any.
+    The update applies to a payment that is not stored yet. It also applies to a payment without a charge if that
+    payment is for the charge's reservation, or if the charge names no reservation.
     """
     asserted = {"fate": PaymentStatus.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
     is_right = "reservation_id = :reservation_id" if charge.reservation_id else "attribute_exists(fate)"

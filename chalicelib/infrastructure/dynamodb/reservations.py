@@ -129,7 +129,10 @@ class DynamoReservations:
     def _update(
         self, reservation_id: str, change: str, condition: str, *, names: dict[str, str], values: Item
     ) -> Reservation | None:
-        """Makes the change if the condition holds. Gives the reservation as stored then, or None."""
+        """Makes the change if the condition holds. Gives the reservation as stored afterwards, changed or not.
+
+        None if no reservation is stored under the id.
+        """
         try:
             item = self._table.update(
                 _key(reservation_id),
@@ -229,7 +232,7 @@ def _key(reservation_id: str) -> Item:
 
 
 def _key_from_cursor(buyer: str, cursor: str) -> Item:
-    """Reads the index's key of a page's last purchase from its cursor. Raises CursorInvalid."""
+    """Reads from a page's cursor the index key of the last purchase on that page. Raises CursorInvalid."""
     paid_at, reservation_id = from_cursor(cursor, 2)
     return text_key(buyer=buyer, paid_at=paid_at, id=reservation_id)
 

@@ -129,10 +129,10 @@ class ReservationItem(Model):
 
 
 class LiveHoldsItem(Model):
-    """The last holds of a user in a session: `age0` is the newest, `age1` the one before, up to `age9`.
+    """The last holds of a holder in a session: `age0` is the newest, `age1` the one before, up to `age9`.
 
-    A hold counts against the limit until it lapses. Each is {r: reservation, x: expiry in ms}, with x = 0 for none. See
-    live_holds.py.
+    Each is {r: reservation, x: expiry in ms}, and counts against the limit until it lapses. A place without a hold has
+    x = 0. `buyer` is a hash of the holder. See live_holds.py.
     """
 
     class Meta(CommonMeta):
@@ -459,9 +459,9 @@ TYPES: Mapping[type, tuple[Reader, Callable[[Any], Value]]] = {
 
 
 def read_known_attributes(model: type[Model], item: Mapping[str, Value]) -> Any:
-    """Reads an item's attributes that the model has.
+    """Reads an item into an object with the model's attributes.
 
-    Missing attributes are None, and unknown attributes are ignored.
+    Attributes that the item lacks are None. Attributes that the model lacks are ignored.
     """
     readers = _readers(model)
     read = {name: readers[name](value) for name, value in item.items() if name in readers}

@@ -155,7 +155,7 @@ class DynamoTickets:
         return f"{IN_FORCE} AND {NOT_ADMITTED}"
 
     def _admission(self, admission: Admission) -> Any:
-        """Makes the conditional write that admits a ticket."""
+        """Builds the arguments of the conditional UpdateItem that admits a ticket, without the table and the key."""
         return {
             "UpdateExpression": "SET admitted_at = :now, gate = :gate, admission_key = :key",
             "ConditionExpression": self.admission_condition(),

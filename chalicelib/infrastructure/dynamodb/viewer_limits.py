@@ -72,9 +72,10 @@ class DynamoRateLimiter:
         raise StoreUnavailable("count a request")
 
     def _shorten(self, known: Mapping[str, int], due: Mapping[str, int]) -> None:
-        """Shortens buckets that are fuller than the present window allows, because an earlier quota was larger.
+        """Corrects buckets that an earlier, longer window filled further than the present window allows.
 
-        So no requester is refused for longer than the present window.
+        So no requester is refused for longer than the present window. `known` has the stored moment at which each
+        bucket will be empty, and `due` the corrected one, both in microseconds.
         """
         for key, known_us in known.items():
             if known_us > due[key]:

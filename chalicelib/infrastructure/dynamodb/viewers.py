@@ -62,7 +62,8 @@ class DynamoViewers:
     def _query_sessions(self, viewer_id: str) -> list[str]:
         """Reads the sessions that a connection watches, from an eventually consistent index.
 
-        A viewer's item that is missed here is deleted after the next message finds the connection closed.
+        An item that is not in the index yet is left out. That item stays until a message finds the connection closed,
+        or TTL deletes it.
         """
         wanted = {
             "IndexName": "by_viewer",

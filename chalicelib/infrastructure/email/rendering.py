@@ -142,7 +142,7 @@ def _isolated(name: str) -> str:
 def _zone_name(local: datetime, locale: Locale) -> str:
     """Gives `UTC`, or the distance from UTC, such as `local time (UTC+2)`.
 
-    Short names of time zones are ambiguous, or only numbers.
+    The short names of time zones are not used, because they are ambiguous, or only numbers.
     """
     if str(local.tzinfo) == "UTC":
         return "UTC"

@@ -48,7 +48,11 @@ class KeySource(Protocol):
 
 @dataclass(frozen=True)
 class AccessTokenVerifier:
-    """The verifier of access tokens that `issuer` has issued for `client_id`. Raises Unauthenticated."""
+    """The verifier of access tokens that `issuer` has issued for `client_id`.
+
+    A call gives the token's principal. It raises Unauthenticated if the token is not valid, and StoreUnavailable if the
+    provider's keys can't be read.
+    """
 
     issuer: str
     client_id: str

@@ -261,7 +261,7 @@ def _read_content(answer: "BaseHTTPResponse", until: float) -> bytes:
 
 @cache
 def _pool() -> "PoolManager":
-    """Makes the pool of connections. Imports urllib3 here, so that other calls do not load it."""
+    """Makes the process's pool of connections. Imports urllib3 only on the first call of the gateway."""
     import urllib3
 
     return urllib3.PoolManager(maxsize=4)

@@ -142,7 +142,8 @@ class StripeGateway:
         return intent if _is_ours(intent) and intent["status"] == "succeeded" else None
 
     def _find_refund(self, transaction_id: str, key: str) -> str | None:
-        """Finds the id of the refund with this key. Else gives the last refund, if all the money went back. Else None.
+        """Gives the id of the refund with this key. If there is none, and all the money was returned, gives the id of
+        the latest refund. Otherwise gives None.
 
         Raises PaymentUnknownAtGateway.
         """
@@ -256,7 +257,7 @@ def _checked_charge(intent: Object, amount: Any, refunded: Any, created: Any) ->
 
 
 def _is_ours(intent: Any) -> bool:
-    """Tells whether the PaymentIntent carries a reservation's id. `intent` is None for a charge without one."""
+    """Tells whether the PaymentIntent carries a reservation's id. `intent` is None if a charge has no PaymentIntent."""
     return intent is not None and isinstance(intent["metadata"].get(RESERVATION), str)
 
 

@@ -60,7 +60,10 @@ def _place_after_marks(letters: list[str], place: int) -> int:
 
 
 def _is_mark(letter: str) -> bool:
-    """Tells whether letters join across the character. True for a vowel sign, and for the place of a joined alef."""
+    """Tells whether letters join across the character.
+
+    True for a vowel sign, and for the empty text that replaces an alef after it was joined to a lam.
+    """
     return letter == "" or (len(letter) == 1 and unicodedata.category(letter) == "Mn")
 
 

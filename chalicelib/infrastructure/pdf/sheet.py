@@ -68,7 +68,10 @@ class Sheet(FPDF):
         style: str = "",
         align: str = "L",
     ) -> None:
-        """Writes a text in lines of `width`, in mm; 0 is the page's. The next text begins below, at the left margin."""
+        """Writes a text in lines of `width` millimetres. A `width` of 0 means the page's width without its margins.
+
+        The next text begins below this one, at the left margin.
+        """
         self._set_pen(size, color, style)
         lines = "\n".join(self._lines(text, width))
         self.multi_cell(width, line_height(size), lines, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)

@@ -40,7 +40,7 @@ reads the rows itself."""
 class CachedRows:
     """The port Rows with a cache before `rows`.
 
-    The cache answers refusals and seat maps if it can; `rows` decides every hold and sale.
+    If it can, the cache refuses taken seats and gives seat maps. `rows` decides every hold and sale.
     """
 
     rows: Rows
@@ -132,7 +132,10 @@ class CachedRows:
 
     @contextmanager
     def _record_refusals(self, hold: Hold, now: datetime) -> Iterator[None]:
-        """Records refused seats in the cache, so that the next refusal needs no read of the rows."""
+        """Records in the cache the seats of a SeatsTaken that the block raises, then raises it again.
+
+        So the next refusal needs no read of the rows.
+        """
         try:
             yield
         except SeatsTaken as taken:

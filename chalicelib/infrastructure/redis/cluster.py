@@ -195,7 +195,7 @@ class Cluster:
         return self._owner(slot)
 
     def _new_owner(self, slot: int, address: Address, teller: Node) -> Node:
-        """Records and gives the slot's owner after a redirect.
+        """Records and gives the slot's owner after a redirect. `teller` is the node that redirected.
 
         If the owner is a new node, reads the map from `teller`.
         """

@@ -70,10 +70,9 @@ class RedisConnection:
             raise RedisUnavailable(f"{type(error).__name__}: {error}") from error
 
     def check_health(self, keys: Keys) -> None:
-        """Checks every node with the commands that requests use, among them a script that writes and reads. Ignores
-        breakers.
+        """Runs a script that writes and reads, as requests do, on one node, and pings every node. Ignores breakers.
 
-        So a Redis that answers only PING is not healthy. Raises driver errors, MalformedAnswer.
+        So a single Redis that answers only PING is not healthy. Raises driver errors, MalformedAnswer.
         """
         both = keys.probe_keys()
         _, cluster = self._driver_and_cluster

@@ -114,8 +114,8 @@ class ProcessRateLimiter:
 def _verdict_from(answer: Any, quotas: Sequence[Quota]) -> Verdict:
     """Reads the verdict from the script's answer. Raises MalformedAnswer if the script can't have given this answer.
 
-    The script refuses a request only if a quota is used up, and for a window and a minute at most. It never admits more
-    than a quota.
+    The script refuses a request only if a quota is used up. A refusal lasts at most for the quota's window and a
+    minute. The script never admits more than a quota.
     """
     admitted, *used = answers.list_of_integers(1 + len(quotas))(answer)
     usages = tuple(map(QuotaUsage, quotas, used))

@@ -90,10 +90,10 @@ class KnownSeats:
     ids_complete_since: datetime | None = None
 
     def id_is_new(self, session_created_at: datetime, now: datetime) -> bool:
-        """Tells whether it is certain that no reservation is stored under the hold's id.
+        """Tells whether no reservation can be stored under the hold's id.
 
-        True if Redis does not have the id, and has recorded all ids since the session was scheduled, or for as long as
-        reservations are stored.
+        True if Redis does not have the id, and has recorded all ids for long enough: since the session was scheduled,
+        or for as long as reservations without a sale are stored.
         """
         if self.id_was_seen or self.ids_complete_since is None:
             return False
@@ -125,9 +125,10 @@ class SeatCache:
     # Before and after a decision of the rows.
 
     def read_known_seats(self, hold: Hold, now: datetime) -> KnownSeats:
-        """Reads the unexpired entries of the hold's seats, and whether its id is marked as used.
+        """Reads the unexpired entries of the hold's seats, and whether its id is marked as used, in one round trip.
 
-        Takes one round trip.
+        If Redis does not say since when it has all ids of the session, records that this is so from `now` on. Without a
+        fingerprint the hold has no idempotency key, so the id is not read, and counts as seen.
         """
         seats = [self.keys.seat(hold.session_id, seat) for seat in hold.seats]
         if not hold.fingerprint:
@@ -313,7 +314,10 @@ class SeatCache:
     # Ids that have been used.
 
     def _read_seats_and_id(self, hold: Hold, seats: list[str]) -> list[bytes | None]:
-        """Marks the unmarked ids. Then reads the seats' entries, the mark of the hold's id, and `kept-since`."""
+        """Marks the unmarked ids. Then reads the seats' entries, the mark of the hold's id, and `kept-since`.
+
+        If an id could not be marked, gives a mark for the hold's id in any case, because that id may be the one.
+        """
         session_id, ids_complete_since = hold.session_id, self.keys.ids_complete_since(hold.session_id)
         keys = [*seats, self.keys.used_id(session_id, hold.reservation_id), ids_complete_since]
         unmarked, is_incomplete = self._copy_unmarked_ids(session_id), session_id in self._incomplete
@@ -376,7 +380,7 @@ class SeatCache:
 
 
 def derive_signing_key(id_secret: str) -> bytes:
-    """Derives the key that signs cached maps and entries from the secret of our ids."""
+    """Derives a key from the secret of our ids. The key signs what SeatCache stores."""
     return hmac.digest(id_secret.encode(), b"seat cache", "sha256")
 
 

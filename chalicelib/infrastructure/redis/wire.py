@@ -180,7 +180,11 @@ class BoundedParser(BaseParser):
         return max(0.0, self._deadline - now)
 
     def _receive(self) -> None:
-        """Receives the next bytes. Raises InvalidResponse if the answers are too large, ConnectionError at the end."""
+        """Receives the next bytes.
+
+        Raises InvalidResponse if the answers are too large. Raises ConnectionError if the server has closed the
+        connection.
+        """
         if self._bytes_left <= 0:
             raise InvalidResponse(f"an answer of more than {MOST_BYTES} bytes")
         read = self._sock.recv(READ_BYTES)

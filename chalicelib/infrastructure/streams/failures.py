@@ -99,7 +99,10 @@ class S3StreamFailures:
 
 @dataclass(frozen=True)
 class Parking:
-    """Decides when a stream record is parked, and parks it, so that later records can be relayed."""
+    """The parking of stream records that can't be relayed, so that later records can be.
+
+    `tries` counts the failed tries of each record, by its sequence number.
+    """
 
     failures: S3StreamFailures
     tries: dict[str, int] = field(default_factory=dict)
@@ -140,8 +143,9 @@ def is_outage(error: BaseException) -> bool:
 
 
 def describe_failures(records: Sequence[Record], condition: str, reason: str, now: datetime) -> dict[str, Any]:
-    """Makes the content of the S3 object that stores failed records: that of Lambda's on-failure destination, with the
-    reason added.
+    """Makes the content of the S3 object that stores failed records.
+
+    Its shape is that of Lambda's on-failure destination, with the reason added.
     """
     first, last = records[0], records[-1]
     return {

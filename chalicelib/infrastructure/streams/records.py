@@ -70,8 +70,9 @@ def _type_and_moment(event: RowEvent) -> Item:
 
 
 def _raising_unreadable(read: Callable[[Mapping[str, Any]], T]) -> Callable[[Mapping[str, Any]], T]:
-    """Wraps `read` so that every error becomes UnreadableMessage, which is not retried, because `read` calls no
-    service.
+    """Wraps `read` so that every error becomes UnreadableMessage. A record that raises it is not retried.
+
+    A retry would fail again, because `read` calls no service.
     """
 
     @wraps(read)

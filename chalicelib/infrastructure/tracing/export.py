@@ -52,8 +52,8 @@ class BackgroundSpanProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = FLUSH_MILLISECONDS) -> bool:
         """Waits until the waiting spans are exported. Tells whether the export ended in time. Never raises.
 
-        True does not mean success, because a failed export drops its spans. After a wait that was too long, later calls
-        do not wait until an export has succeeded.
+        True does not mean success, because a failed export drops its spans. After a wait that was too long, calls no
+        longer wait. They wait again after the next successful export.
         """
         with self._changed:
             self._changed.notify_all()
@@ -94,9 +94,9 @@ class BackgroundSpanProcessor(SpanProcessor):
 
 
 def is_worth_exporting(span: ReadableSpan) -> bool:
-    """Tells whether to export the span. Drops unsampled spans, and calls outside any request or invocation.
+    """Tells whether to export the span. False for an unsampled span, and for a call outside any request or invocation.
 
-    The dropped calls are mostly the local pump's constant polling of queues and streams.
+    Such calls are mostly the local pump's constant polling of queues and streams.
     """
     is_sampled = bool(span.context and span.context.trace_flags.sampled)
     return is_sampled and not (span.parent is None and span.kind is SpanKind.CLIENT)

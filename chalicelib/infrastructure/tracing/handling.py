@@ -119,7 +119,8 @@ def _carrying_context(message: OutgoingMessage) -> OutgoingMessage:
 def _context_of_record(record: Record, invocation: Context) -> tuple[Context, list[Link]]:
     """Gives the parent context and the links of a record's span.
 
-    The parent is the invocation if it has the record's trace, or the record has none. Else it is the record's context.
+    The parent is the invocation if the record has no trace, or the invocation's trace. Otherwise the parent is the
+    record's context, and a link leads to the invocation.
     """
     carried = context_in_record(record)
     if not span_context_in(carried).is_valid:

@@ -39,12 +39,15 @@ def seat_cache() -> SeatCache | None:
 
 
 def with_cache_announcements(sessions: Sessions) -> Sessions:
-    """Wraps the sessions: storing a new session also announces it to the seat cache. Gives `sessions` without Redis."""
+    """Wraps the sessions: storing a new session also announces it to the seat cache.
+
+    Without Redis, gives `sessions` unchanged.
+    """
     cache = seat_cache()
     return SessionsAnnouncedToCache(sessions, cache) if cache else sessions
 
 
 def with_seat_cache(rows: Rows, sessions: Sessions) -> Rows:
-    """Wraps the rows, so that they are read through the seat cache. Gives `rows` unchanged without Redis."""
+    """Wraps the rows, so that they are read through the seat cache. Without Redis, gives `rows` unchanged."""
     cache = seat_cache()
     return CachedRows(rows, sessions, cache, clock) if cache else rows

@@ -92,7 +92,7 @@ class LeanApiCalls:
     def _endpoint(self, operation: Operation, params: Any, context: dict[str, Any]) -> tuple[str, Mapping[str, str]]:
         """Gives the endpoint's URL and headers. They may depend on the account and on the ARNs of tables.
 
-        Caches a URL without headers, for calls that name their tables without ARNs.
+        Caches the URL of calls that name all tables without ARNs, if the endpoint needs no headers.
         """
         account = self._account() if callable(self._account) else self._account
         named = _names_its_tables(params)
@@ -121,9 +121,9 @@ def _operation(client: Any, name: str) -> Operation:
 
 
 def _names_its_tables(params: Mapping[str, Any]) -> bool:
-    """Tells whether the call has the name of each table, and no ARN.
+    """Tells whether the call gives the name of each table, and no ARN.
 
-    False for a transaction, whose names are not looked at.
+    False for a transaction, because its tables are not looked at.
     """
     names = [params["TableName"]] if "TableName" in params else params.get("RequestItems", ("arn:",))
     return not any(name.startswith("arn:") for name in names)

@@ -16,7 +16,7 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
 
 
 class BadAnswer(Exception):
-    """The received bytes are no complete HTTP answer."""
+    """The received bytes are not a complete HTTP answer, or the body of a successful answer is not a JSON object."""
 
 
 class ReadableSocket(Protocol):

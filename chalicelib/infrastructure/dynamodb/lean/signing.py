@@ -35,9 +35,10 @@ class LeanSigner:
         self._keys: dict[SigningKeyInputs, bytes] = {}
 
     def __call__(self, operation_name: str, request: Any, **_: Any) -> None:
-        """Adds the date, the session token if there is one, and the signature. Raises NoCredentialsError.
+        """Signs the request: adds the date, the session token if there is one, and the signature to its headers.
 
-        Passes requests with another signature version, service or region to botocore's signer.
+        Raises NoCredentialsError. Passes requests with another signature version, service or region to botocore's
+        signer, and requests that are not LeanRequests.
         """
         version = request.context.get("auth_type") or self._stock.signature_version
         if version != VERSION or request.context.get("signing") or not isinstance(request, LeanRequest):
@@ -83,10 +84,10 @@ def _canonical(request: LeanRequest) -> tuple[str, str]:
 
 @lru_cache(maxsize=64)
 def _signed(names: tuple[str, ...]) -> tuple[list[tuple[str, str]], str]:
-    """Gives the names of the headers to sign, in order, each in lower case and as written, and all names joined by
-    semicolons.
+    """Gives the headers to sign, sorted, each as a pair: the name in lower case, and the name as written. Also gives
+    all names in lower case, joined by semicolons.
 
-    `host` is written as '', because the request has no such header before it is sent.
+    The written name of `host` is '', because the request has no such header before it is sent.
     """
     signed = {"host": "", **{name.lower(): name for name in names if name.lower() not in UNSIGNED}}
     return sorted(signed.items()), ";".join(sorted(signed))

@@ -109,9 +109,10 @@ class LeanTransport:
         self._longest_seconds = (self._pool.timeout.read_timeout or float("inf")) * LONGEST_ANSWER
 
     def _exchange(self, request: LeanRequest) -> Answer:
-        """Sends the request and reads its answer, on a connection of the pool. Raises errors of urllib3 and sockets.
+        """Sends the request and reads its answer, on a connection of the pool. Raises BadAnswer, and errors of urllib3
+        and sockets.
 
-        A pool gives no connection that the server has closed, and opens a closed one again.
+        If the server has closed the connection since its last request, connects again first.
         """
         if self._pool.pool is None:  # its client was closed
             self._open_pool()
@@ -136,7 +137,7 @@ class LeanTransport:
         connection.sock.settimeout(timeout.read_timeout)
 
     def _head_of(self, request: LeanRequest) -> bytes:
-        """Writes the request line and the headers. Raises ValueError if a header contains a line break."""
+        """Builds the request line and the headers, as bytes. Raises ValueError if a header contains a line break."""
         lines = "".join([f"{name}: {value}\r\n" for name, value in request.headers.items()])
         if lines.count("\n") != len(request.headers) or lines.count("\r") != len(request.headers):
             raise ValueError("a header has more than one line")  # and is not shown: it may be a secret
