@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import count
 from random import Random
 
-from chalicelib.application.reconcile import ReconciliationResult
+from chalicelib.application.reconcile import AT_WORK, ReconciliationResult
 from chalicelib.application.schedule import ScheduleSessionCommand
 from chalicelib.domain import consumers
 from chalicelib.domain.booking_codes import CODES, code_from_number
@@ -245,9 +245,14 @@ class World:
     # A day, and rest.
 
     def _let_day_pass(self) -> None:
-        """Ends all processes, runs the sweep, and moves on by a day, after which TTL deletes items."""
+        """Ends all processes, runs two sweeps, and moves on by a day, after which TTL deletes items.
+
+        The first sweep leaves alone what may be at work. In a real day dozens would follow it.
+        """
         self.faults.calm = self.scheduler.in_turn = True
         self._drain()
+        self._sweep()
+        self.clock.now += AT_WORK
         self._sweep()
         self.faults.calm = self.scheduler.in_turn = False
         self.clock.now += timedelta(days=1, minutes=1)
