@@ -80,7 +80,7 @@ def _handle_messages(event: Any, handle: Callable[[batches.Record], None]) -> ba
 
 
 def _handle_events(event: Any, consume: Callable[[Event], None]) -> batches.BatchAnswer:
-    return _handle_messages(event, wiring.consumers.handle_events_with(consume))
+    return _handle_messages(event, wiring.consumers.record_handler_for(consume))
 
 
 def _handle_events_together(event: Any, consume: Callable[[Sequence[Event]], Failures]) -> batches.BatchAnswer:

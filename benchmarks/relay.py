@@ -17,7 +17,7 @@ from benchmarks.frame.pairs import interleave, median_with_bounds, ratio
 from benchmarks.frame.run import Run
 from chalicelib.api.batches import relay_records
 from chalicelib.application.refunds import MarkPaymentSold
-from chalicelib.application.relay import RouteReservationChange
+from chalicelib.application.relay import HandleReservationChange
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.domain.events import OutgoingMessage, ReservationChange
 from chalicelib.domain.payments import Payment
@@ -39,14 +39,14 @@ Work = Callable[[], object]
 
 def measure(run: Run) -> None:
     queues = SlowQueues()
-    relay = RouteReservationChange(refuse_to_expire, MarkPaymentSold(SlowPayments()))  # type: ignore[arg-type] # what it calls
+    relay = HandleReservationChange(refuse_to_expire, MarkPaymentSold(SlowPayments()))  # type: ignore[arg-type] # what it calls
     made = [ReservationChange(None, reservation, NOW) for reservation in new_reservations()]
     paid = [ReservationChange(change.after, as_paid(change.after), NOW) for change in made if change.after]
     count_messages(run, queues, relay, made)
     paths: Mapping[str, Work] = {
-        "made": partial(relay_batch, made, relay, queues.outbox.send),
+        "made": partial(relay_batch, made, relay, queues.outbox.send_and_list_unsent),
         "made, one batch after the other": partial(relay_batch, made, relay, partial(send_in_turn, queues.outbox)),
-        "paid": partial(relay_batch, paid, relay, queues.outbox.send),
+        "paid": partial(relay_batch, paid, relay, queues.outbox.send_and_list_unsent),
     }
     samples = interleave(paths, rounds=ROUNDS, seconds_left=run.seconds_left, clock=perf_counter)
     run.record("at the same time", ratio(samples["made, one batch after the other"], samples["made"]), samples=samples)
@@ -57,9 +57,9 @@ def measure(run: Run) -> None:
 
 
 def count_messages(
-    run: Run, queues: "SlowQueues", relay: RouteReservationChange, changes: Sequence[ReservationChange]
+    run: Run, queues: "SlowQueues", relay: HandleReservationChange, changes: Sequence[ReservationChange]
 ) -> None:
-    relay_batch(changes, relay, queues.outbox.send)
+    relay_batch(changes, relay, queues.outbox.send_and_list_unsent)
     run.record("calls of a record", queues.calls / RECORDS, note=f"{queues.messages / RECORDS:.0f} messages")
 
 
@@ -81,7 +81,7 @@ def send_in_turn(outbox: SqsOutbox, messages: Sequence[OutgoingMessage], now: da
     for queue in {message.queue for message in messages}:
         of_queue = [message for message in messages if message.queue == queue]
         for start in range(0, len(of_queue), BATCH_ENTRIES):
-            failed |= outbox.send(of_queue[start : start + BATCH_ENTRIES], now)
+            failed |= outbox.send_and_list_unsent(of_queue[start : start + BATCH_ENTRIES], now)
     return failed
 
 
@@ -110,7 +110,7 @@ class SlowPayments:
 
 
 class NoParking:
-    def should_park(self, record: Mapping[str, Any], error: Exception) -> bool:
+    def count_try_and_decide(self, record: Mapping[str, Any], error: Exception) -> bool:
         return False
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:

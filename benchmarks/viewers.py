@@ -123,7 +123,7 @@ class Audience:
     watching: list[str] = field(default_factory=list)
     posts: int = 0
 
-    def add(self, viewer_id: str, session_id: str) -> None:
+    def set_watched_session(self, viewer_id: str, session_id: str) -> None:
         self.watching.append(viewer_id)
 
     def remove(self, viewer_id: str) -> None:
@@ -135,6 +135,6 @@ class Audience:
     def viewers_of(self, session_id: str) -> Sequence[str]:
         return self.watching
 
-    def send_message(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
+    def send_and_list_gone(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
         self.posts += len(viewer_ids)
         return set()

@@ -185,7 +185,7 @@ class Cinema:
         return self.rows
 
     @property
-    def sessions_for_scheduling(self) -> Sessions:
+    def sessions_announced_to_cache(self) -> Sessions:
         return self.sessions
 
     @property

@@ -39,8 +39,8 @@ class TellingReservations(FakeReservations):
         change = super().mark_ended
         return self._stream(hold.reservation_id, lambda: change(hold, state, now))
 
-    def restore(self, reservation: Reservation) -> Reservation:
-        change = super().restore
+    def restore_sold(self, reservation: Reservation) -> Reservation:
+        change = super().restore_sold
         return self._stream(reservation.id, lambda: change(reservation)) or reservation
 
     def forget(self, reservation_id: str) -> None:

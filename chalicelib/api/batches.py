@@ -42,7 +42,7 @@ class Parking(Protocol):
     See infrastructure/streams/failures.py.
     """
 
-    def should_park(self, record: Record, error: Exception) -> bool: ...
+    def count_try_and_decide(self, record: Record, error: Exception) -> bool: ...
 
     def park(self, record: Record, reason: str) -> None: ...
 
@@ -150,7 +150,7 @@ def _try_to_park_record(record: Record, error: Exception, parking: Parking) -> b
     """Logs a record's failure, and parks the record if `parking` says so. False if it is to be delivered again."""
     record_id = record["dynamodb"]["SequenceNumber"]
     try:
-        if not parking.should_park(record, error):
+        if not parking.count_try_and_decide(record, error):
             log.error("record failed, to be delivered again", record_id=record_id, exc_info=error)
             return False
         parking.park(record, str(error) if isinstance(error, PermanentFailure) else repr(error))

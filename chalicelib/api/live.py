@@ -47,7 +47,7 @@ def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
         answer = bodies.encoded((live_wire.SubscribedBody if watches else live_wire.ViewerLimitReachedBody)(session_id))
     except Exception as error:  # noqa: BLE001 - a viewer is told what went wrong, whatever it is
         answer = error_json(error, "subscribe")
-    wiring.subscriptions.live_connections().send_message([viewer_id], answer)
+    wiring.subscriptions.live_connections().send_and_list_gone([viewer_id], answer)
 
 
 def send_changed_rows(records: Iterable[Mapping[str, Any]]) -> None:

@@ -30,7 +30,7 @@ from chalicelib.domain.refusals import (
     AlreadyPaid,
     LatePayment,
     PaymentAlreadyUsed,
-    PaymentForCancelled,
+    PaymentForCancelledReservation,
     PaymentForCancelledSession,
     PaymentNotReceived,
     PaymentReturned,
@@ -80,8 +80,8 @@ class ConfirmReservation:
 
         Raises ReservationNotFound, TransactionMissing, PaymentNotReceived, PaymentAlreadyUsed, PaymentReturned.
 
-        If the payment can no longer buy the seats, requests its refund and raises LatePayment, PaymentForCancelled,
-        PaymentForCancelledSession or AlreadyPaid.
+        If the payment can no longer buy the seats, requests its refund and raises LatePayment,
+        PaymentForCancelledReservation, PaymentForCancelledSession or AlreadyPaid.
         """
         reservation = get_owned_reservation(self.reservations, command.reservation_id, command.asked_by)
         if reservation.is_free:
@@ -116,7 +116,7 @@ class ConfirmReservation:
         if reservation.state is not State.PENDING:
             return reservation
         claim = claimed_payment_for(reservation, sale.transaction_id, sale.payment_method, sale.paid_at)
-        stands = self.payments.claim(claim, charged_only=self.charged_only)
+        stands = self.payments.try_claim(claim, charged_only=self.charged_only)
         if _is_claimed_for(stands, reservation):
             return reservation
         ended = self.reservations.find(reservation.id) if _is_being_refunded(stands, reservation) else None
@@ -129,7 +129,7 @@ class ConfirmReservation:
         reservation is not pending, gives it unchanged if this sale bought it.
 
         Requests the sale's refund if the session was cancelled after the seats were sold. Raises AlreadyPaid,
-        LatePayment, PaymentForCancelled, PaymentForCancelledSession.
+        LatePayment, PaymentForCancelledReservation, PaymentForCancelledSession.
         """
         if reservation.state is not State.PENDING:
             return _check_bought(reservation, sale)
@@ -143,7 +143,7 @@ class ConfirmReservation:
         """Sells the seats, unless this sale owns them already. Gives True if this sale owned them already and the
         session was cancelled afterwards, else False.
 
-        Releases a hold that can't be sold. Raises AlreadyPaid, LatePayment, PaymentForCancelled,
+        Releases a hold that can't be sold. Raises AlreadyPaid, LatePayment, PaymentForCancelledReservation,
         PaymentForCancelledSession.
         """
         try:
@@ -157,8 +157,8 @@ class ConfirmReservation:
         return False
 
     def _release_hold(self, reservation: Reservation, sale: Sale, taken: SeatsTaken) -> str:
-        """Releases a hold that can't be sold, ends its reservation, and raises LatePayment or PaymentForCancelled. If
-        the hold was sold meanwhile, gives the sale's id instead.
+        """Releases a hold that can't be sold, ends its reservation, and raises LatePayment or
+        PaymentForCancelledReservation. If the hold was sold meanwhile, gives the sale's id instead.
 
         The hold is released before the payment is refused. Otherwise an instance with a slow clock could still sell the
         hold.
@@ -183,7 +183,7 @@ class ConfirmReservation:
         """
         sale = replace(sale, paid_at=min(sale.paid_at, reservation.hold.expires_at))
         confirmed = reservation.confirmed(sale)
-        stored = self.reservations.mark_confirmed(reservation.id, sale) or self.reservations.restore(confirmed)
+        stored = self.reservations.mark_confirmed(reservation.id, sale) or self.reservations.restore_sold(confirmed)
         if stored.sale != confirmed.sale:
             log.info("sold before: %s by %s", reservation.id, sale.id)
         return stored
@@ -239,7 +239,7 @@ def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sa
 def _check_bought(reservation: Reservation, sale: Sale) -> Reservation:
     """Gives a reservation that is not pending, if this sale bought it.
 
-    Raises LatePayment, PaymentForCancelled, AlreadyPaid.
+    Raises LatePayment, PaymentForCancelledReservation, AlreadyPaid.
     """
     if reservation.sale is None:
         raise _refusal_of_ended(reservation, sale)
@@ -258,9 +258,9 @@ def _cancelled_or_expired(reservation: Reservation, taken: SeatsTaken, now: date
     return State.EXPIRED if has_lapsed else State.CANCELLED
 
 
-def _refusal_of_ended(reservation: Reservation, sale: Sale) -> LatePayment | PaymentForCancelled:
+def _refusal_of_ended(reservation: Reservation, sale: Sale) -> LatePayment | PaymentForCancelledReservation:
     """Makes the refusal of a payment for a reservation that had ended before."""
     if reservation.state is State.CANCELLED:
-        return PaymentForCancelled(reservation.id, sale.transaction_id)
+        return PaymentForCancelledReservation(reservation.id, sale.transaction_id)
     ended_at = min(reservation.expires_at, reservation.ended_at or reservation.expires_at)
     return LatePayment(reservation.id, ended_at, sale.transaction_id)

@@ -46,7 +46,7 @@ class WatchSession:
         if self.viewers.count(session.id, self.most_viewers) >= self.most_viewers:
             log.info("as many viewers as a screening may have: %s", session.id)
             return False
-        self.viewers.add(viewer_id, session.id)
+        self.viewers.set_watched_session(viewer_id, session.id)
         return True
 
 
@@ -90,7 +90,7 @@ class SendRowChanges:
                 log.warning("no time left to show %d rows of %s", len(rows) - start, rows[0].session_id)
                 return
             message = render(rows[start : start + ROWS_PER_MESSAGE])
-            gone = self.live_connections.send_message(watching, message, seconds)
+            gone = self.live_connections.send_and_list_gone(watching, message, seconds)
             for viewer_id in gone:
                 self.viewers.remove(viewer_id)
             watching = [viewer_id for viewer_id in watching if viewer_id not in gone]

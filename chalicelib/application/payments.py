@@ -106,7 +106,7 @@ class QueueReportedCharge:
         """
         now = self.clock()
         charge = self.messages.read_charge(headers, body, now)
-        if charge and self.outbox.send([OutgoingMessage(PAYMENTS, charge)], now):
+        if charge and self.outbox.send_and_list_unsent([OutgoingMessage(PAYMENTS, charge)], now):
             raise StoreUnavailable("SendMessage")
 
 
@@ -199,7 +199,7 @@ class SettlePayment:
         """
         if session_is_cancelled:
             self.confirm.request_refund_of_cancelled(sold)
-        self.mark_payment_sold(self.reservations.restore(sold))
+        self.mark_payment_sold(self.reservations.restore_sold(sold))
 
     def _sale_of_claim(self, payment: Payment) -> Sale:
         """Makes the sale that the claim would have become."""

@@ -102,9 +102,9 @@ class ExecuteRefund:
         payment = self.payments.find(_transaction_in(event))
         if payment is None:
             raise LookupError(f"nothing is known of the payment {event.data['transactionId']!r}")
-        self.settle(payment)
+        self.refund_if_requested(payment)
 
-    def settle(self, payment: Payment) -> None:
+    def refund_if_requested(self, payment: Payment) -> None:
         """Refunds the payment if its refund is requested. Counts the try if the gateway does not know the payment.
 
         If the payment has bought nothing, and its charge turns out to be for another reservation, settles the payment

@@ -71,7 +71,7 @@ SENDS_TO: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True)
-class RouteRowEvent:
+class HandleRowEvent:
     """Addresses an event of a row of seats to the queues of its consumers.
 
     The row was held, sold, released or closed.
@@ -106,7 +106,7 @@ class RouteRowEvent:
 
 
 @dataclass(frozen=True)
-class RouteReservationChange:
+class HandleReservationChange:
     """Addresses the creation or the end of a reservation to the queues of its consumers."""
 
     expire: ExpireHold
@@ -137,7 +137,7 @@ class RouteReservationChange:
 
 
 @dataclass(frozen=True)
-class RoutePaymentChange:
+class HandlePaymentChange:
     """Addresses a change of a payment to the queues that act on it: a claim, a requested refund, or a refund."""
 
     reservations: Reservations

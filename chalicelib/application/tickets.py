@@ -55,7 +55,7 @@ class RequestTicketTokens:
     def __call__(self, sold: Reservation) -> None:
         """Sends the sale's event to the consumer that signs. Raises StoreUnavailable."""
         sale = reservation_ended(sold, State.CONFIRMED, self.clock())
-        if self.outbox.send([OutgoingMessage(TICKETS, sale)], self.clock()):
+        if self.outbox.send_and_list_unsent([OutgoingMessage(TICKETS, sale)], self.clock()):
             raise StoreUnavailable("SendMessageBatch")
 
 
@@ -135,7 +135,7 @@ class TransferTicket:
         reservation = self._owned(ticket, asked_by)
         _session_taking_place(self.sessions, ticket.session_id)
         if not (ticket.renewed_as or ticket.void or ticket.admission):
-            ticket = self.tickets.transfer(ticket, ticket.replacement(self.new_code(), self.clock()))
+            ticket = self.tickets.transfer_and_read_old(ticket, ticket.replacement(self.new_code(), self.clock()))
         if not ticket.renewed_as:
             raise _refusal(ticket)
         renewed = self._find(ticket.renewed_as)
@@ -213,7 +213,7 @@ class AdmitTicket:
             raise WrongRoom(session.room)
         check_admission_time(session.starts_at, self.opens_before, at)
         asked = Admission(at, command.gate, command.key or self.new_key())
-        stored = self.tickets.admit(ticket, asked)
+        stored = self.tickets.try_admit(ticket, asked)
         if stored.void or stored.admission is None or not stored.admission.is_same_request_as(asked):
             raise _refusal(stored)
         return AdmittedTicket(stored, session, stored.admission)

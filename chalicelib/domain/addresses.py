@@ -52,7 +52,10 @@ class ParsedUrl:
 
 
 def parse_webhook_url(url: str, *, local: bool) -> ParsedUrl:
-    """Parses a webhook's URL. `local` is true on a laptop: it allows http to this machine. Raises UrlRefused."""
+    """Parses a webhook's URL. Raises UrlRefused.
+
+    `local` is true on a laptop, and allows http. `check_address` then checks that an http URL leads to this machine.
+    """
     if not (url.isascii() and url.isprintable() and " " not in url and len(url) <= LONGEST_URL):
         raise UrlRefused(f"it must be of printable ASCII characters, {LONGEST_URL} at most")
     try:

@@ -86,11 +86,13 @@ def sum_by_bucket(screenings: Sequence[ScreeningTallies], now: datetime) -> list
 
 @dataclass(frozen=True, slots=True)
 class DependencyState:
-    """The health of one dependency. `breaker` is the state of its circuit breaker; empty if there is no breaker, or its
-    state is unknown. `trips` counts how often the breaker has opened.
+    """The health of one dependency.
 
-    For Redis both are of the process that answers. For SES and the payment gateway `breaker` is the state that a
-    function reported last, and `trips` is the sum over all functions.
+    `breaker` is the state of its circuit breaker; empty if there is no breaker, or its state is unknown. `trips` counts
+    how often the breaker has opened.
+
+    For Redis, `breaker` and `trips` are those of the process that answers the request. For SES and the payment gateway,
+    `breaker` is the state that a function reported last, and `trips` is the sum over all functions.
     """
 
     name: str

@@ -13,12 +13,13 @@ CODES = len(ALPHABET) ** LENGTH
 
 
 def booking_code(sale_id: str) -> str:
-    """Makes the code of a sale, such as K7QX-2MNP. The same sale always has the same code, from which its id can't be
-    derived.
+    """Makes the code of a sale, such as K7QX-2MNP. The same sale always has the same code. The sale's id can't be
+    derived from the code.
 
     Two sales may have the same code, because there are only 28 ** 8 codes. In a hall of 2,000 seats sold one by one,
-    the chance of that is 1 in 190,000. A code is not a secret: staff who have the session's list find a sale by it. A
-    code alone admits nobody.
+    the chance that two sales have the same code is 1 in 190,000.
+
+    A code is not a secret: staff who have the session's list find a sale by it. A code alone admits nobody.
     """
     return code_from_number(int.from_bytes(sha256(f"booking code of {sale_id}".encode()).digest()[:16]))
 

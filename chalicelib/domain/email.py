@@ -75,12 +75,14 @@ class TicketsUnsigned(RetryLater):
 
 
 class EmailRefused(PermanentFailure):
-    """An email that every attempt would fail to send: for example, its address is malformed or its sender is not
-    verified."""
+    """No retry can send the email. For example, its address is malformed, or its sender is not verified."""
 
 
 class EmailUnavailable(Exception):
-    """The mail service failed, or its answer was lost. The email may have been sent; send it again."""
+    """The mail service failed, or its answer was lost.
+
+    Send the email again, although the buyer may then get it twice.
+    """
 
 
 def mask_email_addresses(text: str) -> str:

@@ -130,7 +130,10 @@ class Event:
 
 
 class PermanentFailure(Exception):
-    """A message that no retry can handle. It becomes a dead letter at once, with this reason."""
+    """A failure that no retry can mend.
+
+    The message becomes a dead letter at once, with the text of this exception as the reason.
+    """
 
 
 class RetryLater(Exception):
@@ -177,10 +180,10 @@ def reservation_created(reservation: Reservation) -> Event:
 
 
 def reservation_ended(reservation: Reservation, state: State, occurred_at: datetime) -> Event:
-    """Makes the event of a reservation that was confirmed, expired or cancelled.
+    """Makes the event of a reservation that was confirmed, expired or cancelled. `state` decides the type of the event.
 
-    The event's time is the reservation's own, to the millisecond. `occurred_at` is used only if the reservation has
-    none, because a stream's time is a whole second.
+    The event's time is the moment that the reservation has stored, to the millisecond: when it was paid for, or when it
+    ended. If none is stored, the event's time is `occurred_at`, which is in whole seconds if it comes from a stream.
     """
     sale = reservation.sale
     if sale is None:

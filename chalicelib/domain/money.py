@@ -38,8 +38,10 @@ class Money:
 
     @classmethod
     def from_exact_amount(cls, amount: Decimal, currency: str = CURRENCY) -> "Money":
-        """Converts an amount in the currency's unit. Never rounds: raises ValueError if the amount has too many
-        decimals."""
+        """Makes money from an amount in the currency's unit, such as 25.00. Never rounds.
+
+        Raises ValueError if the amount has too many decimals, or is not finite.
+        """
         if not amount.is_finite():
             raise ValueError(f"{amount} is no amount")
         numerator, denominator = amount.as_integer_ratio()

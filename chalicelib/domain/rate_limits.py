@@ -42,7 +42,8 @@ class RequesterKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A limit as a leaky bucket: a burst of `requests`, and the same number again in each `seconds`, evenly spread.
+    """A limit as a leaky bucket: `requests` at once, and then the same number again in each period of `seconds`, evenly
+    spread.
 
     One request counts as `weight` requests.
     """
@@ -73,11 +74,11 @@ class Quota:
         return self.interval_us * self.requests
 
     def due_us(self, known_us: int, now_us: int) -> int:
-        """Gives the moment when the whole quota is free again, in microseconds. `known_us` is the stored moment, 0 if
-        none is stored.
+        """Gives the moment when all requests counted so far will have leaked out, in microseconds since 1970; `now_us`
+        if they have already. `known_us` is the stored moment, 0 if none is stored.
 
-        A stored moment beyond the quota's window was stored under an earlier, larger quota. It counts as the window's
-        end, so the whole quota counts as used.
+        A stored moment far beyond the quota's window was stored under an earlier, larger quota. Then the whole quota
+        counts as used: the result is the end of the window.
         """
         if known_us > now_us + self.window_us + CLOCKS_DIFFER_US:
             return now_us + self.window_us
@@ -99,7 +100,7 @@ class QuotaUsage:
 
     @property
     def remaining(self) -> int:
-        """Gives the number of requests that would be admitted now."""
+        """Gives the number of requests of weight 1 that would be admitted now."""
         return max(0, (self.quota.window_us - self.used_us) // self.quota.interval_us)
 
     @property
@@ -148,11 +149,11 @@ class RateLimits:
         return {route for _, route in self.quotas} - {EVERY_ROUTE}
 
     def with_overrides(self, text: str) -> "RateLimits":
-        """Gives the limits changed by the entries of a setting, in order: `hold_seats=10/10s per user, show_seats=off
-        per address`.
+        """Applies the entries of a setting to these limits, one after the other, and gives the result. Such a text is
+        `hold_seats=10/10s per user, show_seats=off per address`.
 
-        An entry `*=…` applies to every route, and removes earlier entries of the same kind of requester. `off` alone
-        removes all limits. Raises ValueError that names the unreadable entry.
+        An entry `*=…` applies to every route, and removes earlier entries of the same kind of requester. The text `off`
+        alone removes all limits. Raises ValueError with the entry that can't be read.
         """
         quotas = dict(self.quotas)
         for requester, route, quota in _parse_entries(text):

@@ -10,7 +10,7 @@ from .rate_limits import QuotaUsage
 
 @dataclass_transform(eq_default=False)
 class Refusal(Exception):
-    """A refusal of a well-formed request. Nothing was changed.
+    """A refusal of a well-formed request: what was requested was not done. Only StoreUnavailable leaves that open.
 
     A subclass declares its facts as annotated fields, like a dataclass. It is not a dataclass, because generating the
     methods of 33 dataclasses took 2 % of the instructions of a cold start.
@@ -187,7 +187,9 @@ class PaymentAlreadyUsed(Refusal):
 
 
 class PaymentReturned(Refusal):
-    """The transaction was refunded, or its refund was requested. It can't buy anything any more."""
+    """The transaction can't buy anything: it was refunded, or its refund was requested, or its charge is not the price
+    of the reservation and so will be refunded.
+    """
 
     reservation_id: str
     transaction_id: str
@@ -208,7 +210,7 @@ class LatePayment(ReservationExpired):
     transaction_id: str
 
 
-class PaymentForCancelled(ReservationCancelled):
+class PaymentForCancelledReservation(ReservationCancelled):
     refund_reason = RefundReason.RESERVATION_CANCELLED
     transaction_id: str
 
@@ -292,6 +294,9 @@ class QueueOutOfReach(Refusal):
 
 
 class StoreUnavailable(Refusal):
-    """The database did not answer, or throttled the request. The request may have taken effect; a retry is safe."""
+    """A database, a queue or another service of ours did not answer, or throttled the request.
+
+    The request may have taken effect; a retry is safe.
+    """
 
     operation: str

@@ -48,7 +48,7 @@ class Sale:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Seats of one session that are kept for one reservation before `expires_at`.
+    """Seats of one session that are kept for one reservation until `expires_at`.
 
     `fingerprint` identifies the request among those with the same idempotency key. It is empty without a key.
     """
@@ -107,8 +107,9 @@ class Reservation:
         return Money.from_exact_amount(self.amount).minor
 
     def after_creation(self, moment: datetime) -> datetime:
-        """Gives `moment`, but at least the millisecond after the reservation's creation, because the clocks of
-        instances may differ.
+        """Gives `moment`, or the first millisecond after the reservation's creation if that is later.
+
+        The clocks of instances may differ, so `moment` may be too early.
         """
         return max(moment, self.created_at + SHORTEST)
 
@@ -131,7 +132,7 @@ class Reservation:
         return Hold(self.session_id, self.id, self.seats, self.expires_at, self.fingerprint)
 
     def confirmed(self, sale: Sale) -> "Reservation":
-        """Gives the reservation with status confirmed and this sale."""
+        """Gives the reservation in the state confirmed, with this sale."""
         return replace(self, state=State.CONFIRMED, sale=sale)
 
     def with_expiry(self, expires_at: datetime) -> "Reservation":
@@ -173,8 +174,10 @@ def without_lapsed_holds(occupancy: Mapping[str, Occupancy], now: datetime) -> d
 
 
 class SeatsTaken(Exception):
-    """A row refused a write, because some seats are held or sold. `occupancy` has the entries of the requested seats;
-    free seats have no entry.
+    """The rows refused to hold or sell seats: a seat is taken, or the hold was released or has lapsed.
+
+    `occupancy` has the known entries of the requested seats, without lapsed holds. It may be empty. A seat without an
+    entry may be taken all the same.
 
     `id_is_new` is true only if it is certain that no reservation is stored under the request's id.
     """

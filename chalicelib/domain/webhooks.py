@@ -29,7 +29,11 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """A webhook without its URL and secrets: its id, and the types of events that it receives."""
+    """A webhook without its URL and secrets. `event_types` are the types of events that it receives; empty for all
+    types.
+
+    If the webhook is disabled, `disabled` is the reason, else None.
+    """
 
     id: str
     event_types: frozenset[str]
@@ -65,7 +69,10 @@ class Webhook:
         return tuple(secret.key for secret in self.secrets if secret.is_valid_at(now))
 
     def with_rotated_secret(self, key: str, now: datetime, overlap: timedelta) -> "Webhook":
-        """Gives the webhook with this new secret. The earlier secrets remain valid for `overlap`."""
+        """Gives the webhook with this new secret.
+
+        Earlier secrets remain valid for at most `overlap`. Only the newest MOST_SECRETS are kept.
+        """
         end = now + overlap
         still = [replace(s, expires_at=min(s.expires_at or end, end)) for s in self.secrets if s.is_valid_at(now)]
         kept = [secret for secret in still if secret.is_valid_at(now)]
@@ -76,7 +83,8 @@ class Webhook:
 class Notification:
     """An event with its number in its session.
 
-    `latest_before` is, for each event type, the number of the last event of that type before this one.
+    `latest_before` has, by event type, the number of the last event of that type before this one. Types without an
+    earlier event are missing.
     """
 
     event: Event

@@ -11,11 +11,11 @@ from chalicelib.infrastructure.sqs.envelopes import event_in
 
 from .shared.queues import redelivery
 
-__all__ = ["event_in", "handle_events_with", "redelivery"]
+__all__ = ["event_in", "record_handler_for", "redelivery"]
 
 Record = Mapping[str, Any]
 
 
-def handle_events_with(consume: Callable[[Event], None]) -> Callable[[Record], None]:
+def record_handler_for(consume: Callable[[Event], None]) -> Callable[[Record], None]:
     """Makes a handler of queue records: it reads the event in a record, and passes it to `consume`."""
     return lambda record: consume(event_in(record))

@@ -42,7 +42,7 @@ def relay_payment(record: Record) -> list[OutgoingMessage]:
 
 def send_messages(messages: Sequence[OutgoingMessage]) -> set[int]:
     """Sends messages to their queues. Gives the positions of the messages that were not sent."""
-    return outbox().send(messages, clock())
+    return outbox().send_and_list_unsent(messages, clock())
 
 
 @once

@@ -110,7 +110,7 @@ class FailedRecords:
 
     reasons: list[str] = field(default_factory=list)
 
-    def should_park(self, record: Mapping[str, Any], error: Exception) -> bool:
+    def count_try_and_decide(self, record: Mapping[str, Any], error: Exception) -> bool:
         """Tells whether to park the record and go on: always, except in an outage, which will end."""
         return not is_outage(error)
 
@@ -243,7 +243,7 @@ def _send_events(connection: Connection, consumer: str, found: Sequence[Event], 
     outbox = SqsOutbox(sqs, connection.prefix.removesuffix("-"), QueueUrls(sqs))
     for start in range(0, len(found), SENT_TOGETHER):
         some = [OutgoingMessage(consumer, event) for event in found[start : start + SENT_TOGETHER]]
-        if unsent := outbox.send(some, utc_now()):
+        if unsent := outbox.send_and_list_unsent(some, utc_now()):
             sent = start + len(some) - len(unsent)
             raise OpsError(
                 f"Sent {sent} of {counted(len(found), 'event')}; {consumer} did not take the others now: "

@@ -102,7 +102,7 @@ class FakeRows:
             raise RowsClosed(self.taken[session.id])
         return dict(self.taken[session.id])
 
-    def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+    def sales_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
         return {
             entry.reservation_id: entry.sale_id
             for seat, entry in self.taken[session.id].items()
@@ -156,7 +156,7 @@ class FakeReservations:
         barred = self.barred.get(reservation.id)
         if reservation.id not in self.stored and barred and reservation.expires_at <= barred:
             raise HoldHasEnded(reservation.id)
-        return self.restore(reservation)
+        return self.restore_sold(reservation)
 
     def bar(self, hold: Hold) -> Reservation | None:
         if hold.reservation_id not in self.stored:
@@ -165,7 +165,7 @@ class FakeReservations:
             )
         return self.find(hold.reservation_id)
 
-    def restore(self, reservation: Reservation) -> Reservation:
+    def restore_sold(self, reservation: Reservation) -> Reservation:
         self.barred.pop(reservation.id, None)
         return self.stored.setdefault(reservation.id, reservation)
 

@@ -130,7 +130,7 @@ class FakeWebhookSender:
     answers: list[int | Exception] = field(default_factory=lambda: [204])
     posted: list[tuple[str, int]] = field(default_factory=list)
 
-    def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
+    def post_and_get_status(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
         self.posted.append((webhook.id, notification.sequence))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
@@ -142,7 +142,7 @@ class FakeWebhookSender:
 class FakeViewers:
     watched: dict[str, str] = field(default_factory=dict)
 
-    def add(self, viewer_id: str, session_id: str) -> None:
+    def set_watched_session(self, viewer_id: str, session_id: str) -> None:
         self.watched[viewer_id] = session_id
 
     def remove(self, viewer_id: str) -> None:
@@ -166,7 +166,7 @@ class FakeConnections:
     shown: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     seconds: list[float] = field(default_factory=list)
 
-    def send_message(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
+    def send_and_list_gone(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
         self.seconds.append(seconds)
         for viewer_id in set(viewer_ids) - self.gone:
             self.shown[viewer_id].append(message)

@@ -28,7 +28,7 @@ class FakePayments:
     def find(self, transaction_id: str) -> Payment | None:
         return self.known.get(transaction_id)
 
-    def claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
+    def try_claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
         found = self.find(payment.transaction_id)
         if found is None:
             return None if charged_only else self._write(payment)

@@ -49,11 +49,11 @@ class FakeTickets:
     def find(self, code: str) -> Ticket | None:
         return self.known.get(code)
 
-    def store_token(self, ticket: Ticket) -> None:
+    def store_token_if_missing(self, ticket: Ticket) -> None:
         stored = self.known[ticket.code]
         self.known[ticket.code] = stored if stored.token else stored.with_token(ticket.token)
 
-    def transfer(self, ticket: Ticket, renewed: Ticket) -> Ticket:
+    def transfer_and_read_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
         stored, codes = self.known[ticket.code], self.codes[ticket.reservation_id]
         ended = stored.void or stored.admission or ticket.reservation_id in self.voided
         if ended or codes[ticket.seat] != ticket.code or renewed.code in self.known:
@@ -67,7 +67,7 @@ class FakeTickets:
         for code in self.codes.get(reservation_id, {}).values():
             self.known[code] = replace(self.known[code], void=self.known[code].void or reason)
 
-    def admit(self, ticket: Ticket, admission: Admission) -> Ticket:
+    def try_admit(self, ticket: Ticket, admission: Admission) -> Ticket:
         stored = self.known.get(ticket.code)
         if stored is None:
             return ticket

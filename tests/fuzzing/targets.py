@@ -21,7 +21,7 @@ from chalicelib.domain.payments import Charge
 from chalicelib.domain.refusals import CursorInvalid, SignatureInvalid, TicketInvalid, Unauthenticated
 from chalicelib.domain.signatures import is_recent, is_signed, sign_body
 from chalicelib.domain.tickets.checking import verify_token
-from chalicelib.domain.tickets.tokens import TokenUnreadable, decode_token, encode_token
+from chalicelib.domain.tickets.tokens import TokenMalformed, decode_token, encode_token
 from chalicelib.infrastructure.dynamodb.cursors import from_cursor, to_cursor
 from chalicelib.infrastructure.identity.tokens import AccessTokenVerifier
 from chalicelib.infrastructure.payments.simulated_gateway import SIGNATURE_HEADER, SimulatedGatewayMessages
@@ -176,7 +176,7 @@ TARGETS = {
     for target in (
         Target("body", _body, (MalformedRequest, BodyTooLarge)),
         Target("cursor", _cursor, (CursorInvalid,)),
-        Target("ticket", _ticket, (TokenUnreadable,)),
+        Target("ticket", _ticket, (TokenMalformed,)),
         Target("forged_ticket", _forged_ticket, (TicketInvalid,)),
         Target("signature", _signature),
         Target("access_token", _access_token, (Unauthenticated,)),

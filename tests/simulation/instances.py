@@ -33,7 +33,7 @@ from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import KEPT_PAGES, PROGRAMME_SECONDS, DynamoSessions
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
-from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedToCache
+from chalicelib.infrastructure.redis.announced_sessions import AnnouncingSessions
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.infrastructure.sqs import envelopes
@@ -158,8 +158,8 @@ class Instance:
         return CachedRows(self.rows, self.sessions, self.cache, self.clock, self.services.sleep)
 
     @cached_property
-    def sessions_for_scheduling(self) -> Sessions:
-        return SessionsAnnouncedToCache(self.sessions, self.cache) if self.cache else self.sessions
+    def sessions_announced_to_cache(self) -> Sessions:
+        return AnnouncingSessions(self.sessions, self.cache) if self.cache else self.sessions
 
     @cached_property
     def cache(self) -> SeatCache | None:
@@ -231,7 +231,7 @@ class Instance:
         }
 
     def send(self, messages: Sequence[OutgoingMessage]) -> set[int]:
-        return self.outbox.send(messages, self.clock())
+        return self.outbox.send_and_list_unsent(messages, self.clock())
 
     # The functions of the queues.
 

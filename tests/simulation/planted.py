@@ -205,8 +205,8 @@ class RefundsAnew:
 class SendsAndForgets(SqsOutbox):
     """Loses the messages that SQS did not take."""
 
-    def send(self, messages: Any, now: datetime) -> set[int]:
-        super().send(messages, now)
+    def send_and_list_unsent(self, messages: Any, now: datetime) -> set[int]:
+        super().send_and_list_unsent(messages, now)
         return set()
 
 

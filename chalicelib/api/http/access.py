@@ -50,7 +50,7 @@ def decide_access(rule: AccessRule, request: Request) -> AccessDecision:
         asked_by = _identify(request)
     except (Unauthenticated, StoreUnavailable) as refusal:
         return AccessDecision(ANONYMOUS, refusal)
-    return AccessDecision(asked_by, None if rule.admits(asked_by) else Forbidden())
+    return AccessDecision(asked_by, None if rule.admits_by_role(asked_by) else Forbidden())
 
 
 def _identify(request: Request) -> Principal:

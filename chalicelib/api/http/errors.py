@@ -70,7 +70,7 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         return tuple(example for example in (self.example, self.second_example) if example is not None)
 
     @property
-    def words(self) -> Mapping[str, str]:
+    def message_templates(self) -> Mapping[str, str]:
         """Gives the message's template by language. Portuguese is missing if only API Gateway answers the error."""
         return {ENGLISH: self.english} | ({PORTUGUESE: self.portuguese} if self.portuguese else {})
 

@@ -83,7 +83,7 @@ class RouteUnknown(Exception):
 
 
 def route_of(view: str) -> Route:
-    """Gives the row of a view. Raises RouteUnknown."""
+    """Gives the entry of a view in ROUTES. Raises RouteUnknown if there is none."""
     if view not in ROUTES:
         raise RouteUnknown(f"Say whom {view} admits: give it a row in ROUTES of chalicelib/api/http/routes.py.")
     return ROUTES[view]

@@ -54,7 +54,9 @@ def _bodies(row: ErrorRow) -> list[tuple[str, Json]]:
     """Gives the body of each example in each language, as pairs of language and body."""
     if not row.examples:
         return [(ENGLISH, error_body(row, None, ENGLISH))]
-    return [(language, error_body(row, example, language)) for example in row.examples for language in row.words]
+    return [
+        (language, error_body(row, example, language)) for example in row.examples for language in row.message_templates
+    ]
 
 
 def _schema_of(name: str, value: object) -> Json:

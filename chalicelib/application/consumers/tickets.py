@@ -56,7 +56,7 @@ class IssueOrVoidTickets:
             self.tickets.add(SaleTickets(sale.reservation_id, signed))
             return
         for ticket in signed:
-            self.tickets.store_token(ticket)
+            self.tickets.store_token_if_missing(ticket)
 
     def _draft(self, sale: Event) -> tuple[Ticket, ...]:
         return tuple(

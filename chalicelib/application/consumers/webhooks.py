@@ -65,7 +65,7 @@ class QueueWebhookDeliveries:
             for subscriber in subscribers
             for delivery in _deliveries_for(subscriber, [notification])
         ]
-        unsent = self.outbox.send([message for _, message in to_send], self.clock()) if to_send else ()
+        unsent = self.outbox.send_and_list_unsent([message for _, message in to_send], self.clock()) if to_send else ()
         return {to_send[index][0]: StoreUnavailable("SendMessageBatch") for index in unsent}
 
 
@@ -91,7 +91,7 @@ class DeliverNotification:
         notification = self.notifications.find(delivery.session_id, delivery.sequence)
         if notification is None:
             raise UnreadableMessage(f"no notification {delivery.sequence} of {delivery.session_id}")
-        self._check_answer(webhook, self.webhook_sender.deliver(webhook, notification, self.clock()))
+        self._check_answer(webhook, self.webhook_sender.post_and_get_status(webhook, notification, self.clock()))
 
     def _check_answer(self, webhook: Webhook, status: int) -> None:
         """Disables a webhook that answered 410 Gone.
@@ -129,7 +129,7 @@ class ReplayResult:
 
 @dataclass(frozen=True)
 class ReplayNotifications:
-    """Queues deliveries to a webhook again: those of a session's notifications above a given sequence number. One call
+    """Queues again the deliveries to a webhook of a session's notifications above a given sequence number. One call
     covers at most `most` notifications.
 
     Receivers recognize repeated deliveries by their ids.
@@ -172,6 +172,6 @@ def _deliveries_for(subscriber: Subscriber, notifications: Sequence[Notification
 def _queue_deliveries(outbox: Outbox, clock: Clock, deliveries: Iterable[Delivery]) -> int:
     """Queues the deliveries and gives their number. Raises StoreUnavailable if any was not queued."""
     messages = [OutgoingMessage(WEBHOOKS, delivery) for delivery in deliveries]
-    if messages and outbox.send(messages, clock()):
+    if messages and outbox.send_and_list_unsent(messages, clock()):
         raise StoreUnavailable("SendMessageBatch")
     return len(messages)

@@ -30,7 +30,10 @@ class Sessions(Protocol):
         ...
 
     def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        """Lists sessions in order of start time, from `starting_from` on. Raises CursorInvalid."""
+        """Lists sessions in order of start time, from `starting_from` on; all sessions if that is None.
+
+        Raises CursorInvalid.
+        """
         ...
 
     def mark_cancelled(self, session_id: str, now: datetime) -> Session:
@@ -56,9 +59,10 @@ class Rows(Protocol):
         ...
 
     def sell(self, hold: Hold, sale: Sale, now: datetime) -> None:
-        """Turns this hold, if it is live, into a sale: the commit point of a purchase.
+        """Sells all the hold's seats or none: the commit point of a purchase. Each seat must still have exactly this
+        hold, and the hold must not have lapsed.
 
-        Raises SeatsTaken, or RowsClosed if the session is cancelled.
+        Raises SeatsTaken if a seat or the hold does not fulfil this, or RowsClosed if the session is cancelled.
         """
         ...
 
@@ -68,14 +72,15 @@ class Rows(Protocol):
         ...
 
     def read_seat_entries(self, session: Session) -> Mapping[str, Occupancy]:
-        """Reads the entries of held and sold seats, by seat. Strongly consistent. May include lapsed holds: compare
-        their expiry with the clock.
+        """Reads the entries of held and sold seats, by seat. Strongly consistent, except that a cache may answer with
+        entries that are up to a second old.
 
-        Raises RowsClosed, which carries the same entries, if the session is cancelled.
+        May include lapsed holds: compare their expiry with the clock. Raises RowsClosed, which carries the same
+        entries, if the session is cancelled.
         """
         ...
 
-    def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+    def sales_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
         """Reads sale ids by reservation id, from rows whose last write is in the period. Strongly consistent.
 
         Includes older sales in such a row. Leaves out sales in a row that was written again after `until`.
@@ -91,8 +96,10 @@ class Rows(Protocol):
 
 
 class SeatCache(Protocol):
-    """A copy of the rows in a cache, for fast refusals. These methods correct the cache after a change. Each raises
-    StoreUnavailable."""
+    """A copy of the rows in a cache, for fast refusals.
+
+    The methods correct the copy after rows or reservations have changed. Each method raises StoreUnavailable.
+    """
 
     def forget_seats(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
         """Removes the reservation's entries for these seats. Entries of other reservations stay."""
@@ -103,7 +110,10 @@ class SeatCache(Protocol):
         ...
 
     def remember_reservation_id(self, session_id: str, reservation_id: str) -> None:
-        """Records that a reservation exists under this id. The id was derived from an idempotency key."""
+        """Records that this reservation id is used, so that a repeated request is recognized.
+
+        Only ids that were derived from an idempotency key need this.
+        """
         ...
 
 
@@ -125,7 +135,7 @@ class Reservations(Protocol):
         """
         ...
 
-    def restore(self, reservation: Reservation) -> Reservation:
+    def restore_sold(self, reservation: Reservation) -> Reservation:
         """Stores a confirmed reservation that had been deleted. If one is stored under its id, gives the stored one
         unchanged."""
         ...
@@ -160,20 +170,22 @@ class Reservations(Protocol):
 
 
 class LiveHolds(Protocol):
-    """The holds that count against the limit, by holder and session. A counted hold has its expiry. That it was sold or
-    released earlier is not recorded here, but on its reservation.
+    """The holds that count against the limit, by holder and session. A holder is a user together with the network of
+    the request, if the network is known.
 
-    A holder is a user together with the network of the request.
+    A hold counts until its expiry, or until a new hold replaces it. That a hold was sold or released is recorded only
+    on its reservation, not here.
     """
 
     def count_hold(
         self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
     ) -> None:
-        """Counts the hold. Idempotent. Raises HoldLimitReached if the last `limit` counted holds have not expired.
+        """Counts the hold against the holder's limit. Idempotent. Raises HoldLimitReached if none of the last `limit`
+        counted holds has expired.
 
-        `instead_of` is a counted hold that was sold or released. The new hold replaces it. Raises HoldLimitReached if
-        the entry of `instead_of` has changed since it was read.
+        Only the oldest of these holds is checked. All holds last equally long, so the oldest expires first.
 
-        Only the oldest of the last `limit` holds is checked. All holds last equally long, so the oldest expires first.
+        With `instead_of`, the new hold replaces that counted hold, which was sold or released. Then HoldLimitReached is
+        raised only if the entry of `instead_of` has changed since it was read.
         """
         ...

@@ -124,11 +124,12 @@ class Notifications(Protocol):
 
 
 class WebhookSender(Protocol):
-    def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
-        """Posts the notification to the webhook's URL, signed with each secret that is valid at `now`. Gives the
-        answer's HTTP status.
+    def post_and_get_status(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
+        """Posts the notification to the webhook's URL, signed with each secret that is valid at `now`. Gives the HTTP
+        status of the answer. An error status is given too, and not raised.
 
-        Raises DeliveryTimedOut. Raises DeliveryFailed if the host can't be reached, or the URL is not allowed.
+        Raises DeliveryTimedOut if there is no answer in time. Raises DeliveryFailed if the host can't be reached, or
+        the URL is not allowed.
         """
         ...
 
@@ -136,7 +137,7 @@ class WebhookSender(Protocol):
 class SessionViewers(Protocol):
     """A registry of the viewers of each session, by connection id. A viewer watches one session at a time."""
 
-    def add(self, viewer_id: str, session_id: str) -> None: ...
+    def set_watched_session(self, viewer_id: str, session_id: str) -> None: ...
 
     def remove(self, viewer_id: str) -> None: ...
 
@@ -155,7 +156,7 @@ class SessionViewers(Protocol):
 class LiveConnections(Protocol):
     """The open WebSocket connections of viewers."""
 
-    def send_message(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
+    def send_and_list_gone(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
         """Sends the message once to each viewer. Stops after `seconds`, so some viewers may miss the message.
 
         Gives the viewers whose connection is closed.

@@ -16,9 +16,10 @@ __all__ = ["Probe", "QueueBoard", "RateLimiter", "Refusals"]
 
 class RateLimiter(Protocol):
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
-        """Counts one request against each quota, by kind of requester. If any quota is used up, counts it against none.
+        """Counts one request against each quota. If any quota is used up, counts the request against none.
 
-        `quotas` is not empty. Never raises: during an outage of the store it counts in this process's memory.
+        `quotas` has at least one quota. Its keys say who is counted and for which route, such as `show_seats:user:ana`.
+        Never raises: during an outage of the store the limiter counts in this process's memory.
         """
         ...
 
@@ -37,7 +38,7 @@ class Refusals(Protocol):
         ...
 
     def counts_by_bucket(self, buckets: Sequence[datetime]) -> RefusalCounts | None:
-        """Reads the counts of buckets of five minutes, by their beginnings.
+        """Reads the counts of some buckets of five minutes. `buckets` has the beginning of each.
 
         Leaves out buckets without counts. None if there is no store, or it can't be read.
         """

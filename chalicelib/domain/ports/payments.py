@@ -21,27 +21,33 @@ class Payments(Protocol):
         """Reads the payment, strongly consistent. None if it is not stored."""
         ...
 
-    def claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
-        """Claims the payment for its reservation and amount. A claim is never given to another reservation afterwards.
-        Idempotent.
+    def try_claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
+        """Claims the payment for its reservation and amount. While the payment is claimed, no other reservation can
+        claim it. Idempotent.
 
-        Gives the stored payment: with this claim, or in the state that excludes it. With `charged_only`, claims only if
-        the gateway has reported a charge of exactly this amount for this reservation. Gives None if it has reported no
-        charge.
+        With `charged_only`, claims only if the gateway has reported a charge of exactly this amount for this
+        reservation. Without it, a payment of which the gateway has reported nothing is claimed, too.
+
+        Gives the payment as stored afterwards: with this claim, or in the state that excludes it. None if no payment is
+        stored, because the gateway has reported no charge.
         """
         ...
 
     def record_charge(self, charge: Charge) -> Payment:
-        """Stores the charge that the gateway reports. Later reports change nothing, and neither sales nor refunds are
-        changed.
+        """Stores the charge that the gateway reports. Changes nothing if a charge is stored already. Keeps the
+        payment's status, with one exception.
 
-        A claim for another reservation than the charge's is corrected, but only after that reservation's hold is over.
-        Until then the claim may still sell seats, so nothing is written.
+        If the payment was claimed for another reservation than the charge's, nothing is stored while the claim may
+        still sell seats. Once the refund of such a claim is requested, the charge replaces the claim and the request,
+        and the status becomes asserted.
         """
         ...
 
     def mark_sold(self, payment: Payment) -> Payment:
-        """Marks the payment as sold. Changes nothing if the payment has bought something else, or was refunded."""
+        """Marks the payment as sold. A refund request for a payment without a sale is dropped.
+
+        Changes nothing if the payment belongs to another reservation, has a sale already, or was refunded.
+        """
         ...
 
     def request_refund(self, payment: Payment) -> Payment:
@@ -50,8 +56,9 @@ class Payments(Protocol):
         Changes nothing if the stored payment belongs to another reservation, or has a sale with another id than
         `payment.sale_id`.
 
-        A claimed payment is marked only if `payment.session_id` is set, because such a request is made after the hold
-        was released. A request without a session may be older than the claim, which may have bought seats since.
+        A claimed payment is marked only if `payment.session_id` is set. A request with a session is made after the hold
+        was released, so the claim can buy nothing any more. A request without a session may be older than the claim,
+        and the claim may have bought seats by now.
         """
         ...
 
@@ -111,10 +118,12 @@ class GatewayMessages(Protocol):
     """The reader of signed messages from the payment gateway."""
 
     def read_charge(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
-        """Verifies the message's signature, and gives the charge that it reports. None if the message reports no
+        """Verifies the message's signature, and gives the charge that the message reports. None if it reports no
         charge.
 
-        `headers` are by lower-case name, `body` is unchanged. Raises SignatureInvalid unless one of our secrets signed
-        the message within five minutes of `now`. Raises UnreadableMessage if a signed message has an unknown form.
+        `headers` has the message's headers by lower-case name. `body` has its bytes as they were received.
+
+        Raises SignatureInvalid unless one of our secrets signed the message within five minutes of `now`. Raises
+        UnreadableMessage if a signed message has an unknown form.
         """
         ...

@@ -27,9 +27,10 @@ class PersonalStore(Protocol):
         ...
 
     def erase(self, person: Person) -> int:
-        """Erases the person's names, as the store's entry says. Gives the number of changed items. Idempotent.
+        """Deletes the person's items, or takes the person's names out of them, as the store's entry says. Gives the
+        number of changed items. Idempotent.
 
-        Items that are in use, or that change at the same moment, are not erased. `find` still finds them.
+        Items that are in use, or that change at the same moment, are left. `find` still finds them.
         """
         ...
 
@@ -37,7 +38,7 @@ class PersonalStore(Protocol):
 class OpenMatters(Protocol):
     """A reader of a person's live holds, and of the person's payments that are neither sold nor refunded."""
 
-    def list_open_matters(self, person: Person, now: datetime) -> Sequence[str]:
+    def list_live_holds_and_open_payments(self, person: Person, now: datetime) -> Sequence[str]:
         """Lists descriptions of the live holds, and of the payments that are neither sold nor refunded."""
         ...
 
@@ -54,8 +55,9 @@ class ErasureRecords(Protocol):
         ...
 
     def end(self, record: str, erased: Mapping[str, int], left: Mapping[str, int], now: datetime) -> None:
-        """Records the end of an erasure.
+        """Records the end of an erasure, with two counts for each store: `erased` is the number of erased items, `left`
+        the number of items that still name the person.
 
-        `erased` and `left` count, by store, the erased items and those that still name the person.
+        `record` is the id that `begin` gave.
         """
         ...

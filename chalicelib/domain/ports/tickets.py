@@ -29,7 +29,10 @@ class Tickets(Protocol):
         ...
 
     def find_by_sale(self, reservation_id: str) -> SaleTickets | None:
-        """Reads a sale's valid tickets. None if the sale has neither received tickets nor been voided."""
+        """Reads the latest ticket of each seat of a sale.
+
+        None if the sale has neither received tickets nor been voided.
+        """
         ...
 
     def list_by_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
@@ -41,12 +44,13 @@ class Tickets(Protocol):
 
     def find(self, code: str) -> Ticket | None: ...
 
-    def store_token(self, ticket: Ticket) -> None:
+    def store_token_if_missing(self, ticket: Ticket) -> None:
         """Stores the ticket's token. Changes nothing if a token is stored already."""
         ...
 
-    def transfer(self, ticket: Ticket, renewed: Ticket) -> Ticket:
-        """Replaces `ticket` by `renewed`, if it is valid and not admitted. Gives the old ticket as stored afterwards.
+    def transfer_and_read_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
+        """Replaces `ticket` by `renewed`, if `ticket` is valid and not admitted. Gives the old ticket as stored
+        afterwards.
 
         The transfer has succeeded if `renewed_as` of the result is the code of `renewed`. If not, nothing was changed.
         """
@@ -56,7 +60,7 @@ class Tickets(Protocol):
         """Voids all tickets of a sale. A sale that is voided before it has tickets never receives any. Idempotent."""
         ...
 
-    def admit(self, ticket: Ticket, admission: Admission) -> Ticket:
+    def try_admit(self, ticket: Ticket, admission: Admission) -> Ticket:
         """Admits the ticket if it is valid and not admitted yet.
 
         Gives the ticket as stored afterwards: with this admission, with an earlier one, or void.

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from chalicelib.domain.refusals import TicketInvalid, TicketVoid, WrongRoom
 
 from .ticket import VoidReason, check_admission_time
-from .tokens import PublicKey, TicketFacts, TokenUnreadable, decode_token
+from .tokens import PublicKey, TicketFacts, TokenMalformed, decode_token
 
 IsSigned = Callable[[PublicKey, bytes, bytes], bool]
 """Tells whether a key has made this signature (the last argument) of these bytes."""
@@ -39,7 +39,7 @@ def verify_token(text: str, keys: Mapping[str, PublicKey], is_signed: IsSigned) 
     """Verifies a token's signature, and gives its facts. `keys` are by key id. Raises TicketInvalid."""
     try:
         token = decode_token(text)
-    except TokenUnreadable as error:
+    except TokenMalformed as error:
         raise TicketInvalid from error
     key = keys.get(token.facts.key_id)
     if key is None or not is_signed(key, token.signed, token.signature):
@@ -72,8 +72,9 @@ def verify_admissible_offline(
 def _void_by(listed: GateListEntry | None, facts: TicketFacts) -> VoidReason | None:
     """Gives the reason why the list shows the ticket as void. None if the list does not.
 
-    A ticket with a higher version than the listed one was transferred after the list was made, so it is valid. After a
-    refund only a higher version is certain to be newer than the refund.
+    A ticket with another code than the seat's listed ticket is valid only if its version is higher: then it was
+    transferred after the list was made. With the same version it can't be known which ticket is newer, so only the
+    listed one is valid.
     """
     if listed is None:
         return None

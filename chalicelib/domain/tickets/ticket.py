@@ -85,7 +85,10 @@ class ListedTicket:
 
 @dataclass(frozen=True, slots=True)
 class SaleTickets:
-    """The valid tickets of a sale, by seat. If they were voided, `void` is the reason."""
+    """The latest ticket of each seat of a sale. `void` is the reason if all tickets of the sale were voided, else None.
+
+    `tickets` is empty if the sale was voided before it received any.
+    """
 
     reservation_id: str
     tickets: tuple[Ticket, ...]

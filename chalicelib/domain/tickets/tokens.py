@@ -34,7 +34,7 @@ _UUID = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
 _TOKEN = re.compile(r"[A-Z2-7]{167}")
 
 
-class TokenUnreadable(Exception):
+class TokenMalformed(Exception):
     """The text does not have the form of a token."""
 
 
@@ -94,14 +94,14 @@ def encode_token(signed: bytes, signature: bytes) -> str:
 
 
 def decode_token(text: str) -> Token:
-    """Decodes a token without verifying its signature. Raises TokenUnreadable."""
+    """Decodes a token without verifying its signature. Raises TokenMalformed."""
     if not _TOKEN.fullmatch(text):
-        raise TokenUnreadable
+        raise TokenMalformed
     raw = b32decode(text + "=")
     signed, signature = raw[: _FACTS.size], raw[_FACTS.size :]
     layout, key_id, session, code, row, number, version, starts_at, issued_at = _FACTS.unpack(signed)
     if layout != LAYOUT or int.from_bytes(code, "big") >= CODES or encode_token(signed, signature) != text:
-        raise TokenUnreadable
+        raise TokenMalformed
     facts = TicketFacts(
         key_id=key_id.hex(),
         session_id="-".join(session.hex()[start:end] for start, end in _UUID),

@@ -60,7 +60,7 @@ class BreakerBoard:
                 },
             )
         except (BotoCoreError, ClientError):
-            log.warning("breaker not told of", dependency=change.name, state=change.state, exc_info=True)
+            log.warning("breaker change not recorded", dependency=change.name, state=change.state, exc_info=True)
 
     def read_status(self, name: str) -> BreakerStatus:
         """Reads the last reported status of a dependency's breaker. Costs half a read unit. Raises StoreUnavailable.

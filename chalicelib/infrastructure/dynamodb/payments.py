@@ -46,7 +46,7 @@ class DynamoPayments:
         item = self._table.get(text_key(transaction_id=transaction_id))
         return payment_from_item(item) if item else None
 
-    def claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
+    def try_claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
         claim = {
             "claimed_at": _to_iso_if_any(payment.claimed_at),
             "due_at": _to_iso_if_any(payment.due_at),

@@ -61,7 +61,7 @@ class DynamoReservations:
             return _stored_reservation(failed)
         return None
 
-    def restore(self, reservation: Reservation) -> Reservation:
+    def restore_sold(self, reservation: Reservation) -> Reservation:
         item = _item_from_reservation(reservation)
         nothing_is_stored = "attribute_not_exists(id) OR attribute_exists(barred_ms)"
         try:

@@ -112,7 +112,7 @@ class DynamoTickets:
         item = self._table.get(text_key(id=code))
         return _ticket_from_item(item) if item else None
 
-    def store_token(self, ticket: Ticket) -> None:
+    def store_token_if_missing(self, ticket: Ticket) -> None:
         try:
             self._table.update(
                 text_key(id=ticket.code),
@@ -124,7 +124,7 @@ class DynamoTickets:
         except ConditionFailed:
             return  # signed by another delivery
 
-    def transfer(self, ticket: Ticket, renewed: Ticket) -> Ticket:
+    def transfer_and_read_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
         self._transact(
             [
                 self._seat_update(ticket, renewed),
@@ -144,7 +144,7 @@ class DynamoTickets:
         for code in _codes(item):
             self._void_ticket(code, reason)
 
-    def admit(self, ticket: Ticket, admission: Admission) -> Ticket:
+    def try_admit(self, ticket: Ticket, admission: Admission) -> Ticket:
         try:
             item = self._table.update(text_key(id=ticket.code), **self._admission(admission))
         except ConditionFailed as failed:

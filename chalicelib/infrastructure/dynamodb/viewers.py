@@ -29,7 +29,7 @@ class DynamoViewers:
     table_name: str
     clock: Clock
 
-    def add(self, viewer_id: str, session_id: str) -> None:
+    def set_watched_session(self, viewer_id: str, session_id: str) -> None:
         before = self._query_sessions(viewer_id)
         ttl = ttl_seconds(self.clock() + LONGEST_CONNECTION)
         with outages_as_refusals("PutItem"):

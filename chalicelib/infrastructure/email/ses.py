@@ -101,7 +101,7 @@ class SesEmailSender:
         except (BotoCoreError, ResponseParserError) as error:
             raise EmailUnavailable(mask_email_addresses(str(error))) from None
         log.info(
-            "letter sent", event_id=message.reference, mail_id=answer["MessageId"], to=mask_email_addresses(message.to)
+            "email sent", event_id=message.reference, mail_id=answer["MessageId"], to=mask_email_addresses(message.to)
         )
 
 

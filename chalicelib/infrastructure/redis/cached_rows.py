@@ -76,8 +76,8 @@ class CachedRows:
         except RedisUnavailable:
             return self.rows.read_seat_entries(session)
 
-    def sales_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
-        return self.rows.sales_between(session, since, until)
+    def sales_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+        return self.rows.sales_in_rows_written_between(session, since, until)
 
     def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
         occupancy = self.rows.close_row(session_id, row, now)

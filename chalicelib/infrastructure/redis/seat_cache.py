@@ -92,8 +92,8 @@ class KnownSeats:
     def id_is_new(self, session_created_at: datetime, now: datetime) -> bool:
         """Tells whether no reservation can be stored under the hold's id.
 
-        True if Redis does not have the id, and has recorded all ids for long enough: since the session was scheduled,
-        or for as long as reservations without a sale are stored.
+        True if Redis does not have the id, and has recorded all ids of the period that matters. That period begins when
+        the session was scheduled, but is no longer than reservations without a sale are stored.
         """
         if self.id_was_seen or self.ids_complete_since is None:
             return False

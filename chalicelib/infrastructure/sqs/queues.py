@@ -83,7 +83,7 @@ class SqsOutbox:
     prefix: str
     urls: QueueUrls
 
-    def send(self, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
+    def send_and_list_unsent(self, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
         """Sends the messages in as few batches as they fill, several at the same time.
 
         Gives the positions of the messages that SQS did not take.
@@ -127,9 +127,9 @@ def full_jitter(receives: int) -> float:
 
 
 def growing_jitter(deferrals: int, least_seconds: float, most_seconds: float) -> float:
-    """Draws a random delay of at least `least_seconds`.
+    """Draws a random delay of at least `least_seconds` and at most `most_seconds`.
 
-    The range is 4 s wide, and doubles with each deferral, up to `most_seconds`.
+    It is drawn from a range that is 4 s wide at first, and doubles with each deferral.
     """
     return random.uniform(least_seconds, min(most_seconds, least_seconds + 4 * 2 ** min(deferrals, 10)))
 

@@ -107,7 +107,7 @@ class Parking:
     failures: S3StreamFailures
     tries: dict[str, int] = field(default_factory=dict)
 
-    def should_park(self, record: Record, error: Exception) -> bool:
+    def count_try_and_decide(self, record: Record, error: Exception) -> bool:
         """Tells whether to park the record after this error. Call this once for each failed try.
 
         True after a PermanentFailure. False after an outage. Any other error counts as a try, and the result is true
@@ -135,7 +135,9 @@ class Parking:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Tells whether the error comes from an outage: a service does not answer, or a right is missing."""
+    """Tells whether the error can pass by itself: a service does not answer, or the function lacks a permission until
+    it is granted.
+    """
     cause = getattr(error, "cause", None) or error  # PynamoDB's errors carry botocore's
     if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in OWN_FAULTS:
         return False

@@ -59,7 +59,7 @@ class HttpWebhookSender:
     seconds: float = DELIVERY_SECONDS
     resolve: Callable[[str, int], Sequence[str]] = resolve_host
 
-    def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
+    def post_and_get_status(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
         event = notification.event
         delivery = Delivery(webhook_id=webhook.id, session_id=event.session_id, sequence=notification.sequence)
         return self.post(webhook, delivery.id, delivery_body(notification, webhook), now)
@@ -134,10 +134,12 @@ class CircuitBreakerWebhookSender:
     _breakers: OrderedDict[str, Breaker] = field(default_factory=OrderedDict, init=False, repr=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 
-    def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
+    def post_and_get_status(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
         breaker = self._breaker_of(webhook.id)
         try:
-            return breaker.call(lambda: self.sender.deliver(webhook, notification, now), (DeliveryTimedOut,))
+            return breaker.call(
+                lambda: self.sender.post_and_get_status(webhook, notification, now), (DeliveryTimedOut,)
+            )
         except BreakerOpen as error:
             raise DeliveryFailed(f"webhook {webhook.id} is left alone: it did not answer in time") from error
 

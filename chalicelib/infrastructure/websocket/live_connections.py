@@ -54,7 +54,7 @@ class ApiGatewayConnections:
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
-    def send_message(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
+    def send_and_list_gone(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
         until, data = self.monotonic() + seconds, message.encode()
         with ThreadPoolExecutor(min(AT_ONCE, max(len(viewer_ids), 1))) as posts:
             became = list(posts.map(lambda viewer_id: self._post(viewer_id, data, until), viewer_ids))
@@ -85,5 +85,5 @@ class ApiGatewayConnections:
 class NoConnections:
     """The port LiveConnections without a WebSocket API: there are no connections, so nothing is posted."""
 
-    def send_message(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
+    def send_and_list_gone(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
         return set()

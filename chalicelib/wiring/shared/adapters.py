@@ -67,7 +67,7 @@ class Adapters:
         return with_seat_cache(self.rows, self.sessions)
 
     @cached_property
-    def sessions_for_scheduling(self) -> Sessions:
+    def sessions_announced_to_cache(self) -> Sessions:
         from .redis import with_cache_announcements
 
         return with_cache_announcements(self.sessions)

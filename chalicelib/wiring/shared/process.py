@@ -46,7 +46,7 @@ def settings_with_secrets() -> configuration.Settings:
     Raises SettingInvalid, or StoreUnavailable if SSM does not answer.
     """
     global _settings
-    if configuration.secret_parameter_names() and (secrets := _secrets.load_if_missing()) is not None:
+    if configuration.secret_parameter_names() and (secrets := _secrets.poll_first_value()) is not None:
         _settings = configuration.load(secrets=secrets)
     return settings()
 
@@ -62,7 +62,7 @@ _secrets: RefreshingValue[Mapping[str, str]] = RefreshingValue(_fetch_secrets)
 
 def _use_changed_secrets() -> None:
     """Reads the secrets in SSM again from time to time. Drops all objects of `once` if a secret has changed."""
-    if (secrets := _secrets.reload_if_stale()) is not None:
+    if (secrets := _secrets.poll_changed_value()) is not None:
         rebuild_with_settings(configuration.load(secrets=secrets))
 
 

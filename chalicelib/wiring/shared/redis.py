@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedToCache
+from chalicelib.infrastructure.redis.announced_sessions import AnnouncingSessions
 from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.keys import Keys
@@ -44,7 +44,7 @@ def with_cache_announcements(sessions: Sessions) -> Sessions:
     Without Redis, gives `sessions` unchanged.
     """
     cache = seat_cache()
-    return SessionsAnnouncedToCache(sessions, cache) if cache else sessions
+    return AnnouncingSessions(sessions, cache) if cache else sessions
 
 
 def with_seat_cache(rows: Rows, sessions: Sessions) -> Rows:

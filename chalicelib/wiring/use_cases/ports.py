@@ -37,7 +37,7 @@ class Ports(Protocol):
         ...
 
     @property
-    def sessions_for_scheduling(self) -> Sessions:
+    def sessions_announced_to_cache(self) -> Sessions:
         """Gives the sessions for scheduling. Storing a new session also announces it to the seat cache."""
         ...
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from chalicelib.application.cancel_session import CancelSession
 from chalicelib.application.refunds import MarkPaymentSold, RequestSaleRefunds
-from chalicelib.application.relay import RoutePaymentChange, RouteReservationChange, RouteRowEvent
+from chalicelib.application.relay import HandlePaymentChange, HandleReservationChange, HandleRowEvent
 
 from .ports import Ports
 from .selling import Selling
@@ -18,16 +18,16 @@ class Relaying:
     ports: Ports
 
     @cached_property
-    def relay_row(self) -> RouteRowEvent:
-        return RouteRowEvent(self.ports.reservations, self.request_sale_refunds)
+    def relay_row(self) -> HandleRowEvent:
+        return HandleRowEvent(self.ports.reservations, self.request_sale_refunds)
 
     @cached_property
-    def relay_reservation(self) -> RouteReservationChange:
-        return RouteReservationChange(Selling(self.ports).expire_hold, MarkPaymentSold(self.ports.payments))
+    def relay_reservation(self) -> HandleReservationChange:
+        return HandleReservationChange(Selling(self.ports).expire_hold, MarkPaymentSold(self.ports.payments))
 
     @cached_property
-    def relay_payment(self) -> RoutePaymentChange:
-        return RoutePaymentChange(self.ports.reservations)
+    def relay_payment(self) -> HandlePaymentChange:
+        return HandlePaymentChange(self.ports.reservations)
 
     @cached_property
     def request_sale_refunds(self) -> RequestSaleRefunds:

@@ -22,7 +22,7 @@ class Selling:
     @cached_property
     def schedule(self) -> ScheduleSession:
         ports = self.ports
-        return ScheduleSession(ports.sessions_for_scheduling, ports.clock, ports.ids)
+        return ScheduleSession(ports.sessions_announced_to_cache, ports.clock, ports.ids)
 
     @cached_property
     def list_sessions(self) -> ListSessions:

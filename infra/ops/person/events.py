@@ -61,5 +61,5 @@ class PersonsEvents:
 
 
 def _erase_from_event(event: Any, person: Person) -> Any:
-    erased = person.erase_from(event)
+    erased = person.redacted_copy(event)
     return {**erased, "data": {name: value for name, value in erased["data"].items() if name not in PRIVATE}}

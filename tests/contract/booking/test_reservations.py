@@ -228,7 +228,7 @@ def test_a_sale_whose_reservation_is_gone_is_restored_and_is_a_purchase(backend:
         backend.reservations.bar(gone.hold)
     sold = gone.confirmed(a_sale(gone.hold))
 
-    assert backend.reservations.restore(sold) == sold
+    assert backend.reservations.restore_sold(sold) == sold
     assert [bought.id for bought in backend.reservations.list_purchases(user, 20, None).items] == [gone.id]
 
 
@@ -236,7 +236,7 @@ def test_what_is_remembered_is_not_restored(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add(a_reservation())
     sold = paid(backend, reservation)
 
-    assert backend.reservations.restore(reservation.confirmed(a_sale(reservation.hold, "tx-other"))) == sold
+    assert backend.reservations.restore_sold(reservation.confirmed(a_sale(reservation.hold, "tx-other"))) == sold
 
 
 def test_a_sale_that_was_free_of_charge_has_no_transaction(backend: Backend) -> None:

@@ -37,17 +37,17 @@ def test_nobody_looks_at_what_nobody_has_asked_for(viewers: SessionViewers, sess
 def test_all_who_look_at_a_screening_are_found_at_once(viewers: SessionViewers, session_id: str) -> None:
     watching = {a_viewer() for _ in range(3)}
     for viewer_id in watching:
-        viewers.add(viewer_id, session_id)
-        viewers.add(viewer_id, session_id)
+        viewers.set_watched_session(viewer_id, session_id)
+        viewers.set_watched_session(viewer_id, session_id)
 
     assert sorted(viewers.viewers_of(session_id)) == sorted(watching)
 
 
 def test_who_looks_at_another_screening_is_not_found_at_the_first(viewers: SessionViewers, session_id: str) -> None:
     viewer_id, other = a_viewer(), str(uuid.uuid4())
-    viewers.add(viewer_id, session_id)
+    viewers.set_watched_session(viewer_id, session_id)
     _until_the_index_has(viewers, viewer_id)
-    viewers.add(viewer_id, other)
+    viewers.set_watched_session(viewer_id, other)
 
     assert not viewers.viewers_of(session_id)
     assert viewers.viewers_of(other) == [viewer_id]
@@ -55,8 +55,8 @@ def test_who_looks_at_another_screening_is_not_found_at_the_first(viewers: Sessi
 
 def test_who_is_removed_is_not_found(viewers: SessionViewers, session_id: str) -> None:
     viewer_id, staying = a_viewer(), a_viewer()
-    viewers.add(viewer_id, session_id)
-    viewers.add(staying, session_id)
+    viewers.set_watched_session(viewer_id, session_id)
+    viewers.set_watched_session(staying, session_id)
     _until_the_index_has(viewers, viewer_id)
 
     viewers.remove(viewer_id)
@@ -74,7 +74,7 @@ def _until_the_index_has(viewers: SessionViewers, viewer_id: str) -> None:
 
 def test_viewers_are_counted_up_to_as_many_as_matter(viewers: SessionViewers, session_id: str) -> None:
     for _ in range(5):
-        viewers.add(a_viewer(), session_id)
+        viewers.set_watched_session(a_viewer(), session_id)
 
     assert [viewers.count(session_id, most) for most in (3, 5, 1000)] == [3, 5, 5]
     assert viewers.count(str(uuid.uuid4()), 1000) == 0

@@ -97,14 +97,14 @@ def received(client: SQSClient, url: str, expected: int) -> list[dict[str, Any]]
 def test_a_lapsed_hold_is_delivered_at_once_and_whole(post: Post) -> None:
     hold = a_hold("A1", "B1", fingerprint="0123456789ab", expires_in=-10)
 
-    assert post.outbox.send([OutgoingMessage("expiry", hold)], NOW) == set()
+    assert post.outbox.send_and_list_unsent([OutgoingMessage("expiry", hold)], NOW) == set()
 
     assert post.due("expiry", 1) == [hold]
 
 
 @pytest.mark.parametrize("expires_in", [30, 900, 3600])
 def test_a_live_hold_is_not_delivered_yet(post: Post, expires_in: float) -> None:
-    post.outbox.send([OutgoingMessage("expiry", a_hold(expires_in=expires_in))], NOW)
+    post.outbox.send_and_list_unsent([OutgoingMessage("expiry", a_hold(expires_in=expires_in))], NOW)
 
     assert post.due("expiry", 0) == []
 
@@ -112,7 +112,10 @@ def test_a_live_hold_is_not_delivered_yet(post: Post, expires_in: float) -> None
 def test_events_are_delivered_whole_each_to_its_queue(post: Post) -> None:
     event, hold = an_event("e-1"), a_hold(expires_in=-10)
 
-    assert post.outbox.send([OutgoingMessage("audit", event), OutgoingMessage("expiry", hold)], NOW) == set()
+    assert (
+        post.outbox.send_and_list_unsent([OutgoingMessage("audit", event), OutgoingMessage("expiry", hold)], NOW)
+        == set()
+    )
 
     assert post.due("audit", 1) == [event]
     assert post.due("expiry", 1) == [hold]
@@ -121,7 +124,7 @@ def test_events_are_delivered_whole_each_to_its_queue(post: Post) -> None:
 def test_a_webhooks_delivery_is_delivered_whole_and_at_once(post: Post) -> None:
     delivery = Delivery(webhook_id="wh-1", session_id="session-1", sequence=12)
 
-    assert post.outbox.send([OutgoingMessage("webhooks", delivery)], NOW) == set()
+    assert post.outbox.send_and_list_unsent([OutgoingMessage("webhooks", delivery)], NOW) == set()
 
     assert post.due("webhooks", 1) == [delivery]
 
@@ -129,7 +132,7 @@ def test_a_webhooks_delivery_is_delivered_whole_and_at_once(post: Post) -> None:
 def test_more_messages_than_a_batch_holds_are_all_delivered(post: Post) -> None:
     events = [an_event(f"e-{number}") for number in range(25)]
 
-    assert post.outbox.send([OutgoingMessage("audit", event) for event in events], NOW) == set()
+    assert post.outbox.send_and_list_unsent([OutgoingMessage("audit", event) for event in events], NOW) == set()
 
     def by_id(event: Any) -> str:
         return str(event.id)
@@ -161,14 +164,20 @@ def stubborn() -> tuple[Any, SqsOutbox]:
 def test_messages_that_sqs_did_not_take_are_named() -> None:
     _, outbox = stubborn()
 
-    assert outbox.send([OutgoingMessage("audit", an_event(str(n))) for n in range(13)], NOW) == {0, 3, 6, 9, 12}
+    assert outbox.send_and_list_unsent([OutgoingMessage("audit", an_event(str(n))) for n in range(13)], NOW) == {
+        0,
+        3,
+        6,
+        9,
+        12,
+    }
 
 
 def test_a_queue_that_is_away_does_not_hinder_the_others() -> None:
     _, outbox = stubborn()
     messages = [OutgoingMessage(queue, an_event("e")) for queue in ("away", "audit", "away", "audit", "audit")]
 
-    assert outbox.send(messages, NOW) == {0, 2, 3}
+    assert outbox.send_and_list_unsent(messages, NOW) == {0, 2, 3}
 
 
 @dataclass
@@ -196,7 +205,9 @@ def test_the_messages_of_a_hundred_records_fill_their_batches_and_do_not_wait_fo
     outbox = SqsOutbox(client=client, prefix="any", urls=QueueUrls(client))
     queues_ = ("audit", "analytics", "email", "notification", "cache")
 
-    unsent = outbox.send([OutgoingMessage(queue, an_event(f"{n}")) for n in range(100) for queue in queues_], NOW)
+    unsent = outbox.send_and_list_unsent(
+        [OutgoingMessage(queue, an_event(f"{n}")) for n in range(100) for queue in queues_], NOW
+    )
 
     assert client.sizes == [10] * 50
     assert unsent == {0}, "the one that was not taken, whichever thread sent it"
@@ -208,7 +219,7 @@ def test_the_messages_of_a_hundred_records_fill_their_batches_and_do_not_wait_fo
 def test_a_message_comes_a_second_after_the_lapse_never_before(expires_in: float, delay: int) -> None:
     client, outbox = stubborn()
 
-    outbox.send([OutgoingMessage("expiry", a_hold(expires_in=expires_in))], NOW)
+    outbox.send_and_list_unsent([OutgoingMessage("expiry", a_hold(expires_in=expires_in))], NOW)
 
     assert [message["DelaySeconds"] for message in client.sent] == [delay]
     assert NOW + timedelta(seconds=delay) >= min(NOW + timedelta(seconds=expires_in), NOW + timedelta(seconds=900))
@@ -217,7 +228,7 @@ def test_a_message_comes_a_second_after_the_lapse_never_before(expires_in: float
 def test_an_event_is_not_delayed() -> None:
     client, outbox = stubborn()
 
-    outbox.send([OutgoingMessage("audit", an_event("e"))], NOW)
+    outbox.send_and_list_unsent([OutgoingMessage("audit", an_event("e"))], NOW)
 
     assert [message["DelaySeconds"] for message in client.sent] == [0]
 

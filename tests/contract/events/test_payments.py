@@ -96,18 +96,18 @@ def test_a_claim_is_found_as_it_was_made_and_made_again_by_its_own_reservation(
 ) -> None:
     claim = a_claim(sale)
 
-    assert payments.claim(claim, charged_only=False) == claim
+    assert payments.try_claim(claim, charged_only=False) == claim
     again = replace(claim, claimed_at=LATER)
-    assert payments.claim(again, charged_only=False) == again
+    assert payments.try_claim(again, charged_only=False) == again
     assert payments.find(sale.transaction_id) == again
 
 
 def test_what_is_claimed_is_nobody_elses(payments: Payments, sale: Payment) -> None:
     claim = a_claim(sale)
-    payments.claim(claim, charged_only=False)
+    payments.try_claim(claim, charged_only=False)
     other = replace(claim, reservation_id="res-other")
 
-    assert payments.claim(other, charged_only=False) == claim
+    assert payments.try_claim(other, charged_only=False) == claim
     assert payments.mark_sold(replace(sale, reservation_id="res-other")) == claim
     assert payments.request_refund(for_nothing(sale)) == claim
 
@@ -115,11 +115,11 @@ def test_what_is_claimed_is_nobody_elses(payments: Payments, sale: Payment) -> N
 def test_where_only_the_gateway_counts_nothing_is_claimed_that_it_has_not_spoken_of(
     payments: Payments, sale: Payment
 ) -> None:
-    assert payments.claim(a_claim(sale), charged_only=True) is None
+    assert payments.try_claim(a_claim(sale), charged_only=True) is None
     assert payments.find(sale.transaction_id) is None
 
-    payments.claim(a_claim(sale), charged_only=False)
-    assert payments.claim(replace(a_claim(sale), claimed_at=LATER), charged_only=True) == a_claim(sale)
+    payments.try_claim(a_claim(sale), charged_only=False)
+    assert payments.try_claim(replace(a_claim(sale), claimed_at=LATER), charged_only=True) == a_claim(sale)
 
 
 @pytest.mark.parametrize("charged_only", [False, True])
@@ -132,7 +132,7 @@ def test_what_was_charged_is_claimed_for_just_that(
     charge = a_charge(sale, **other)
     stands = payments.record_charge(charge)
 
-    assert payments.claim(a_claim(sale), charged_only=charged_only) == stands
+    assert payments.try_claim(a_claim(sale), charged_only=charged_only) == stands
     assert (stands.status, stands.reservation_id) == (PaymentStatus.ASSERTED, charge.reservation_id)
 
 
@@ -144,8 +144,8 @@ def test_what_was_charged_for_it_is_claimed_and_keeps_the_gateways_word(
     payments.record_charge(charge)
     claim = charged(a_claim(sale), charge)
 
-    assert payments.claim(a_claim(sale), charged_only=charged_only) == claim
-    assert payments.claim(a_claim(sale), charged_only=charged_only) == claim
+    assert payments.try_claim(a_claim(sale), charged_only=charged_only) == claim
+    assert payments.try_claim(a_claim(sale), charged_only=charged_only) == claim
     assert payments.mark_sold(sale) == replace(
         claim, status=PaymentStatus.SOLD, sale_id=sale.sale_id, sold_at=sale.sold_at
     )
@@ -159,13 +159,13 @@ def test_what_went_back_or_is_on_its_way_is_never_claimed(payments: Payments, sa
         stands = payments.mark_refunded(stands.with_refund_completed("re-1", LATER))
 
     for charged_only in (False, True):
-        assert payments.claim(a_claim(sale), charged_only=charged_only) == stands
+        assert payments.try_claim(a_claim(sale), charged_only=charged_only) == stands
 
 
 def test_a_claim_that_came_to_nothing_is_to_be_returned_and_keeps_what_it_was(
     payments: Payments, sale: Payment
 ) -> None:
-    claim = payments.claim(a_claim(sale), charged_only=False)
+    claim = payments.try_claim(a_claim(sale), charged_only=False)
     assert claim
     request = replace(sale, sale_id="", sold_at=None).with_refund_requested(RefundReason.LATE, LATER)
 
@@ -205,7 +205,7 @@ def test_what_the_gateway_says_of_a_claim_or_a_sale_is_added_to_it(
     payments: Payments, sale: Payment, reservation_id: str
 ) -> None:
     charge = a_charge(sale, reservation_id=reservation_id and sale.reservation_id)
-    claim = payments.claim(a_claim(sale), charged_only=False)
+    claim = payments.try_claim(a_claim(sale), charged_only=False)
     assert claim
 
     assert payments.record_charge(charge) == charged(claim, charge)
@@ -233,7 +233,7 @@ def test_a_claim_for_another_reservation_than_it_was_charged_for_is_disproved_on
 def test_a_claim_that_may_be_selling_its_row_stands_though_it_was_charged_for_another(
     payments: Payments, sale: Payment
 ) -> None:
-    claim = payments.claim(a_claim(sale), charged_only=False)
+    claim = payments.try_claim(a_claim(sale), charged_only=False)
 
     assert payments.record_charge(a_charge(sale, reservation_id="res-of-its-buyer")) == claim
 
@@ -276,7 +276,7 @@ def test_what_is_claimed_goes_back_only_where_the_request_names_the_screening(
 ) -> None:
     """A request without the screening may come from a process that read the payment before it was claimed."""
     asserted = payments.record_charge(a_charge(sale))
-    claim = payments.claim(a_claim(sale), charged_only=True)
+    claim = payments.try_claim(a_claim(sale), charged_only=True)
     assert claim
 
     assert payments.request_refund(asserted.with_refund_requested(RefundReason.RESERVATION_UNKNOWN, LATER)) == claim

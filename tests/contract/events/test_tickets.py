@@ -116,8 +116,8 @@ def test_a_token_is_stored_once(tickets: Tickets) -> None:
     sale = sold("A1", text="")
     tickets.add(sale)
 
-    tickets.store_token(sale.tickets[0].with_token("FIRST"))
-    tickets.store_token(sale.tickets[0].with_token("SECOND"))
+    tickets.store_token_if_missing(sale.tickets[0].with_token("FIRST"))
+    tickets.store_token_if_missing(sale.tickets[0].with_token("SECOND"))
 
     found = tickets.find_by_sale(sale.reservation_id)
     assert found
@@ -127,58 +127,58 @@ def test_a_token_is_stored_once(tickets: Tickets) -> None:
 def test_a_ticket_is_admitted_once(tickets: Tickets) -> None:
     (ticket,) = stored(tickets, "A1")
 
-    assert tickets.admit(ticket, ENTRY) == replace(ticket, admission=ENTRY)
-    assert tickets.admit(ticket, LATER) == replace(ticket, admission=ENTRY)
+    assert tickets.try_admit(ticket, ENTRY) == replace(ticket, admission=ENTRY)
+    assert tickets.try_admit(ticket, LATER) == replace(ticket, admission=ENTRY)
     assert tickets.find(ticket.code) == replace(ticket, admission=ENTRY)
 
 
 def test_an_admission_makes_no_ticket(tickets: Tickets) -> None:
     (unknown,) = sold("A1").tickets
 
-    assert tickets.admit(unknown, ENTRY).admission is None
+    assert tickets.try_admit(unknown, ENTRY).admission is None
     assert tickets.find(unknown.code) is None
 
 
 def test_an_admission_that_is_sent_twice_is_one(tickets: Tickets) -> None:
     (ticket,) = stored(tickets, "A1")
 
-    assert sent_twice(tickets, "admit").admit(ticket, ENTRY).admission == ENTRY
+    assert sent_twice(tickets, "try_admit").try_admit(ticket, ENTRY).admission == ENTRY
 
 
 def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) -> None:
     first, other = stored(tickets, "A1", "A2")
     renewed = first.replacement(random_ticket_code(), NOW)
 
-    old = tickets.transfer(first, renewed)
+    old = tickets.transfer_and_read_old(first, renewed)
 
     assert (old.void, old.renewed_as) == (VoidReason.TRANSFERRED, renewed.code)
     assert tickets.find(first.code) == old
     assert tickets.find_by_sale(first.reservation_id) == SaleTickets(first.reservation_id, (renewed, other))
-    assert tickets.admit(first, ENTRY).admission is None
-    assert tickets.admit(renewed, ENTRY).admission == ENTRY
+    assert tickets.try_admit(first, ENTRY).admission is None
+    assert tickets.try_admit(renewed, ENTRY).admission == ENTRY
 
 
 def test_a_ticket_is_transferred_once(tickets: Tickets) -> None:
     (first,) = stored(tickets, "A1")
     renewed, again = first.replacement(random_ticket_code(), NOW), first.replacement(random_ticket_code(), NOW)
 
-    sent_twice(tickets, "transfer").transfer(first, renewed)
+    sent_twice(tickets, "transfer_and_read_old").transfer_and_read_old(first, renewed)
 
-    assert tickets.transfer(first, again).renewed_as == renewed.code
+    assert tickets.transfer_and_read_old(first, again).renewed_as == renewed.code
     assert tickets.find(again.code) is None
 
 
 def test_who_is_in_is_not_transferred(tickets: Tickets) -> None:
     (ticket,) = stored(tickets, "A1")
-    admitted = tickets.admit(ticket, ENTRY)
+    admitted = tickets.try_admit(ticket, ENTRY)
 
-    assert tickets.transfer(ticket, ticket.replacement(random_ticket_code(), NOW)) == admitted
+    assert tickets.transfer_and_read_old(ticket, ticket.replacement(random_ticket_code(), NOW)) == admitted
 
 
 def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     first, second = stored(tickets, "A1", "A2")
     renewed = first.replacement(random_ticket_code(), NOW)
-    tickets.transfer(first, renewed)
+    tickets.transfer_and_read_old(first, renewed)
 
     for _ in range(2):
         tickets.void(first.reservation_id, VoidReason.REFUNDED, NOW)
@@ -187,8 +187,8 @@ def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     assert found
     assert found.void is VoidReason.REFUNDED
     assert {ticket.void for ticket in found.tickets} == {VoidReason.REFUNDED}
-    assert tickets.admit(renewed, ENTRY).admission is None
-    assert tickets.transfer(second, second.replacement(random_ticket_code(), NOW)).renewed_as == ""
+    assert tickets.try_admit(renewed, ENTRY).admission is None
+    assert tickets.transfer_and_read_old(second, second.replacement(random_ticket_code(), NOW)).renewed_as == ""
     assert (tickets.find(first.code) or first).void is VoidReason.TRANSFERRED
 
 
@@ -211,7 +211,7 @@ def test_a_ticket_of_a_sale_that_is_being_voided_is_not_transferred(dynamo: Dyna
         ExpressionAttributeValues={":why": {"S": VoidReason.REFUNDED}},
     )
 
-    assert tickets.transfer(ticket, ticket.replacement(random_ticket_code(), NOW)).renewed_as == ""
+    assert tickets.transfer_and_read_old(ticket, ticket.replacement(random_ticket_code(), NOW)).renewed_as == ""
 
 
 def test_a_sale_that_is_void_is_given_no_tickets(tickets: Tickets) -> None:
@@ -241,8 +241,8 @@ def test_a_screenings_tickets_are_listed_by_seat_with_what_became_of_them(ticket
     session_id, (first, second) = of_one_session(tickets, "A1", "A2")
     stored(tickets, "A1")  # of another screening
     renewed = second.replacement(random_ticket_code(), NOW)
-    transferred = tickets.transfer(second, renewed)
-    admitted = tickets.admit(first, ENTRY)
+    transferred = tickets.transfer_and_read_old(second, renewed)
+    admitted = tickets.try_admit(first, ENTRY)
 
     page = tickets.list_by_session(session_id, 10, None)
 
@@ -309,7 +309,7 @@ def entries(tickets: DynamoTickets, ticket: Ticket, pool: ThreadPoolExecutor) ->
     def admit(gate: int) -> bool:
         asked = Admission(NOW, f"gate-{gate}", "scan")
         start.wait()
-        return tickets.admit(ticket, asked).admission == asked
+        return tickets.try_admit(ticket, asked).admission == asked
 
     return sum(pool.map(admit, range(GATES)))
 
@@ -336,11 +336,11 @@ def test_a_transfer_and_an_admission_at_once_are_not_both(emulated: Dynamo, pool
 
         def admit(ticket: Ticket = ticket, start: Barrier = start) -> bool:
             start.wait()
-            return tickets.admit(ticket, ENTRY).admission is not None
+            return tickets.try_admit(ticket, ENTRY).admission is not None
 
         def transfer(ticket: Ticket = ticket, renewed: Ticket = renewed, start: Barrier = start) -> bool:
             start.wait()
-            return tickets.transfer(ticket, renewed).renewed_as == renewed.code
+            return tickets.transfer_and_read_old(ticket, renewed).renewed_as == renewed.code
 
         admitted, transferred = (made.result() for made in (pool.submit(admit), pool.submit(transfer)))
 
@@ -361,13 +361,13 @@ def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
         tickets.add(sale)
     with counting(emulated) as transferring:
         tickets.find(sale.tickets[0].code)
-        tickets.transfer(sale.tickets[0], sale.tickets[0].replacement(random_ticket_code(), NOW))
+        tickets.transfer_and_read_old(sale.tickets[0], sale.tickets[0].replacement(random_ticket_code(), NOW))
     with counting(emulated) as showing:
         tickets.find_by_sale(sale.reservation_id)
     with counting(emulated) as admitting:
         DynamoTicketKeys(emulated.client, tickets.table_name).read_published(NOW)
         tickets.find(sale.tickets[1].code)
-        tickets.admit(sale.tickets[1], ENTRY)
+        tickets.try_admit(sale.tickets[1], ENTRY)
 
     for calls, budget in ((issuing, TICKETS_OF_TWO_SEATS), (transferring, TRANSFER), (admitting, ADMISSION)):
         assert tuple(call.operation for call in calls) == budget.calls
@@ -384,7 +384,7 @@ def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
 def test_a_listed_ticket_is_small_and_has_no_token(emulated: Dynamo) -> None:
     tickets = dynamo_tickets(emulated)
     session_id, (ticket,) = of_one_session(tickets, "AB100")
-    tickets.admit(ticket, replace(ENTRY, gate="g" * 40))
+    tickets.try_admit(ticket, replace(ENTRY, gate="g" * 40))
 
     with counting(emulated) as listing:
         tickets.list_by_session(session_id, 100, None)
@@ -406,7 +406,7 @@ def test_an_unreachable_table_is_an_outage(moto: Dynamo, operation: str) -> None
     ask: Mapping[str, Callable[[], object]] = {
         "GetItem": lambda: tickets.find(sale.tickets[0].code),
         "Query": lambda: tickets.list_by_session(sale.tickets[0].session_id, 10, None),
-        "UpdateItem": lambda: tickets.admit(sale.tickets[0], ENTRY),
+        "UpdateItem": lambda: tickets.try_admit(sale.tickets[0], ENTRY),
         "TransactWriteItems": lambda: tickets.add(sale),
     }
 

@@ -105,7 +105,10 @@ class Office:
         return queue_source(queue, handle, self.sqs, f"cinema-{self.stage}-{queue}", 10)
 
     def tell(self, *events: Event) -> None:
-        assert self.outbox.send([OutgoingMessage("notification", event) for event in events], utc_now()) == set()
+        assert (
+            self.outbox.send_and_list_unsent([OutgoingMessage("notification", event) for event in events], utc_now())
+            == set()
+        )
 
     def work(self) -> None:
         """Until both queues are empty: all is delivered, or parked."""
@@ -390,7 +393,7 @@ def test_a_receiver_that_gives_no_answer_costs_its_time_and_no_more(
     started = time.monotonic()
 
     with pytest.raises(DeliveryFailed, match=webhook.id):
-        impatient_sender().deliver(webhook, notification, utc_now())
+        impatient_sender().post_and_get_status(webhook, notification, utc_now())
 
     assert time.monotonic() - started < 10 * SHORT_SECONDS
 
@@ -401,7 +404,7 @@ def test_a_huge_answer_is_not_read(office: Office, theirs: Receiver, facts: Fact
     notification = office.notifications.assign_number(facts.created())
     started = time.monotonic()
 
-    assert impatient_sender().deliver(webhook, notification, utc_now()) == 200
+    assert impatient_sender().post_and_get_status(webhook, notification, utc_now()) == 200
 
     assert time.monotonic() - started < 10 * SHORT_SECONDS
 
@@ -440,14 +443,14 @@ def test_who_hangs_is_put_off_without_being_called_and_called_again_half_a_minut
     theirs.answering = hanging
     for _ in range(5):
         with pytest.raises(DeliveryFailed):
-            guarded.deliver(webhook, notification, utc_now())
+            guarded.post_and_get_status(webhook, notification, utc_now())
     assert len(theirs.got) == 3
-    assert guarded.deliver(other, notification, utc_now()) == 204
+    assert guarded.post_and_get_status(other, notification, utc_now()) == 204
 
     theirs.answering = None
     ticks.now = 30
 
-    assert [guarded.deliver(webhook, notification, utc_now()) for _ in range(2)] == [204, 204]
+    assert [guarded.post_and_get_status(webhook, notification, utc_now()) for _ in range(2)] == [204, 204]
 
 
 # Where a webhook may lead
@@ -459,7 +462,7 @@ def test_in_production_no_name_leads_into_our_network(office: Office, theirs: Re
     for url in (theirs.url, f"https://127.0.0.1:{port}/", f"https://localhost:{port}/"):
         webhook = office.subscribe(url)
         with pytest.raises(DeliveryFailed, match="may not have its URL"):
-            HttpWebhookSender(local=False).deliver(webhook, notification, utc_now())
+            HttpWebhookSender(local=False).post_and_get_status(webhook, notification, utc_now())
 
     assert theirs.got == []
 
@@ -477,7 +480,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_called(office: Office, 
     courier = HttpWebhookSender(local=True, resolve=lambda host, port: next(answers))
     webhook = office.subscribe(theirs.url.replace("127.0.0.1", "rebinding.example.com"))
 
-    assert courier.deliver(webhook, office.notifications.assign_number(facts.created()), utc_now()) == 204
+    assert courier.post_and_get_status(webhook, office.notifications.assign_number(facts.created()), utc_now()) == 204
 
     (got,) = theirs.got
     assert got.headers["host"].startswith("rebinding.example.com:")
@@ -514,10 +517,10 @@ def test_the_certificate_must_be_the_names_though_a_checked_address_is_called(
         webhook = office.subscribe(theirs.url.replace("127.0.0.1", host))
         notification = office.notifications.assign_number(facts.created())
         if accepted:
-            assert courier.deliver(webhook, notification, utc_now()) == 204
+            assert courier.post_and_get_status(webhook, notification, utc_now()) == 204
         else:
             with pytest.raises(DeliveryFailed, match="SSLError"):
-                courier.deliver(webhook, notification, utc_now())
+                courier.post_and_get_status(webhook, notification, utc_now())
         assert len(theirs.got) == accepted
 
 
@@ -525,7 +528,7 @@ def test_a_receiver_that_speaks_no_tls_is_not_reached(office: Office, theirs: Re
     webhook = office.subscribe(theirs.url.replace("http://", "https://"))
 
     with pytest.raises(DeliveryFailed, match="not reached"):
-        office.courier.deliver(webhook, office.notifications.assign_number(facts.created()), utc_now())
+        office.courier.post_and_get_status(webhook, office.notifications.assign_number(facts.created()), utc_now())
 
     assert theirs.got == []
 

@@ -20,7 +20,7 @@ from chalicelib.domain.refusals import (
 )
 from chalicelib.domain.reservations import Held, Hold, Reservation, SeatsTaken
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
-from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedToCache
+from chalicelib.infrastructure.redis.announced_sessions import AnnouncingSessions
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
 from chalicelib.infrastructure.redis.seat_cache import CLOCKS_APART, ID_IS_REMEMBERED, MOST_UNMARKED, SeatCache
 from chalicelib.infrastructure.redis.seat_format import SOLD_ENTRY_LASTS
@@ -180,7 +180,7 @@ def test_of_a_screening_that_was_announced_every_key_is_known_at_once(cinema: Ca
     cinema.hold("A1")
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
 
-    SessionsAnnouncedToCache(cinema.sessions, cinema.cache).get_or_add(cinema.session)
+    AnnouncingSessions(cinema.sessions, cinema.cache).get_or_add(cinema.session)
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == []
 
@@ -189,7 +189,7 @@ def test_a_key_that_was_used_for_another_screening_is_refused_for_the_seats_ther
     """Marks are in their screening's slot: the one thing that the gate tells otherwise than the rows."""
     other = a_session()
     cinema.sessions.get_or_add(other)
-    SessionsAnnouncedToCache(cinema.sessions, cinema.cache).get_or_add(cinema.session)
+    AnnouncingSessions(cinema.sessions, cinema.cache).get_or_add(cinema.session)
     cinema.hold("A1", key="k", session_id=other.id)
     cinema.hold("A1", user="first")
 

@@ -8,7 +8,12 @@ from typing import NoReturn
 
 from chalicelib.application.confirm import ConfirmReservationCommand
 from chalicelib.domain.payments import Payment, PaymentStatus
-from chalicelib.domain.refusals import LatePayment, PaymentForCancelled, ReservationCancelled, StoreUnavailable
+from chalicelib.domain.refusals import (
+    LatePayment,
+    PaymentForCancelledReservation,
+    ReservationCancelled,
+    StoreUnavailable,
+)
 from chalicelib.domain.reservations import Held, Hold, Occupancy, Reservation, Sale, Sold, State
 from chalicelib.domain.tickets.ticket import Admission
 from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item
@@ -203,7 +208,7 @@ class Promises:
     def note_confirmation_refused(self, paying: Paying, why: Exception) -> None:
         command = paying.command
         expires_at = self.made.get(command.reservation_id)
-        if isinstance(why, LatePayment | PaymentForCancelled) and expires_at:
+        if isinstance(why, LatePayment | PaymentForCancelledReservation) and expires_at:
             if self.sales.get(command.transaction_id, ("",))[0] == command.reservation_id:
                 broken(f"{command} is answered by {why!r}, and it is sold")
             if command.reservation_id not in self.forgotten:

@@ -23,7 +23,7 @@ EXAMPLES: list[Exception] = [
     *(example for row in ERRORS for example in row.examples),
     refusals.PaymentForCancelledSession("s-1", "res-1", "tx-1"),
     refusals.LatePayment("res-1", NOW, "tx-1"),
-    refusals.PaymentForCancelled("res-1", "tx-1"),
+    refusals.PaymentForCancelledReservation("res-1", "tx-1"),
 ]
 """Of every kind of exception; those at the end are answered as the kind that they are derived from."""
 
@@ -58,7 +58,7 @@ def test_every_refusal_is_told_with_its_own_facts_in_every_language(refusal: Exc
 
 
 def test_every_code_is_told_in_both_languages_and_differently() -> None:
-    for told in (row.words for row in ERRORS if row.examples):
+    for told in (row.message_templates for row in ERRORS if row.examples):
         assert set(told) == {ENGLISH, PORTUGUESE}
         assert told[ENGLISH] != told[PORTUGUESE]
 

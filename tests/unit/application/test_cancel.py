@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.refusals import (
-    PaymentForCancelled,
+    PaymentForCancelledReservation,
     ReservationConfirmed,
     ReservationExpired,
     ReservationNotFound,
@@ -119,7 +119,7 @@ def test_a_payment_after_such_a_crash_buys_nothing(cinema: Cinema) -> None:
     with pytest.raises(Crash):
         dying.cancel(held.id)
 
-    with pytest.raises(PaymentForCancelled):
+    with pytest.raises(PaymentForCancelledReservation):
         cinema.confirm(held.id)
 
 

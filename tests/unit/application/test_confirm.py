@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.refusals import AlreadyPaid, LatePayment, PaymentForCancelled, ReservationNotFound
+from chalicelib.domain.refusals import AlreadyPaid, LatePayment, PaymentForCancelledReservation, ReservationNotFound
 from chalicelib.domain.reservations import State
 from tests.builders import HOLD_SECONDS, NOW, Cinema
 from tests.fakes import Crash, FakeReservations, MovableClock, crash, interposed, sent_twice
@@ -112,7 +112,7 @@ def test_a_payment_for_a_cancelled_reservation_is_refused_loudly(cinema: Cinema)
     held = cinema.hold("A1")
     cinema.cancel(held.id)
 
-    with pytest.raises(PaymentForCancelled) as refused:
+    with pytest.raises(PaymentForCancelledReservation) as refused:
         cinema.confirm(held.id, "tx-1")
 
     assert refused.value.refund_reason
@@ -124,7 +124,7 @@ def test_a_payment_while_the_buyer_cancels_buys_nothing(cinema: Cinema) -> None:
     held = cinema.hold("A1")
     rows = interposed(cinema.rows, "sell", before=lambda: cinema.cancel(held.id))
 
-    with pytest.raises(PaymentForCancelled):
+    with pytest.raises(PaymentForCancelledReservation):
         replace(cinema, rows=rows).confirm(held.id)
 
     assert cinema.seats() == {}
@@ -135,12 +135,12 @@ def test_the_same_payment_twice_while_the_buyer_cancels_is_told_the_same_twice(c
 
     def refuse_the_first() -> None:
         cinema.cancel(held.id)
-        with pytest.raises(PaymentForCancelled):
+        with pytest.raises(PaymentForCancelledReservation):
             cinema.confirm(held.id, "tx-1")
 
     reservations = interposed(cinema.reservations, "find", after=refuse_the_first)
 
-    with pytest.raises(PaymentForCancelled):
+    with pytest.raises(PaymentForCancelledReservation):
         replace(cinema, reservations=reservations).confirm(held.id, "tx-1")
 
 

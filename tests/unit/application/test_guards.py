@@ -21,7 +21,7 @@ from chalicelib.domain.payments import (
 )
 from chalicelib.domain.refusals import (
     LatePayment,
-    PaymentForCancelled,
+    PaymentForCancelledReservation,
     PaymentReturned,
     ReservationCancelled,
     ReservationExpired,
@@ -200,7 +200,7 @@ def test_of_what_the_gateway_has_not_charged_nothing_is_returned(cinema: Cinema)
     cinema.change_settings(payments_charged_only=True)
     cancelled = cinema.cancel(cinema.hold("A1").id)
 
-    with pytest.raises(PaymentForCancelled):
+    with pytest.raises(PaymentForCancelledReservation):
         cinema.confirm(cancelled.id, TX)
 
     assert cinema.payments.find(TX) is None
@@ -221,7 +221,7 @@ def test_the_gateway_is_not_asked_of_a_payment_that_is_not_to_be_returned(cinema
     assert bought
     cinema.gateway.is_silent = True  # type: ignore[attr-defined] # the fake's
 
-    cinema.execute_refund.settle(know(cinema, bought))
+    cinema.execute_refund.refund_if_requested(know(cinema, bought))
 
     assert cinema.payments.find(TX) == bought
 
@@ -240,7 +240,7 @@ def test_a_charged_payment_that_the_gateway_does_not_know_stays_to_be_returned(c
     requested = refund_request_for(TX, held, RefundReason.LATE, NOW)
     payment = know(cinema, replace(requested, charged_at=NOW, charged_cents=2500, charged_currency="BRL"))
 
-    replace(cinema, gateway=gateway).execute_refund.settle(payment)
+    replace(cinema, gateway=gateway).execute_refund.refund_if_requested(payment)
 
     assert status(cinema) is PaymentStatus.REFUND_REQUESTED
 

@@ -117,7 +117,7 @@ def test_a_screening_that_has_its_most_viewers_takes_one_more_when_one_has_left(
 
 def test_a_batch_that_takes_too_long_drops_its_rest_before_the_function_is_stopped() -> None:
     clock = MovableClock(NOW)
-    screens = interposed(FakeConnections(), "send_message", after=lambda: clock.forward(seconds=7))
+    screens = interposed(FakeConnections(), "send_and_list_gone", after=lambda: clock.forward(seconds=7))
     rows = [a_row(chr(ord("A") + number)) for number in range(26)]
 
     SendRowChanges(FakeViewers({"one": "s"}), screens, clock)(rows, as_text)

@@ -25,7 +25,7 @@ from chalicelib.domain.refusals import (
     AlreadyPaid,
     LatePayment,
     PaymentAlreadyUsed,
-    PaymentForCancelled,
+    PaymentForCancelledReservation,
     PaymentNotReceived,
     PaymentReturned,
     Refusal,
@@ -133,7 +133,7 @@ def test_a_payment_for_a_cancelled_reservation_is_to_be_returned(till: Till) -> 
     held = till.cinema.hold("A1")
     till.cinema.cancel(held.id)
 
-    assert isinstance(till.refused(held.id, "tx-1"), PaymentForCancelled)
+    assert isinstance(till.refused(held.id, "tx-1"), PaymentForCancelledReservation)
 
     assert till.status("tx-1") == (PaymentStatus.REFUND_REQUESTED, RefundReason.RESERVATION_CANCELLED)
 
@@ -168,7 +168,7 @@ def test_what_only_a_client_says_moves_no_money_where_only_the_gateway_counts(ti
 def test_a_payment_that_went_back_buys_nothing_any_more(till: Till) -> None:
     cancelled = till.cinema.hold("A1")
     till.cinema.cancel(cancelled.id)
-    assert isinstance(till.refused(cancelled.id, "tx-1"), PaymentForCancelled)
+    assert isinstance(till.refused(cancelled.id, "tx-1"), PaymentForCancelledReservation)
     better = till.cinema.hold("A1", "A2", "A3")
 
     for _ in range(2):

@@ -373,7 +373,9 @@ def test_who_comes_in_during_a_transfer_stays_in(house: House) -> None:
     """The transfer has read the ticket; then a gate admits it."""
     ticket = house.only_ticket(house.bought("A1"))
 
-    house.tickets = interposed(house.tickets, "transfer", before=lambda: house.admit(code=ticket.code) and None)
+    house.tickets = interposed(
+        house.tickets, "transfer_and_read_old", before=lambda: house.admit(code=ticket.code) and None
+    )
 
     with pytest.raises(AlreadyAdmitted):
         house.transfer(ticket.code)

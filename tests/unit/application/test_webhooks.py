@@ -116,9 +116,9 @@ def test_a_second_delivery_of_an_event_has_the_same_number(office: Office, facts
 def test_a_crash_between_numbering_and_queueing_is_finished_by_the_redelivery(office: Office, facts: Facts) -> None:
     office.webhooks.add(a_webhook(webhook_id="all"))
     with pytest.raises(Crash):
-        alone(replace(office.announce_together, outbox=interposed(office.outbox, "send", before=crash)))(
-            facts.created()
-        )
+        alone(
+            replace(office.announce_together, outbox=interposed(office.outbox, "send_and_list_unsent", before=crash))
+        )(facts.created())
 
     office.announce(facts.created())
 

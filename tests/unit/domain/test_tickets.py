@@ -13,7 +13,7 @@ from chalicelib.domain.refusals import AdmissionOver, TicketInvalid, TicketVoid,
 from chalicelib.domain.sessions import row_letters
 from chalicelib.domain.tickets.checking import GateList, GateListEntry, verify_admissible_offline
 from chalicelib.domain.tickets.ticket import ADMITTED_FOR, LAST_VERSION, VoidReason
-from chalicelib.domain.tickets.tokens import PublicKey, TicketFacts, TokenUnreadable, decode_token, encode_token
+from chalicelib.domain.tickets.tokens import PublicKey, TicketFacts, TokenMalformed, decode_token, encode_token
 from chalicelib.domain.times import from_ms
 from chalicelib.infrastructure.tickets.qr import to_qr, to_svg
 from chalicelib.infrastructure.tickets.signatures import is_signed
@@ -101,7 +101,7 @@ def test_the_svg_is_for_a_page_of_any_size() -> None:
     ids=["nothing", "another layout", "short", "small letters", "long", "letters of no alphabet", "unused bits set"],
 )
 def test_other_texts_are_no_tokens(text: str) -> None:
-    with pytest.raises(TokenUnreadable):
+    with pytest.raises(TokenMalformed):
         decode_token(text)
     with pytest.raises(TicketInvalid):
         check(text)

@@ -47,7 +47,7 @@ def test_everybody_is_told_and_who_is_gone_is_named() -> None:
 
     gateway = Gateway(answer)
 
-    assert connections(gateway, Ticks(), Pauses()).send_message(VIEWERS, "news") == set(VIEWERS[:3])
+    assert connections(gateway, Ticks(), Pauses()).send_and_list_gone(VIEWERS, "news") == set(VIEWERS[:3])
     assert sorted(gateway.posted) == sorted(VIEWERS[3:])
 
 
@@ -60,7 +60,7 @@ def test_who_is_throttled_pauses_and_does_not_post_again(caplog: pytest.LogCaptu
 
     gateway, pauses = Gateway(answer), Pauses()
     with caplog.at_level(logging.WARNING):
-        assert connections(gateway, Ticks(), pauses).send_message(VIEWERS, "news") == set()
+        assert connections(gateway, Ticks(), pauses).send_and_list_gone(VIEWERS, "news") == set()
 
     assert sorted(gateway.posted) == sorted(VIEWERS[40:])
     assert len(pauses.seconds) == 40
@@ -79,7 +79,7 @@ def test_posts_whose_time_is_over_are_not_made(caplog: pytest.LogCaptureFixture)
 
     gateway = Gateway(answer)
     with caplog.at_level(logging.WARNING):
-        assert connections(gateway, ticks, Pauses()).send_message(VIEWERS, "news", seconds=10) == set()
+        assert connections(gateway, ticks, Pauses()).send_and_list_gone(VIEWERS, "news", seconds=10) == set()
 
     assert len(gateway.posted) <= 20 + 32, "those that had begun, one in each thread"
     assert "'too late'" in caplog.text
@@ -89,4 +89,4 @@ def test_a_gateway_that_does_not_answer_leaves_everybody_connected() -> None:
     def answer(viewer_id: str) -> None:
         raise ConnectTimeoutError(endpoint_url="injected")
 
-    assert connections(Gateway(answer), Ticks(), Pauses()).send_message(VIEWERS, "news") == set()
+    assert connections(Gateway(answer), Ticks(), Pauses()).send_and_list_gone(VIEWERS, "news") == set()

@@ -287,7 +287,7 @@ class Aside:
     broken: bool = False
     parked: dict[str, str] = field(default_factory=dict)
 
-    def should_park(self, record: Any, error: Exception) -> bool:
+    def count_try_and_decide(self, record: Any, error: Exception) -> bool:
         return isinstance(error, UnreadableMessage)
 
     def park(self, record: Any, reason: str) -> None:

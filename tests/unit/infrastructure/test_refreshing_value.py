@@ -31,14 +31,14 @@ class Store:
 def test_nobody_is_asked_before_the_first_use() -> None:
     store = Store(now=KEPT_SECONDS * 9)
 
-    assert store.renewed.reload_if_stale() is None
+    assert store.renewed.poll_changed_value() is None
     assert store.asked == 0
 
 
 def test_it_is_read_once_however_often_it_is_used() -> None:
     store = Store()
 
-    assert (store.renewed.load_if_missing(), store.renewed.load_if_missing(), store.renewed.reload_if_stale()) == (
+    assert (store.renewed.poll_first_value(), store.renewed.poll_first_value(), store.renewed.poll_changed_value()) == (
         "old",
         None,
         None,
@@ -48,29 +48,29 @@ def test_it_is_read_once_however_often_it_is_used() -> None:
 
 def test_another_value_is_told_once_the_known_one_is_old() -> None:
     store = Store()
-    store.renewed.load_if_missing()
+    store.renewed.poll_first_value()
     store.value, store.now = "new", KEPT_SECONDS - 1
-    assert store.renewed.reload_if_stale() is None
+    assert store.renewed.poll_changed_value() is None
 
     store.now = KEPT_SECONDS
-    assert (store.renewed.reload_if_stale(), store.renewed.reload_if_stale()) == ("new", None)
+    assert (store.renewed.poll_changed_value(), store.renewed.poll_changed_value()) == ("new", None)
     assert store.asked == 2
 
 
 def test_the_known_value_holds_while_the_store_does_not_answer() -> None:
     store = Store()
-    store.renewed.load_if_missing()
+    store.renewed.poll_first_value()
     store.value, store.answers, store.now = "new", False, KEPT_SECONDS
-    assert (store.renewed.reload_if_stale(), store.renewed.reload_if_stale(), store.asked) == (None, None, 2)
+    assert (store.renewed.poll_changed_value(), store.renewed.poll_changed_value(), store.asked) == (None, None, 2)
 
     store.answers, store.now = True, KEPT_SECONDS + AGAIN_SECONDS
-    assert store.renewed.reload_if_stale() == "new"
+    assert store.renewed.poll_changed_value() == "new"
 
 
 def test_a_first_use_that_is_not_answered_fails_and_the_next_one_asks_again() -> None:
     store = Store(answers=False)
     with pytest.raises(StoreUnavailable):
-        store.renewed.load_if_missing()
+        store.renewed.poll_first_value()
 
     store.answers = True
-    assert store.renewed.load_if_missing() == "old"
+    assert store.renewed.poll_first_value() == "old"

@@ -58,7 +58,7 @@ def parking(clock: MovableClock) -> Parking:
 
 
 def tried(parking: Parking, times: int, error: Exception, number: str = "1") -> list[bool]:
-    return [parking.should_park(a_record(number), error) for _ in range(times)]
+    return [parking.count_try_and_decide(a_record(number), error) for _ in range(times)]
 
 
 def test_what_can_not_be_read_is_put_aside_at_once(parking: Parking) -> None:

@@ -247,7 +247,7 @@ def test_a_message_has_an_attribute_only_where_it_carries_a_trace() -> None:
     sqs: Any = FakeSqs()
     outbox = SqsOutbox(sqs, "cinema-test", QueueUrls(sqs, {"cinema-test-expiry": "http://queue"}))
 
-    outbox.send([OutgoingMessage("expiry", HOLD), OutgoingMessage("expiry", HOLD, trace=HERE)], NOW)
+    outbox.send_and_list_unsent([OutgoingMessage("expiry", HOLD), OutgoingMessage("expiry", HOLD, trace=HERE)], NOW)
 
     plain, traced = sqs.entries
     assert plain.keys() == {"Id", "MessageBody", "DelaySeconds"}

@@ -44,7 +44,7 @@ def office() -> Office:
 def tried(guarded: CircuitBreakerWebhookSender, webhook: Webhook = WEBHOOK) -> int | str:
     """Delivers to the webhook. Gives the status, or the name of the error."""
     try:
-        return guarded.deliver(webhook, NOTIFICATION, NOW)
+        return guarded.post_and_get_status(webhook, NOTIFICATION, NOW)
     except DeliveryTimedOut:
         return "hangs"
     except DeliveryFailed as failure:
@@ -67,7 +67,7 @@ def test_who_hangs_three_times_is_left_alone_for_half_a_minute(
     office.inner.answers = [204]
     office.ticks.now = 29.9
     with pytest.raises(DeliveryFailed, match="wh-1 is left alone"):
-        hanging.deliver(WEBHOOK, NOTIFICATION, NOW)
+        hanging.post_and_get_status(WEBHOOK, NOTIFICATION, NOW)
     assert office.inner.posted == []
 
     office.ticks.now = 30
@@ -114,7 +114,7 @@ class WaitingSender:
 
     together: Barrier
 
-    def deliver(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
+    def post_and_get_status(self, webhook: Webhook, notification: Notification, now: datetime) -> int:
         self.together.wait()
         raise HANGS
 

@@ -48,7 +48,7 @@ class MemoryStore:
         if self.store.at_erasure is ErasureEffect.DELETES:
             self.items.remove(dict(item))
         else:
-            self.items[place] = person.erase_from(dict(item))
+            self.items[place] = person.redacted_copy(dict(item))
 
 
 @dataclass
@@ -58,7 +58,7 @@ class OpenMattersInMemory:
     reservations: MemoryStore
     open: list[str] = field(default_factory=list)
 
-    def list_open_matters(self, person: Person, now: datetime) -> Sequence[str]:
+    def list_live_holds_and_open_payments(self, person: Person, now: datetime) -> Sequence[str]:
         assert (person.user_id, now) == (ANA.user_id, NOW)
         return self.open
 

@@ -25,7 +25,7 @@ class ReadableSocket(Protocol):
     def recv(self, bufsize: int, /) -> bytes: ...
 
 
-class DeadlineSocket:
+class DeadlineReader:
     """A socket with a deadline for the whole answer, in seconds of the monotonic clock.
 
     A socket's own timeout begins again with each part of an answer.
