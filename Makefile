@@ -48,7 +48,7 @@ test-localstack: $(installed) ## contract, integration and concurrency on the Lo
 	@$(venv_python) -m pytest -q -k "not (contract and (moto or fake))" $(LOCALSTACK_TESTS)
 
 test-pythons: $(installed) browser api-tools ## the tests on each Python from 3.11 to 3.14 that this machine has (TESTS=--all, TESTS=tests/unit)
-	@exec $(venv_python) -m infra.local.tools.pythons $(TESTS)
+	@TEST_WORKERS=$(TEST_WORKERS) exec $(venv_python) -m infra.local.tools.pythons $(TESTS)
 
 simulate: $(installed) ## random schedules of the whole system with everything going wrong (SEEDS=10000, SEED=0: the first); goes on where it stopped
 	@exec $(venv_python) -m tests.simulation --seed $(SEED) --seeds $(SEEDS)

@@ -19,6 +19,8 @@ from infra.processes import ROOT, CannotRunError, say
 REQUIREMENTS = (ROOT / "requirements.txt", ROOT / "requirements-dev.txt")
 ELSEWHERE = ("tests/browser", "tests/api/test_tools.py")
 """The tests of code that runs in a browser or on Node. No Python can change it, so one run is enough."""
+WORKERS = os.environ.get("TEST_WORKERS", "auto")
+"""The processes that run tests: make says how many, because `make test` has as many."""
 WHICH = "import sys; print(*sys.version_info[:3], sep='.')"
 
 
@@ -93,7 +95,7 @@ def plan_runs(tests: Sequence[str], *, is_first: bool) -> list[list[str]]:
         return [named]
     left_out = [] if is_first or "--all" in tests else [f"--ignore={path}" for path in ELSEWHERE]
     return [
-        ["-n", "3", "--no-loadscope-reorder", "tests", "--ignore=tests/concurrency", *left_out],
+        ["-n", WORKERS, "--no-loadscope-reorder", "tests", "--ignore=tests/concurrency", *left_out],
         ["tests/concurrency"],
     ]
 
