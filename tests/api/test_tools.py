@@ -28,14 +28,14 @@ from datetime import UTC, datetime
 from cinema_tickets_client import Client
 from cinema_tickets_client.api.reservations import confirm_reservation, hold_seats, list_purchases
 from cinema_tickets_client.api.screenings import schedule_session
-from cinema_tickets_client.models import HoldRequest, PaymentRequest, SessionRequest
+from cinema_tickets_client.models import HoldRequest, ConfirmationRequest, SessionRequest
 
 user = f"qa+{uuid.uuid4()}@example.com"
 with Client(base_url=sys.argv[1], raise_on_unexpected_status=True) as client:
     screening = SessionRequest("Oppenheimer", datetime(2030, 2, 15, 19, tzinfo=UTC), "A1", 16, 25.0)
     session = schedule_session.sync(client=client, body=screening, idempotency_key=user)
     held = hold_seats.sync(client=client, body=HoldRequest(session.session_id, ["A1", "A2"], user_id=user))
-    sale = confirm_reservation.sync(held.reservation_id, client=client, body=PaymentRequest("card", f"tx-{user}"))
+    sale = confirm_reservation.sync(held.reservation_id, client=client, body=ConfirmationRequest("card", f"tx-{user}"))
     bought = list_purchases.sync(user, client=client)
     refused = hold_seats.sync(client=client, body=HoldRequest(session.session_id, ["A1"], user_id="late"))
 assert [purchase.sale_id for purchase in bought.purchases] == [sale.sale_id], bought

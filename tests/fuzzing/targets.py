@@ -12,7 +12,7 @@ from chalicelib.api.wire.bodies import BodyTooLarge, MalformedRequest, parsed
 from chalicelib.api.wire.languages import preferred_language
 from chalicelib.api.wire.live import SubscribeRequest
 from chalicelib.api.wire.names import fault_of
-from chalicelib.api.wire.reservations import HoldRequest, PaymentRequest
+from chalicelib.api.wire.reservations import ConfirmationRequest, HoldRequest
 from chalicelib.api.wire.sessions import SessionRequest
 from chalicelib.api.wire.tickets import AdmissionRequest, normal_code_or_unchanged
 from chalicelib.domain.addresses import UrlRefused, parse_webhook_url
@@ -31,7 +31,7 @@ from chalicelib.infrastructure.sqs.envelopes import event_in, hold_in, payment_i
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 SECRET = "a secret of the tests"  # noqa: S105 - no secret
-SHAPES = (HoldRequest, PaymentRequest, SessionRequest, AdmissionRequest, SubscribeRequest)
+SHAPES = (HoldRequest, ConfirmationRequest, SessionRequest, AdmissionRequest, SubscribeRequest)
 ENVELOPES: tuple[Callable[[Mapping[str, Any]], Any], ...] = (hold_in, event_in, payment_in, webhook_delivery_in)
 
 

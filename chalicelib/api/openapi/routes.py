@@ -234,7 +234,7 @@ OPERATIONS: Mapping[str, Operation] = {
         description="Confirming again with the same transaction gives the same sale. What is free of charge is "
         "confirmed without a payment: `{}`. A payment that was charged and buys nothing is returned: one that is "
         "late, that comes second, or is for a reservation or a screening that was cancelled.",
-        request=reservations_wire.PaymentRequest(SALE.payment_method, SALE.transaction_id),
+        request=reservations_wire.ConfirmationRequest(SALE.payment_method, SALE.transaction_id),
         answer=reservations_wire.sale(SOLD),
         errors=(
             refusals.ReservationNotFound,

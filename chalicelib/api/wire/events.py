@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.pages import Page
 
 
-class EventBody(Answer):
+class LoggedEventBody(Answer):
     id: str
     type: EventType
     occurred_at: Moment
@@ -23,18 +23,18 @@ class EventBody(Answer):
     data: Mapping[str, str | int]
 
 
-class EventsBody(Answer):
+class EventLogBody(Answer):
     session_id: str
-    events: list[EventBody]
+    events: list[LoggedEventBody]
     next_cursor: str | None = None
 
 
-def events(session_id: str, page: Page[Event]) -> EventsBody:
-    return EventsBody(session_id=session_id, events=[_event(event) for event in page.items], next_cursor=page.cursor)
+def events(session_id: str, page: Page[Event]) -> EventLogBody:
+    return EventLogBody(session_id=session_id, events=[_event(event) for event in page.items], next_cursor=page.cursor)
 
 
-def _event(event: Event) -> EventBody:
-    return EventBody(
+def _event(event: Event) -> LoggedEventBody:
+    return LoggedEventBody(
         id=event.id,
         type=event.type,
         occurred_at=moment(event.occurred_at),

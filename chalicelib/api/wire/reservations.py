@@ -62,7 +62,7 @@ class HoldRequest(msgspec.Struct, rename="camel", kw_only=True):
     email: Email | None = None
 
 
-class PaymentRequest(msgspec.Struct, rename="camel"):
+class ConfirmationRequest(msgspec.Struct, rename="camel"):
     """The payment for a reservation that is to be confirmed. A reservation that costs nothing needs neither field."""
 
     payment_method: Annotated[str, Meta(min_length=1, max_length=50, pattern=NOT_BLANK)] | None = None
@@ -99,7 +99,7 @@ class ConfirmationBody(Answer):
     """A short code of the sale, which the buyer shows or reads out at the cinema's entrance."""
 
 
-class PaymentBody(Answer):
+class StartedPaymentBody(Answer):
     """A payment that was started, and that the buyer must complete. `client_secret` and `public_key` are for the
     payment provider's JavaScript."""
 
@@ -185,7 +185,7 @@ def _address_of(body: HoldRequest, asked_by: Principal) -> str | None:
 
 
 def confirm_reservation(request: Request, reservation_id: str, asked_by: Principal) -> ConfirmReservationCommand:
-    body = body_of(request, PaymentRequest)
+    body = body_of(request, ConfirmationRequest)
     if (body.payment_method is None) != (body.transaction_id is None):
         raise MalformedRequest("Expected a payment method and a transaction, or neither", "$")
     return ConfirmReservationCommand(reservation_id, body.payment_method or "", body.transaction_id or "", asked_by)
@@ -230,8 +230,8 @@ def sale(reservation: Reservation) -> ConfirmationBody:
     )
 
 
-def payment(reservation: Reservation, intent: PaymentIntent) -> PaymentBody:
-    return PaymentBody(
+def payment(reservation: Reservation, intent: PaymentIntent) -> StartedPaymentBody:
+    return StartedPaymentBody(
         provider=intent.provider,
         payment_id=intent.id,
         amount=money(reservation.amount),

@@ -90,7 +90,7 @@ class AdmittedBody(Answer):
     gate_id: str
 
 
-class ListedTicketBody(Answer):
+class OfflineTicketBody(Answer):
     """A ticket in a gate's offline list. `void` is the reason why the ticket is void; it is missing for a valid
     ticket."""
 
@@ -113,7 +113,7 @@ class GateListBody(Answer):
     opens_at: Moment
     closes_at: Moment
     as_of: Moment
-    tickets: Sequence[ListedTicketBody]
+    tickets: Sequence[OfflineTicketBody]
     next_cursor: str | None = None
 
 
@@ -213,8 +213,8 @@ def gate_list(page: GateListPage) -> GateListBody:
     )
 
 
-def _listed(ticket: ListedTicket) -> ListedTicketBody:
-    return ListedTicketBody(
+def _listed(ticket: ListedTicket) -> OfflineTicketBody:
+    return OfflineTicketBody(
         code=ticket.code,
         seat=ticket.seat,
         version=ticket.version,

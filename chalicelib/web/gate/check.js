@@ -7,7 +7,7 @@
 
 import { isSigned } from "./signatures.js";
 
-/** @typedef {import("contract").components["schemas"]["ListedTicketBody"]} Listed */
+/** @typedef {import("contract").components["schemas"]["OfflineTicketBody"]} Listed */
 /** @typedef {import("./tokens.js").Token} Token */
 
 /**

@@ -166,7 +166,7 @@ export const hold = ({ key, sessionId, userId, seats: seatNumbers, email }, wait
  * Starts the payment of a hold. A repeated request gives the same payment.
  * @param {Held} hold
  * @param {Waiting} waiting
- * @returns {Promise<Schemas["PaymentBody"]>}
+ * @returns {Promise<Schemas["StartedPaymentBody"]>}
  */
 export const payment = ({ reservationId }, waiting) =>
   send("POST", `api/reservations/${encodeURIComponent(reservationId)}/payment`, { isWhole: has("paymentId") }, waiting);
