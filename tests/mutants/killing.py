@@ -29,7 +29,7 @@ from .mutants import Mutant
 SECONDS = 240.0
 """How long the tests of one mutant may take. One that never ends is killed."""
 
-COPIED = ("app.py", "pyproject.toml", "benchmarks", "chalicelib", "infra", "tests", "docs", ".chalice")
+COPIED = ("app.py", "pyproject.toml", "benchmarks", "chalicelib", "infra", "tests", "docs", ".chalice", ".env.example")
 LEFT_OUT = shutil.ignore_patterns("node_modules", "__pycache__", "img")
 LIBRARIES = (
     "pytest",
