@@ -10,7 +10,7 @@ from chalicelib.infrastructure.dynamodb.tables import TABLES
 from chalicelib.settings import EVERY_FUNCTION, SETTINGS
 from infra.cloud import data_template, generate
 from infra.cloud.deploying.parameters import APP_SETTINGS, DATA_SETTINGS
-from infra.cloud.functions import FUNCTIONS
+from infra.cloud.functions import FUNCTIONS, RELAYS_PER_SHARD
 from infra.cloud.templates import dump, merge
 from infra.processes import ROOT
 
@@ -71,6 +71,11 @@ def test_each_parameter_of_a_deployment_is_said_by_the_variable_of_its_name() ->
     assert variables["AlarmEmail"] == "ALARM_EMAIL"
     assert variables["MaxSeatsPerHold"] == "MAX_SEATS_PER_HOLD"
     assert variables.keys() & {"Stage", "IdSecret", "EmulatorHost"} == set()
+
+
+def test_a_shard_has_no_more_relays_than_lambda_runs() -> None:
+    """A larger ParallelizationFactor is refused by a deployment only."""
+    assert 1 <= RELAYS_PER_SHARD <= 10
 
 
 @pytest.mark.parametrize("path", generate.made(), ids=lambda path: path.name)
