@@ -28,8 +28,8 @@ from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.tables import row_id
 from chalicelib.infrastructure.ids import KeyedIds
-from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.connection import RedisConnection
+from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_signing_key
 from chalicelib.settings import LOCAL_SECRET, load
 from infra.local.redis_server import run_redis
@@ -143,7 +143,7 @@ def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
     sessions = DynamoSessions(client, f"{PREFIX}-sessions")
     rows: Rows = DynamoRows(client, f"{PREFIX}-rows")
     if redis_url:
-        rows = CachedRows(rows, sessions, make_seat_cache(redis_url), utc_now)
+        rows = RowsWithCache(rows, sessions, make_seat_cache(redis_url), utc_now)
     reservations = DynamoReservations(client, f"{PREFIX}-reservations")
     count_live_hold = CountLiveHold(DynamoLiveHolds(client, f"{PREFIX}-live-holds"), reservations, limit=2)
     ids = KeyedIds(LOCAL_SECRET.encode())

@@ -231,15 +231,15 @@ class Cinema:
 
     @property
     def relay_row(self) -> Callable[[RowEvent], list[OutgoingMessage]]:
-        return _as_far_as_it_may("rows", self.relaying.relay_row)
+        return _as_far_as_it_may("rows", self.relaying.handle_row_event)
 
     @property
     def relay_reservation(self) -> Callable[[ReservationChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may("reservations", self.relaying.relay_reservation)
+        return _as_far_as_it_may("reservations", self.relaying.handle_reservation_change)
 
     @property
     def relay_payment(self) -> Callable[[PaymentChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may("payments", self.relaying.relay_payment)
+        return _as_far_as_it_may("payments", self.relaying.handle_payment_change)
 
     @property
     def request_sale_refunds(self) -> RequestSaleRefunds:

@@ -69,8 +69,8 @@ PARTS = (
     Part(
         "soak",
         "after load with faults and restarts all agrees, and memory is flat",
-        ("tests.soak", "--minutes", "4"),
-        7,
+        ("tests.soak", "--minutes", "5"),
+        8,
         r"[\d,]+ operations.*",
     ),
     Part(

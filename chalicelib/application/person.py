@@ -93,7 +93,7 @@ class ErasePerson:
 
         A purchase that is made meanwhile is not erased, but counted in the result. Run the erasure again.
         """
-        if matters := self.open_matters.list_live_holds_and_open_payments(person, self.clock()):
+        if matters := self.open_matters.describe_live_holds_and_open_payments(person, self.clock()):
             raise MattersAreOpen(matters)
         record = self.records.begin(person, self.clock())
         person = person.with_emails(self.open_matters.known_emails(person))

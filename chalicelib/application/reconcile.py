@@ -182,7 +182,7 @@ class ReconcilePayments:
         """Reads the sales of the last RECENTLY_SOLD from the rows. Gives pairs of reservation id and sale id."""
         page = self.sessions.list_by_start(now - BEGUN, SCREENINGS, None)
         for session in page.items:
-            yield from self.rows.sales_in_rows_written_between(session, now - RECENTLY_SOLD, now - AT_WORK).items()
+            yield from self.rows.sale_ids_in_rows_written_between(session, now - RECENTLY_SOLD, now - AT_WORK).items()
 
     def _compare_sale(self, reservation_id: str, sale_id: str) -> ComparisonOutcome | Finding:
         """Compares a sale in the rows with its reservation. Gives a Finding if the reservation lacks the sale."""

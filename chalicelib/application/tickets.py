@@ -23,7 +23,7 @@ from chalicelib.domain.refusals import (
     WrongRoom,
 )
 from chalicelib.domain.reservations import Reservation, State
-from chalicelib.domain.tickets.calendar_entry import CalendarEntry, calendar_entry_for
+from chalicelib.domain.tickets.calendar_entry import SaleCalendarEntry, calendar_entry_for
 from chalicelib.domain.tickets.checking import IsSigned, verify_token
 from chalicelib.domain.tickets.ticket import Admission, Ticket, VoidReason, admission_times, check_admission_time
 
@@ -100,7 +100,7 @@ class ShowCalendarEntry:
     reservations: Reservations
     sessions: Sessions
 
-    def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> CalendarEntry:
+    def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> SaleCalendarEntry:
         """Gives a sale's calendar entry. The entry is marked as cancelled if the session was cancelled, or the sale
         refunded.
 

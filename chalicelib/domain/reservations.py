@@ -169,7 +169,7 @@ Occupancy = Held | Sold
 
 
 def without_lapsed_holds(occupancy: Mapping[str, Occupancy], now: datetime) -> dict[str, Occupancy]:
-    """Gives the entries without holds that have lapsed by `now`."""
+    """Gives the entries except the holds that have lapsed by `now`."""
     return {seat: entry for seat, entry in occupancy.items() if isinstance(entry, Sold) or entry.expires_at > now}
 
 

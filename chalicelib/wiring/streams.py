@@ -27,17 +27,17 @@ def relay_row(record: Record) -> list[OutgoingMessage]:
     Also finishes a sale whose request died, and requests the refunds of a closed row.
     """
     event = records.row_event(record)
-    return relaying().relay_row(event) if event else []
+    return relaying().handle_row_event(event) if event else []
 
 
 def relay_reservation(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a reservation changed. Also marks the payment of a sale as sold."""
-    return relaying().relay_reservation(records.reservation_change(record))
+    return relaying().handle_reservation_change(records.reservation_change(record))
 
 
 def relay_payment(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a payment changed. Also marks a refunded sale on its reservation."""
-    return relaying().relay_payment(records.payment_change(record))
+    return relaying().handle_payment_change(records.payment_change(record))
 
 
 def send_messages(messages: Sequence[OutgoingMessage]) -> set[int]:

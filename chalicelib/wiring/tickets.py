@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from chalicelib.domain import ports
     from chalicelib.domain.email import File
-    from chalicelib.domain.tickets.calendar_entry import CalendarEntry
+    from chalicelib.domain.tickets.calendar_entry import SaleCalendarEntry
 
 
 @once
@@ -63,7 +63,7 @@ def show_calendar_entry() -> ShowCalendarEntry:
     return ShowCalendarEntry(reservations(), sessions())
 
 
-def calendar_writer() -> Callable[[CalendarEntry, str], File]:
+def calendar_writer() -> Callable[[SaleCalendarEntry, str], File]:
     """Gives a function that writes a calendar entry as an iCalendar file in the given language."""
     from chalicelib.infrastructure.tickets import icalendar  # one route needs it
 

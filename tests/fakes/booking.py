@@ -102,7 +102,7 @@ class FakeRows:
             raise RowsClosed(self.taken[session.id])
         return dict(self.taken[session.id])
 
-    def sales_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+    def sale_ids_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
         return {
             entry.reservation_id: entry.sale_id
             for seat, entry in self.taken[session.id].items()

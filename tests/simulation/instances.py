@@ -34,7 +34,7 @@ from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import KEPT_PAGES, PROGRAMME_SECONDS, DynamoSessions
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
 from chalicelib.infrastructure.redis.announced_sessions import AnnouncingSessions
-from chalicelib.infrastructure.redis.cached_rows import CachedRows
+from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.infrastructure.sqs import envelopes
 from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
@@ -155,7 +155,7 @@ class Instance:
     def cached_rows(self) -> Rows:
         if self.cache is None:
             return self.rows
-        return CachedRows(self.rows, self.sessions, self.cache, self.clock, self.services.sleep)
+        return RowsWithCache(self.rows, self.sessions, self.cache, self.clock, self.services.sleep)
 
     @cached_property
     def sessions_announced_to_cache(self) -> Sessions:
@@ -225,9 +225,9 @@ class Instance:
     def relays(self) -> Mapping[str, Callable[[Record], list[OutgoingMessage]]]:
         relaying, planted = self.relaying, self.adapters.relay
         return {
-            "rows": partial(_relay_row, planted("rows", relaying.relay_row)),
-            "reservations": partial(_relay_reservation, planted("reservations", relaying.relay_reservation)),
-            "payments": partial(_relay_payment, planted("payments", relaying.relay_payment)),
+            "rows": partial(_relay_row, planted("rows", relaying.handle_row_event)),
+            "reservations": partial(_relay_reservation, planted("reservations", relaying.handle_reservation_change)),
+            "payments": partial(_relay_payment, planted("payments", relaying.handle_payment_change)),
         }
 
     def send(self, messages: Sequence[OutgoingMessage]) -> set[int]:
@@ -300,7 +300,7 @@ class Instance:
 
 
 class NoSubscribers:
-    def list_subscribers(self) -> Sequence[Any]:
+    def list_all_subscribers(self) -> Sequence[Any]:
         return ()
 
 

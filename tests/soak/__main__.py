@@ -55,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"VIOLATION {violation}")
     for life in growing:
         say(f"GROWS {life}")
-    say(f"memory: {'; '.join(map(str, lives)) or 'too short to say'}")
+    say(f"memory: {'; '.join(map(str, lives)) or 'too short to say: nothing is shown'}")
     say(f"seed {options.seed}: {result.summary()}")
-    return 0 if result.is_clean and not growing else 1
+    return 0 if result.is_clean and lives and not growing else 1
 
 
 if __name__ == "__main__":

@@ -224,7 +224,7 @@ OPERATIONS: Mapping[str, Operation] = {
         description="In the gateway's own form, signed with its secret over the raw body. What follows from it is "
         "done later; the same message again changes nothing.",
         headers=(GATEWAY_SIGNATURE,),
-        request=payments_wire.GatewayMessage("evt-1", "payment.charged", {"paymentId": SALE.transaction_id}),
+        request=payments_wire.SimulatedGatewayMessage("evt-1", "payment.charged", {"paymentId": SALE.transaction_id}),
         answer=payments_wire.GatewayMessageReceivedBody(),
         errors=(refusals.SignatureInvalid,),
     ),

@@ -7,7 +7,7 @@ import msgspec
 from .bodies import Answer
 
 
-class GatewayMessage(msgspec.Struct):
+class SimulatedGatewayMessage(msgspec.Struct):
     """A message from the simulated payment gateway. Stripe's messages have another form."""
 
     id: str

@@ -58,7 +58,7 @@ class QueueWebhookDeliveries:
         Gives an exception for each notification that has a delivery which was not queued, by the notification's
         position.
         """
-        subscribers = self.webhooks.list_subscribers()
+        subscribers = self.webhooks.list_all_subscribers()
         to_send = [
             (position, OutgoingMessage(WEBHOOKS, delivery))
             for position, notification in numbered.items()

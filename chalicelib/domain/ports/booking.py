@@ -80,7 +80,7 @@ class Rows(Protocol):
         """
         ...
 
-    def sales_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+    def sale_ids_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
         """Reads sale ids by reservation id, from rows whose last write is in the period. Strongly consistent.
 
         Includes older sales in such a row. Leaves out sales in a row that was written again after `until`.

@@ -58,7 +58,7 @@ class SuppressedAddresses(Protocol):
 
 
 class Subscribers(Protocol):
-    def list_subscribers(self) -> Sequence[Subscriber]:
+    def list_all_subscribers(self) -> Sequence[Subscriber]:
         """Lists all webhooks without their addresses and secrets. Raises StoreUnavailable."""
         ...
 

@@ -44,7 +44,7 @@ class Payments(Protocol):
         ...
 
     def mark_sold(self, payment: Payment) -> Payment:
-        """Marks the payment as sold. A refund request for a payment without a sale is dropped.
+        """Marks the payment as sold. If its refund was requested because it had no sale, drops that request.
 
         Changes nothing if the payment belongs to another reservation, has a sale already, or was refunded.
         """

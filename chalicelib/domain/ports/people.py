@@ -38,7 +38,7 @@ class PersonalStore(Protocol):
 class OpenMatters(Protocol):
     """A reader of a person's live holds, and of the person's payments that are neither sold nor refunded."""
 
-    def list_live_holds_and_open_payments(self, person: Person, now: datetime) -> Sequence[str]:
+    def describe_live_holds_and_open_payments(self, person: Person, now: datetime) -> Sequence[str]:
         """Lists descriptions of the live holds, and of the payments that are neither sold nor refunded."""
         ...
 

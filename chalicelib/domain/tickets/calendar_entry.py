@@ -10,7 +10,7 @@ from chalicelib.domain.sessions import Session
 
 
 @dataclass(frozen=True, slots=True)
-class CalendarEntry:
+class SaleCalendarEntry:
     """A calendar entry of a sale. It contains no ticket code, because people share their calendars.
 
     `id` is derived from the sale. `lasts` is None if the length of the film is unknown.
@@ -32,7 +32,7 @@ class CalendarEntry:
         return int(self.is_cancelled)
 
 
-def calendar_entry_for(sold: Reservation, session: Session) -> CalendarEntry:
+def calendar_entry_for(sold: Reservation, session: Session) -> SaleCalendarEntry:
     """Makes the entry of a sale. The entry is cancelled if the session was cancelled, or the sale refunded.
 
     Raises ReservationNotPaid.
@@ -40,7 +40,7 @@ def calendar_entry_for(sold: Reservation, session: Session) -> CalendarEntry:
     if sold.sale is None:
         raise ReservationNotPaid(sold.id)
     cancelled_at = session.cancelled_at or sold.refunded_at
-    return CalendarEntry(
+    return SaleCalendarEntry(
         id=sold.sale.id,
         movie_title=session.movie_title,
         room=session.room,

@@ -139,10 +139,10 @@ class TransactionCancelled(Exception):
 
     @property
     def has_conflict(self) -> bool:
-        """Tells whether another transaction was writing one of the items. It may be an earlier attempt of the same
-        transaction.
+        """Tells whether one of the items was being written at that moment, by another transaction or by an earlier
+        attempt of this one.
 
-        A retry may then be cancelled for other reasons, or succeed.
+        A retry may succeed, or be cancelled for any reason.
         """
         return "TransactionConflict" in self.reason_codes
 

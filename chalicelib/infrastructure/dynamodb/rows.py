@@ -119,7 +119,7 @@ class DynamoRows:
             raise RowsClosed(occupancy)
         return occupancy
 
-    def sales_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+    def sale_ids_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
         items = BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session))
         entries = (
             entry for item in items if since <= _written_at(item) <= until for entry in occupancy_in(item).values()

@@ -10,7 +10,7 @@ from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.invoices import ENGLISH, PORTUGUESE, Invoice
 from chalicelib.domain.money import Money
 from chalicelib.infrastructure.pdf import FontFace, TableBordersLayout
-from chalicelib.infrastructure.pdf.sheet import (
+from chalicelib.infrastructure.pdf.a4_document import (
     ACCENT,
     FAINT,
     GAP,
@@ -20,7 +20,7 @@ from chalicelib.infrastructure.pdf.sheet import (
     PAGES,
     PAPER,
     SHADE,
-    Sheet,
+    A4Document,
     line_height,
 )
 
@@ -120,7 +120,7 @@ def print_invoice(invoice: Invoice) -> bytes:
     return bytes(sheet.output())
 
 
-class _Sheet(Sheet):
+class _Sheet(A4Document):
     """The pages of an invoice. Each `add_` method draws one part, below the part before it."""
 
     def __init__(self, invoice: Invoice) -> None:

@@ -135,7 +135,7 @@ class Cluster:
             node = self._node_to_ask(slot, budget)
             return self._follow_redirects(slot, node, budget, question, shape, Node.ask)
 
-    def check_all_nodes(self, key: str, question: Question, shape: Shape[object]) -> None:
+    def ping_all_nodes(self, key: str, question: Question, shape: Shape[object]) -> None:
         """Asks the node that has the key, then pings all nodes. Ignores the breakers. Raises the first error."""
         slot = key_slot(key.encode())
         with wire.shared_time_budget(self._seconds) as budget:

@@ -69,14 +69,14 @@ class RedisConnection:
         except (BreakerOpen, MalformedAnswer, driver.RedisError, OSError) as error:
             raise RedisUnavailable(f"{type(error).__name__}: {error}") from error
 
-    def check_all_nodes(self, keys: Keys) -> None:
+    def ping_all_nodes(self, keys: Keys) -> None:
         """Runs a script that writes and reads, as requests do, on one node, and pings every node. Ignores breakers.
 
         So a single Redis that answers only PING is not healthy. Raises driver errors, MalformedAnswer.
         """
         both = keys.probe_keys()
         _, cluster = self._driver_and_cluster
-        cluster.check_all_nodes(both[0], lambda redis: redis.eval(SIGN_OF_LIFE, len(both), *both), answers.integer)
+        cluster.ping_all_nodes(both[0], lambda redis: redis.eval(SIGN_OF_LIFE, len(both), *both), answers.integer)
 
     def breaker_status(self) -> BreakerStatus:
         """Gives the worst state of all nodes' breakers, and the sum of their trips."""

@@ -119,7 +119,7 @@ class SeatCache:
     # Before the screening is known to anybody.
 
     def mark_ids_complete_for_new_session(self, session_id: str, created_at: datetime) -> None:
-        """Records that Redis has all ids of a new session, because nobody has held a seat yet. Never raises."""
+        """Records that Redis has the id of each reservation of a new session: there are none yet. Never raises."""
         self.mark_ids_complete_since(session_id, created_at - CLOCKS_APART)
 
     # Before and after a decision of the rows.
@@ -127,8 +127,8 @@ class SeatCache:
     def read_known_seats(self, hold: Hold, now: datetime) -> KnownSeats:
         """Reads the unexpired entries of the hold's seats, and whether its id is marked as used, in one round trip.
 
-        If Redis does not say since when it has all ids of the session, records that this is so from `now` on. Without a
-        fingerprint the hold has no idempotency key, so the id is not read, and counts as seen.
+        Redis also has the moment since when it knows all ids of the session. If that is missing, stores `now` in its
+        place. A hold without a fingerprint has no idempotency key: its id is not looked up, and counts as seen.
         """
         seats = [self.keys.seat(hold.session_id, seat) for seat in hold.seats]
         if not hold.fingerprint:

@@ -127,9 +127,10 @@ def full_jitter(receives: int) -> float:
 
 
 def growing_jitter(deferrals: int, least_seconds: float, most_seconds: float) -> float:
-    """Draws a random delay of at least `least_seconds` and at most `most_seconds`.
+    """Draws a random delay of at least `least_seconds`.
 
-    It is drawn from a range that is 4 s wide at first, and doubles with each deferral.
+    The longest delay is 4 s above that at first. This distance doubles with each deferral, until the longest delay is
+    `most_seconds`.
     """
     return random.uniform(least_seconds, min(most_seconds, least_seconds + 4 * 2 ** min(deferrals, 10)))
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from unicodedata import category
 
 from chalicelib.domain.email import File
-from chalicelib.domain.tickets.calendar_entry import CalendarEntry
+from chalicelib.domain.tickets.calendar_entry import SaleCalendarEntry
 
 CONTENT_TYPE = "text/calendar; charset=utf-8"
 LINE_OCTETS = 75
@@ -23,12 +23,12 @@ WORDS = {
 _ESCAPED = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 
 
-def to_file(entry: CalendarEntry, cinema: Sequence[str], language: str) -> File:
+def to_file(entry: SaleCalendarEntry, cinema: Sequence[str], language: str) -> File:
     text = to_icalendar(entry, cinema, language)
     return File(f"{entry.booking_code}.ics", CONTENT_TYPE, text.encode())
 
 
-def to_icalendar(entry: CalendarEntry, cinema: Sequence[str], language: str) -> str:
+def to_icalendar(entry: SaleCalendarEntry, cinema: Sequence[str], language: str) -> str:
     """Writes the entry as iCalendar text, always the same for the same entry.
 
     `cinema` has the cinema's name, then the lines of its address.
@@ -55,7 +55,7 @@ def to_icalendar(entry: CalendarEntry, cinema: Sequence[str], language: str) -> 
     return "".join(f"{part}\r\n" for line in lines for part in _fold_line(line))
 
 
-def _description_text(entry: CalendarEntry, words: dict[str, str]) -> str:
+def _description_text(entry: SaleCalendarEntry, words: dict[str, str]) -> str:
     return f"{words['seats']}: {', '.join(entry.seats)}\n{words['code']}: {entry.booking_code}"
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.tickets.ticket import Ticket
-from chalicelib.infrastructure.pdf.sheet import ACCENT, FAINT, GAP, INK, LINE, MARGIN, Sheet, line_height
+from chalicelib.infrastructure.pdf.a4_document import ACCENT, FAINT, GAP, INK, LINE, MARGIN, A4Document, line_height
 
 from .qr import to_rectangles
 
@@ -68,7 +68,7 @@ def print_tickets(
     return bytes(sheet.output())
 
 
-class _TicketSheet(Sheet):
+class _TicketSheet(A4Document):
     def __init__(
         self, tickets: Sequence[Ticket], session: Session, cinema: Sequence[str], time_zone: str, language: str
     ) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.infrastructure.redis.announced_sessions import AnnouncingSessions
-from chalicelib.infrastructure.redis.cached_rows import CachedRows
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.keys import Keys
+from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_signing_key
 
 from .breakers import new_breaker
@@ -50,4 +50,4 @@ def with_cache_announcements(sessions: Sessions) -> Sessions:
 def with_seat_cache(rows: Rows, sessions: Sessions) -> Rows:
     """Wraps the rows, so that they are read through the seat cache. Without Redis, gives `rows` unchanged."""
     cache = seat_cache()
-    return CachedRows(rows, sessions, cache, clock) if cache else rows
+    return RowsWithCache(rows, sessions, cache, clock) if cache else rows

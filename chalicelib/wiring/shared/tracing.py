@@ -29,12 +29,12 @@ def trace_app(app: Any) -> None:
     OpenTelemetry is not installed.
     """
     if settings().traces:
-        spans().register_middleware(app)
+        start_tracing_once().register_middleware(app)
 
 
 def traced(handle: Callable[[Record], T]) -> Callable[[Record], T]:
     """Wraps a handler, so that handling a record makes a span. Gives `handle` unchanged if TRACES is off."""
-    return spans().wrap_handler(handle) if settings().traces else handle
+    return start_tracing_once().wrap_handler(handle) if settings().traces else handle
 
 
 def traced_relay(relay: Callable[[Record], Sequence[OutgoingMessage]]) -> Callable[[Record], Sequence[OutgoingMessage]]:
@@ -42,7 +42,7 @@ def traced_relay(relay: Callable[[Record], Sequence[OutgoingMessage]]) -> Callab
 
     Gives `relay` unchanged if TRACES is off.
     """
-    return spans().wrap_relay(relay) if settings().traces else relay
+    return start_tracing_once().wrap_relay(relay) if settings().traces else relay
 
 
 def traced_redis(connection: RedisConnection) -> RedisConnection:
@@ -54,7 +54,7 @@ def traced_redis(connection: RedisConnection) -> RedisConnection:
         return connection
     from chalicelib.infrastructure.tracing.redis import TracedRedis
 
-    return TracedRedis(connection.url, connection.breaker, spans().tracer)
+    return TracedRedis(connection.url, connection.breaker, start_tracing_once().tracer)
 
 
 def traced_calls(adapter: T, peer: str) -> T:
@@ -66,12 +66,12 @@ def traced_calls(adapter: T, peer: str) -> T:
         return adapter
     from chalicelib.infrastructure.tracing.calls import TracedAdapter
 
-    traced_adapter: Any = TracedAdapter(adapter, peer, spans().tracer)
+    traced_adapter: Any = TracedAdapter(adapter, peer, start_tracing_once().tracer)
     return cast("T", traced_adapter)
 
 
 @cache
-def spans() -> Spans:
+def start_tracing_once() -> Spans:
     """Gives the maker of spans. The first call starts tracing. Raises SettingInvalid if OpenTelemetry is not
     installed."""
     try:

@@ -18,15 +18,15 @@ class Relaying:
     ports: Ports
 
     @cached_property
-    def relay_row(self) -> HandleRowEvent:
+    def handle_row_event(self) -> HandleRowEvent:
         return HandleRowEvent(self.ports.reservations, self.request_sale_refunds)
 
     @cached_property
-    def relay_reservation(self) -> HandleReservationChange:
+    def handle_reservation_change(self) -> HandleReservationChange:
         return HandleReservationChange(Selling(self.ports).expire_hold, MarkPaymentSold(self.ports.payments))
 
     @cached_property
-    def relay_payment(self) -> HandlePaymentChange:
+    def handle_payment_change(self) -> HandlePaymentChange:
         return HandlePaymentChange(self.ports.reservations)
 
     @cached_property

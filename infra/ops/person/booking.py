@@ -141,7 +141,7 @@ class PersonsOpenMatters:
     reservations: PersonsReservations
     payments: PersonsPayments
 
-    def list_live_holds_and_open_payments(self, person: Person, now: datetime) -> Sequence[str]:
+    def describe_live_holds_and_open_payments(self, person: Person, now: datetime) -> Sequence[str]:
         held = [each for each in self.reservations.find(person) if _is_live_hold(each, now)]
         paid = [each for each in self.payments.find(person) if each["fate"] not in SETTLED]
         return [

@@ -65,7 +65,7 @@ def test_sales_are_found_by_when_their_row_was_last_written(backend: Backend, se
 
     def between(since: float, until: float) -> dict[str, str]:
         moments = (NOW + timedelta(seconds=seconds) for seconds in (since, until))
-        return dict(backend.rows.sales_in_rows_written_between(session, *moments))
+        return dict(backend.rows.sale_ids_in_rows_written_between(session, *moments))
 
     assert between(-1, 1) == between(0, 0) == {first.reservation_id: sale.id}
     assert between(1, 2) == between(-2, -1) == {}

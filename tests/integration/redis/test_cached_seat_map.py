@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.domain.reservations import Held, Occupancy, Sold
-from chalicelib.infrastructure.redis.cached_rows import CachedRows
+from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
 from chalicelib.infrastructure.redis.seat_format import SeatMap
 from tests.builders import NOW, Cinema, a_hold, a_seat_cache, a_session, seconds
 from tests.fakes import FakeRows, MovableClock, interposed
@@ -65,7 +65,7 @@ def test_a_map_read_before_a_write_is_not_shown_after_it(cinema: CachedCinema) -
     """The write happens between the reading of the rows and the keeping of the map."""
     plain = cinema.plain
     among = interposed(plain, "read_seat_entries", after=lambda: cinema.hold("A1"))
-    slow = CachedRows(rows=among, sessions=cinema.sessions, cache=cinema.cache, clock=cinema.clock)
+    slow = RowsWithCache(rows=among, sessions=cinema.sessions, cache=cinema.cache, clock=cinema.clock)
 
     assert slow.read_seat_entries(cinema.session) == {}
     assert cinema.seats() == {"A1": "reserved"}
@@ -92,7 +92,7 @@ def test_under_a_stampede_one_reads_the_rows(redis_url: str) -> None:
         reads.append(1)
         assert begun.wait(5)
 
-    rows = CachedRows(
+    rows = RowsWithCache(
         rows=interposed(plain, "read_seat_entries", before=slow_read),
         sessions=Cinema(session).sessions,
         cache=cache,
@@ -118,7 +118,7 @@ def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_befor
         cache.record_seats(session.id, {}, NOW, invalidates_map=True)
         threading.Event().wait(0.03)
 
-    rows = CachedRows(
+    rows = RowsWithCache(
         rows=interposed(plain, "read_seat_entries", after=written_meanwhile),
         sessions=Cinema(session).sessions,
         cache=cache,

@@ -16,8 +16,8 @@ from pypdf import PdfReader
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.invoices import ENGLISH, PORTUGUESE, Invoice
 from chalicelib.infrastructure.invoices.pdf import WORDS, _Sheet, print_invoice
+from chalicelib.infrastructure.pdf.a4_document import FONT
 from chalicelib.infrastructure.pdf.arabic import join_letters
-from chalicelib.infrastructure.pdf.sheet import FONT
 from tests.builders import a_bill
 from tests.effort import effort
 

@@ -58,7 +58,7 @@ class OpenMattersInMemory:
     reservations: MemoryStore
     open: list[str] = field(default_factory=list)
 
-    def list_live_holds_and_open_payments(self, person: Person, now: datetime) -> Sequence[str]:
+    def describe_live_holds_and_open_payments(self, person: Person, now: datetime) -> Sequence[str]:
         assert (person.user_id, now) == (ANA.user_id, NOW)
         return self.open
 

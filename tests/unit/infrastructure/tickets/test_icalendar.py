@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.refusals import ReservationNotPaid
-from chalicelib.domain.tickets.calendar_entry import CalendarEntry, calendar_entry_for
+from chalicelib.domain.tickets.calendar_entry import SaleCalendarEntry, calendar_entry_for
 from chalicelib.infrastructure.tickets.icalendar import LINE_OCTETS, to_file, to_icalendar
 from tests.builders import NOW, a_reservation, a_sale, a_session
 
 CINEMA = ("Cine São José", "Rua da Estreia, 1", "São Paulo")
 STARTS_AT = datetime(2044, 2, 15, 22, 0, tzinfo=UTC)
-ENTRY = CalendarEntry("sale-1", "Brazil", "A1", ("A1", "A2"), "K7QX-2MNP", STARTS_AT, NOW)
+ENTRY = SaleCalendarEntry("sale-1", "Brazil", "A1", ("A1", "A2"), "K7QX-2MNP", STARTS_AT, NOW)
 
 
-def written(entry: CalendarEntry = ENTRY, language: str = "en") -> str:
+def written(entry: SaleCalendarEntry = ENTRY, language: str = "en") -> str:
     return to_icalendar(entry, CINEMA, language)
 
 
@@ -107,7 +107,7 @@ def test_the_entry_of_a_sale() -> None:
 
     entry = calendar_entry_for(a_reservation("A1", "A2", session=session).confirmed(sale), session)
 
-    assert entry == CalendarEntry(
+    assert entry == SaleCalendarEntry(
         sale.id, "Oppenheimer", "A1", ("A1", "A2"), booking_code(sale.id), STARTS_AT, sale.paid_at
     )
 

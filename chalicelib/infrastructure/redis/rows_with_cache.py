@@ -37,7 +37,7 @@ reads the rows itself."""
 
 
 @dataclass(frozen=True)
-class CachedRows:
+class RowsWithCache:
     """The port Rows with a cache before `rows`.
 
     If it can, the cache refuses taken seats and gives seat maps. `rows` decides every hold and sale.
@@ -76,8 +76,8 @@ class CachedRows:
         except RedisUnavailable:
             return self.rows.read_seat_entries(session)
 
-    def sales_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
-        return self.rows.sales_in_rows_written_between(session, since, until)
+    def sale_ids_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+        return self.rows.sale_ids_in_rows_written_between(session, since, until)
 
     def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
         occupancy = self.rows.close_row(session_id, row, now)

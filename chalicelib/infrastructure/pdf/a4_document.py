@@ -35,7 +35,7 @@ LEADING = 1.45
 MM_PER_POINT = 25.4 / 72
 
 
-class Sheet(FPDF):
+class A4Document(FPDF):
     """An A4 document. Each text is written below the one before it."""
 
     def __init__(self, title: str, author: str, language: str, created_at: datetime) -> None:
