@@ -750,7 +750,7 @@ for owner, needs_it in (adapters(), "ids"), (wiring.payments.settling(), "settle
     except SettingInvalid as error: print(error)
 try: seat_cache()
 except SettingInvalid as error: print(error)
-attrgetter("relay_row", "relay_payment")(wiring.streams.relaying())
+attrgetter("handle_row_event", "handle_payment_change")(wiring.streams.relaying())
 attrgetter("expire_hold")(wiring.expiry.selling())
 wiring.webhooks.queue_webhook_deliveries()
 """
