@@ -94,7 +94,7 @@ class PlaceHold:
         try:
             self.count_live_hold(held)
         except (TooManyHolds, IdempotencyKeyReused) as refusal:
-            return self._resends.refuse_or_answer_twin(held, refusal)
+            return self._resends.give_up_hold_or_answer_twin(held, refusal)
         return self._resends.store_or_answer_earlier(held)
 
     def _draft(self, command: HoldSeatsCommand) -> Reservation:

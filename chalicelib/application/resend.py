@@ -67,7 +67,7 @@ class RepeatedHoldRequests:
             self.rows.release(held.hold, self.clock())
             raise self._refusal_of_barred(held) from ended
 
-    def refuse_or_answer_twin(self, held: Reservation, refusal: Refusal) -> Reservation:
+    def give_up_hold_or_answer_twin(self, held: Reservation, refusal: Refusal) -> Reservation:
         """Releases the seats of a hold for which the user has no room, and raises the refusal.
 
         A twin is a request with the same idempotency key at the same time. If a twin was admitted, gives its

@@ -198,7 +198,7 @@ def seat_released(released: SeatsReleased) -> Event:
     """Makes the event of seats in one row that were freed.
 
     Its id contains the moment, because seats can be released twice under one reservation id. For example, a request
-    that reuses an idempotency key may hold seats, be refused and release them.
+    with a used idempotency key gets its seats, is refused because of the key, and so its seats are released again.
     """
     return Event(
         id=f"{EventType.SEAT_RELEASED}:{released.reservation_id}:{released.seats[0]}:{to_ms(released.occurred_at)}",

@@ -224,8 +224,10 @@ class CountedHold:
 
 
 class HoldLimitReached(Exception):
-    """The hold was not counted. Either its holder has as many counted holds as allowed, or the counted hold that the
-    new one should replace has changed meanwhile. `counted` are the holder's counted holds, newest first.
+    """The hold would exceed its holder's limit, so it was not counted. Or the older hold that it should have replaced
+    has changed meanwhile.
+
+    `counted` are the holds that count against the limit, newest first.
     """
 
     def __init__(self, counted: Sequence[CountedHold]) -> None:

@@ -164,8 +164,8 @@ def error_body(row: ErrorRow, error: Exception | None, language: str) -> dict[st
 def error_message(code: str, facts: Facts, language: str) -> str:
     """Writes the message of an error code in the language, with the facts filled in.
 
-    A fact `detail` is the text of msgspec's parser or of our own check. The facts `fault` and `place` are made from it,
-    in words for people.
+    If the facts include `detail`, a text of msgspec's parser or of our own check, two more facts are made from it, in
+    words for people: `fault` and `place`.
     """
     words = {name: _to_text(value) for name, value in facts.items()}
     if "detail" in words:

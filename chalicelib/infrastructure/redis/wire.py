@@ -40,7 +40,7 @@ Answer = Any
 
 
 class TimeBudget:
-    """The seconds that are left to wait for the answers to one question, from all nodes together."""
+    """The seconds that are left to wait for the answers to one question. All nodes that are asked share them."""
 
     def __init__(self, seconds: float) -> None:
         self.left = seconds

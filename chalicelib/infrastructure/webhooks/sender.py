@@ -124,8 +124,8 @@ class CircuitBreakerWebhookSender:
     """A sender of deliveries with a circuit breaker for each webhook, so that a hanging webhook does not delay others.
 
     Only time-outs count as failures, because other errors cost no time. While a breaker is open, a delivery raises
-    DeliveryFailed, and the queue retries the delivery later. Only the `most` webhooks that were called last have a
-    breaker.
+    DeliveryFailed, and the queue retries the delivery later. Breakers are kept for the webhooks that were called last,
+    for at most `most` of them.
     """
 
     sender: WebhookSender

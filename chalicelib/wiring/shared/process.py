@@ -46,7 +46,7 @@ def settings_with_secrets() -> configuration.Settings:
     Raises SettingInvalid, or StoreUnavailable if SSM does not answer.
     """
     global _settings
-    if configuration.secret_parameter_names() and (secrets := _secrets.poll_first_value()) is not None:
+    if configuration.secret_parameter_names() and (secrets := _secrets.read_unless_read_before()) is not None:
         _settings = configuration.load(secrets=secrets)
     return settings()
 

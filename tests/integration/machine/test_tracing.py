@@ -135,7 +135,9 @@ def test_the_package_with_traces_starts_from_its_own_packages(tmp_path: Path) ->
     made = package("dev", tmp_path, traces=True)
     with zipfile.ZipFile(made.archive) as archive:
         archive.extractall(tmp_path / "task")
-    script = "import sys; sys.path.insert(0, sys.argv[1]); import app; print(app.wiring.shared.tracing.spans())"
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import app; print(app.wiring.shared.tracing.start_tracing_once())"
+    )
     settings = {"STAGE": "dev", "TRACES": "on", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "ID_SECRET": "s"}
 
     done = subprocess.run(
