@@ -232,7 +232,8 @@ class DynamoRows:
         If the row changes before the write, `_release_in_row` calls this method again with the new entries. These calls
         come to an end, because the hold can't get seats back.
         """
-        entries = {seat: entry for seat, entry in occupancy_in(item).items() if seat in hold.seats}
+        found = occupancy_in(item)
+        entries = {seat: found[seat] for seat in hold.seats if seat in found}
         sales = (e.sale_id for e in entries.values() if isinstance(e, Sold) and e.reservation_id == hold.reservation_id)
         still_held = tuple(
             seat for seat, entry in entries.items() if isinstance(entry, Held) and entry.belongs_to(hold)
