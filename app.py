@@ -4,6 +4,10 @@ import gc
 
 gc.disable()  # until all is imported: imports make little garbage, and collecting it took 4 % of a cold start
 
+from chalicelib.precompiled import use_precompiled
+
+use_precompiled()
+
 from collections.abc import Callable, Sequence
 from typing import Any
 

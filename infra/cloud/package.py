@@ -6,6 +6,7 @@
   function reads; with TRACES=on those of requirements-traces.lock, too;
 - bytecode that is never checked against its source. Without bytecode every cold start compiles everything. Ordinary
   bytecode would not help: it is checked by the source's time, which unpacking the archive changes;
+- what imports compile beside it: chalicelib/precompiled.py;
 - an archive with the same bytes for the same contents;
 - the functions' policies, timeouts, environments and event source mappings, from the tables;
 - a template without YAML aliases, which CloudFormation does not take.
@@ -26,6 +27,7 @@ from pathlib import Path
 
 import yaml
 
+from chalicelib.precompiled import FILE_NAME
 from infra.processes import ROOT
 
 from .app_template import overlay
@@ -76,6 +78,7 @@ def package(stage: str, out: Path, *, traces: bool = False) -> Package:
         before = [Size(**json.loads((one / "before.json").read_text())) for one in dependencies]
         before.append(size_of_zip(out / "deployment.zip"))
         compile_modules(own_code)
+        _precompile(own_code / "chalicelib" / FILE_NAME)
         write_archive(out / "deployment.zip", [own_code, *(one / "site-packages" for one in dependencies)])
     _finish_template(out / "sam.yaml")
     return Package(
@@ -131,6 +134,10 @@ def _package_own_code(stage: str, out: Path, scratch: Path) -> Path:
         archive.extractall(own_code)
     _add_licences(own_code)
     return own_code
+
+
+def _precompile(file: Path) -> None:
+    run_python("-m", "infra.cloud.precompiling", str(file), cwd=ROOT, **_settings_for_loading_the_app())
 
 
 def _add_licences(own_code: Path) -> None:

@@ -25,6 +25,7 @@ from chalicelib.domain.consumers import PAYMENTS, TICKETS, WEBHOOKS
 from chalicelib.infrastructure.dynamodb.tables import TABLES
 from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBER_ATTRIBUTES
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
+from chalicelib.precompiled import FILE_NAME
 from chalicelib.settings import load
 from infra.cloud import data_template
 from infra.cloud.dependencies import AWS_SERVICES, LICENCES, PackagingError
@@ -734,6 +735,29 @@ def test_the_package_alone_is_enough_to_import_the_app(made: Package, tmp_path: 
     command = [sys.executable, "-I", "-S", "-c", script]  # -S: without the packages installed here
     done = subprocess.run(command, cwd=tmp_path, env=lambda_environment, capture_output=True, text=True, check=False)
     assert done.stdout == "cinema-tickets\n", done.stderr
+
+
+COMPILES = """
+import sys; sys.path.insert(0, {folder!r})
+texts = []
+sys.addaudithook(lambda event, args: texts.append(args[0]) if event == "compile" else None)
+import app
+print([text for text in texts if text is not None])
+"""
+
+
+def test_a_function_of_the_package_starts_without_compiling_methods(made: Package, tmp_path: Path) -> None:
+    with zipfile.ZipFile(made.archive) as archive:
+        archive.extractall(tmp_path)
+    environment = {"STAGE": "prod", "AWS_DEFAULT_REGION": "us-east-1"}
+    command = [sys.executable, "-I", "-S", "-c", COMPILES.format(folder=str(tmp_path))]
+    with_it = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    (tmp_path / "chalicelib" / FILE_NAME).unlink()
+    without_it = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert "def __" not in with_it
+    assert with_it.count("lambda _cls") == 1  # functools has a named tuple, and is loaded before ours
+    assert without_it.count("def __init__") > 50
 
 
 DERIVES = """

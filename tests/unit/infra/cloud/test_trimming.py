@@ -75,6 +75,19 @@ def test_a_stand_in_has_each_class_that_botocore_takes_from_the_module() -> None
     assert stand_in["ClientMethodDocstring"](operation_model=None, prefix="") == ""
 
 
+def test_a_stand_in_has_what_fpdf2_takes_from_the_module() -> None:
+    stand_in: dict[str, object] = {}
+    exec(STAND_INS["fpdf/sign.py"], stand_in)  # noqa: S102 - our own text
+
+    taken = set[str]()
+    for file in (SITE_PACKAGES / "fpdf").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level and node.module == "sign":
+                taken |= {each.name for each in node.names}
+
+    assert taken == stand_in.keys() - {"__builtins__"}
+
+
 def test_stand_ins_are_for_modules_that_are_there() -> None:
     assert {path for path in STAND_INS if not (SITE_PACKAGES / path).exists()} == set()
     assert Path(urllib3.__file__).parents[1] == SITE_PACKAGES

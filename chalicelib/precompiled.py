@@ -1,0 +1,75 @@
+"""Uses what the package has compiled beforehand, instead of compiling it at each cold start.
+
+Imports compile texts: the standard library writes the methods of dataclasses and named tuples as text, and patterns of
+`re` are texts. infra/cloud/precompiling.py compiles them when the package is made. Texts that it did not meet are
+compiled as ever.
+"""
+
+import builtins
+import collections
+import importlib.util
+import marshal
+import re
+from collections.abc import Callable, Mapping
+from os.path import dirname, join
+from typing import Any
+
+FILE_NAME = "precompiled.bin"
+FILE = join(dirname(__file__), FILE_NAME)
+
+PATTERN_COMPILER: Any = vars(re)["_compiler"]
+"""The module in which `re` compiles. It has no public name."""
+
+FORMATS = (importlib.util.MAGIC_NUMBER, PATTERN_COMPILER._sre.MAGIC)
+"""What this Python calls its formats of bytecode and of compiled patterns."""
+
+Patterns = Mapping[tuple[str | bytes, int], bytes]
+"""What `_sre.compile` takes for a pattern and its flags, behind the pattern itself: marshalled, as bytecode is."""
+
+
+def use_precompiled(file: str = FILE) -> None:
+    """Lets dataclasses, named tuples and `re` take what `file` has.
+
+    Changes nothing if there is no such file, as on a laptop, or if a Python of other formats made it.
+    """
+    try:
+        with open(file, "rb") as stored:
+            formats, code, patterns = marshal.loads(stored.read())
+    except FileNotFoundError:
+        return
+    if formats == FORMATS:
+        PATTERN_COMPILER.compile = _compile_by(patterns, PATTERN_COMPILER.compile)
+        compile_methods_by(lambda text, _: marshal.loads(code[text]) if text in code else text)
+
+
+def compile_methods_by(compiled: Callable[[str, str], Any]) -> Callable[[], None]:
+    """Puts `exec` and `eval` of ours before the built-in ones in the two modules that write methods.
+
+    They run what `compiled` gives for a text and its mode ("exec" or "eval"). Gives a function that takes them away.
+    """
+
+    def run(text: str, *scopes: Any) -> None:
+        builtins.exec(compiled(text, "exec"), *scopes)
+
+    def evaluate(text: str, *scopes: Any) -> Any:
+        return builtins.eval(compiled(text, "eval"), *scopes)
+
+    def take_away() -> None:
+        del vars(collections)["eval"], vars(dataclasses)["exec"]
+
+    vars(collections)["eval"] = evaluate
+    import dataclasses  # not before: what it imports has named tuples and patterns, too
+
+    vars(dataclasses)["exec"] = run
+    return take_away
+
+
+def _compile_by(patterns: Patterns, compile_unknown: Callable[..., re.Pattern[Any]]) -> Callable[..., re.Pattern[Any]]:
+    def compile_pattern(pattern: Any, flags: int = 0) -> re.Pattern[Any]:
+        known = patterns.get((pattern, flags))
+        if known is None:
+            return compile_unknown(pattern, flags)
+        made: re.Pattern[Any] = PATTERN_COMPILER._sre.compile(pattern, *marshal.loads(known))
+        return made
+
+    return compile_pattern
