@@ -40,7 +40,7 @@ def _records(event: Any) -> Sequence[batches.Record]:
 # Streams: "stream:rows" is a placeholder; infra/cloud/app.yaml sets the ARN of the stream of the table `rows`.
 def _relay(event: Any, relay: Callable[[batches.Record], Sequence[OutgoingMessage]]) -> batches.BatchAnswer:
     streams = wiring.streams
-    return batches.relay_records(_records(event), wiring.traced_relay(relay), streams.send_messages, streams.parking())
+    return batches.relay_in_order(_records(event), wiring.traced_relay(relay), streams.send_messages, streams.parking())
 
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="TRIM_HORIZON")
@@ -62,7 +62,7 @@ def on_payment_changed(event: Any) -> batches.BatchAnswer:
 def on_row_changed_show(event: Any) -> None:
     from chalicelib.api import live  # few functions need it, so it is not imported at the top
 
-    live.send_changed_rows(_records(event))
+    live.try_to_send_changed_rows(_records(event))
 
 
 # WebSockets: live seat maps.
@@ -70,7 +70,7 @@ def on_row_changed_show(event: Any) -> None:
 def on_viewer_message(event: Any) -> None:
     from chalicelib.api import live
 
-    live.subscribe(event.connection_id, event.body, event.to_dict()["requestContext"])
+    live.answer_watch_message(event.connection_id, event.body, event.to_dict()["requestContext"])
 
 
 @app.on_ws_disconnect()
@@ -115,7 +115,7 @@ def on_event_to_email(event: Any) -> batches.BatchAnswer:
 
 @app.on_sqs_message(queue=f"{PREFIX}-bounces", batch_size=10)
 def on_email_returned(event: Any) -> batches.BatchAnswer:
-    return _handle_messages(event, wiring.bounces.suppress_addresses)
+    return _handle_messages(event, wiring.bounces.suppress_if_final)
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-invoices", batch_size=10)
@@ -141,7 +141,7 @@ def on_delivery_to_webhook(event: Any) -> batches.BatchAnswer:
 
 @app.on_sqs_message(queue=f"{PREFIX}-cache", batch_size=10)
 def on_event_to_cache(event: Any) -> batches.BatchAnswer:
-    return _handle_events(event, wiring.seat_cache.update_seat_cache())
+    return _handle_events(event, wiring.seat_cache.correct_seat_cache())
 
 
 # Payments to settle: those whose hold has ended, and those that the gateway reported as charged.

@@ -15,9 +15,9 @@ from typing import Any
 
 from benchmarks.frame.pairs import interleave, median_with_bounds, ratio
 from benchmarks.frame.run import Run
-from chalicelib.api.batches import relay_records
+from chalicelib.api.batches import relay_in_order
 from chalicelib.application.refunds import MarkPaymentSold
-from chalicelib.application.relay import HandleReservationChange
+from chalicelib.application.relay import RelayReservationChange
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.domain.events import OutgoingMessage, ReservationChange
 from chalicelib.domain.payments import Payment
@@ -39,7 +39,7 @@ Work = Callable[[], object]
 
 def measure(run: Run) -> None:
     queues = SlowQueues()
-    relay = HandleReservationChange(refuse_to_expire, MarkPaymentSold(SlowPayments()))  # type: ignore[arg-type] # what it calls
+    relay = RelayReservationChange(refuse_to_expire, MarkPaymentSold(SlowPayments()))  # type: ignore[arg-type] # what it calls
     made = [ReservationChange(None, reservation, NOW) for reservation in new_reservations()]
     paid = [ReservationChange(change.after, as_paid(change.after), NOW) for change in made if change.after]
     count_messages(run, queues, relay, made)
@@ -57,7 +57,7 @@ def measure(run: Run) -> None:
 
 
 def count_messages(
-    run: Run, queues: "SlowQueues", relay: HandleReservationChange, changes: Sequence[ReservationChange]
+    run: Run, queues: "SlowQueues", relay: RelayReservationChange, changes: Sequence[ReservationChange]
 ) -> None:
     relay_batch(changes, relay, queues.outbox.send_and_list_unsent)
     run.record("calls of a record", queues.calls / RECORDS, note=f"{queues.messages / RECORDS:.0f} messages")
@@ -69,7 +69,7 @@ def relay_batch(
     send: Callable[[Sequence[OutgoingMessage], datetime], set[int]],
 ) -> None:
     records = [{"dynamodb": {"SequenceNumber": str(number)}, "change": each} for number, each in enumerate(changes)]
-    answer = relay_records(
+    answer = relay_in_order(
         records, lambda record: relay(record["change"]), lambda messages: send(messages, NOW), NoParking()
     )
     assert not answer["batchItemFailures"], answer  # noqa: S101 - a measurement of failures would be none
@@ -104,13 +104,13 @@ class SlowQueues:
 class SlowPayments:
     """The port of payments as MarkPaymentSold calls it."""
 
-    def mark_sold(self, payment: Payment) -> Payment:
+    def mark_sold_and_read(self, payment: Payment) -> Payment:
         time.sleep(WRITE_SECONDS)
         return payment
 
 
 class NoParking:
-    def count_try_and_decide(self, record: Mapping[str, Any], error: Exception) -> bool:
+    def count_try_and_may_park(self, record: Mapping[str, Any], error: Exception) -> bool:
         return False
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:

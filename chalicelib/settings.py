@@ -148,7 +148,7 @@ class Setting(NamedTuple):
         """Gives the name of the SSM parameter that holds this secret in the stage."""
         return f"/cinema/{stage}/{self.name.lower().replace('_', '-')}"
 
-    def default_in(self, stage: str) -> str:
+    def default_template_in(self, stage: str) -> str:
         """Gives the setting's default in the stage. Placeholders such as {stage} are not yet replaced."""
         is_local = stage in LOCAL_STAGES and self.local_default is not None
         return self.local_default or "" if is_local else self.default
@@ -180,11 +180,11 @@ def _read_switch(setting: Setting, text: str, stage: str) -> bool:
 
 
 def _read_lines(setting: Setting, text: str, stage: str) -> tuple[str, ...]:
-    return _split(text, "|") or _split(setting.default_in(stage), "|")
+    return _split(text, "|") or _split(setting.default_template_in(stage), "|")
 
 
 def _read_list(setting: Setting, text: str, stage: str) -> tuple[str, ...]:
-    return _split(text, ",") or _split(setting.default_in(stage), ",")
+    return _split(text, ",") or _split(setting.default_template_in(stage), ",")
 
 
 def _split(text: str, separator: str) -> tuple[str, ...]:
@@ -590,7 +590,7 @@ class Settings:
         return self.auth_issuer
 
     @property
-    def is_local(self) -> bool:
+    def is_on_laptop(self) -> bool:
         return self.stage in LOCAL_STAGES
 
 
@@ -608,7 +608,7 @@ def serves_requests(environment: Mapping[str, str] = os.environ) -> bool:
     return handler == API_HANDLER or not handler.startswith("app.")
 
 
-def secret_parameter_names(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+def ssm_parameter_by_variable(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Gives the names of the SSM parameters that hold this process's secrets, by environment variable.
 
     A variable with such a name begins with `ssm:`. A laptop has none, so the result is empty there.
@@ -623,11 +623,11 @@ def load(environment: Mapping[str, str] = os.environ, secrets: Mapping[str, str]
     `secrets` maps environment variables to values fetched from SSM. A variable that names an SSM parameter, but is
     missing in `secrets`, counts as not set: its setting gets the default.
     """
-    environment = {**environment, **dict.fromkeys(secret_parameter_names(environment), ""), **(secrets or {})}
+    environment = {**environment, **dict.fromkeys(ssm_parameter_by_variable(environment), ""), **(secrets or {})}
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
     values: dict[str, Any] = {}
     stage = environment.get("STAGE") or SETTINGS["stage"].default
     for name, setting in SETTINGS.items():
-        text = environment.get(setting.name) or setting.default_in(stage).format(region=region, **values)
+        text = environment.get(setting.name) or setting.default_template_in(stage).format(region=region, **values)
         values[name] = setting.read(setting, text, stage)
     return Settings(**values)

@@ -11,14 +11,14 @@ from chalicelib.application.cancel_session import SessionCancellation
 from chalicelib.application.confirm import ConfirmReservationCommand
 from chalicelib.application.hold import HoldSeatsCommand
 from chalicelib.application.payments import SettlePayment
-from chalicelib.application.queries import ShowReservation
-from chalicelib.application.refunds import ExecuteRefund, RequestSaleRefunds
+from chalicelib.application.queries import ShowOwnReservation
+from chalicelib.application.refunds import ExecuteRefund, RequestRefundsOfCancelledSession
 from chalicelib.application.relay import SENDS_TO
 from chalicelib.application.release import CancelReservationCommand, ExpireHold
 from chalicelib.domain.events import Event, EventType, OutgoingMessage, ReservationChange, RowEvent
 from chalicelib.domain.invoices import Bill, bill_for
 from chalicelib.domain.payments import PaymentChange
-from chalicelib.domain.ports import LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
+from chalicelib.domain.ports import CountedHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
 from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.webhooks import Secret, Webhook
@@ -159,7 +159,7 @@ def a_webhook(
 class Cinema:
     """A screening of 16 seats, ten to a row, and every use case on the fakes. A test may put other ports in.
 
-    It is the `Ports` that its use cases are made from, each time anew.
+    It is the `SellingAndSettlingPorts` that its use cases are made from, each time anew.
     """
 
     session: Session = field(default_factory=a_session)
@@ -167,7 +167,7 @@ class Cinema:
     ids: ReadableIds = field(default_factory=ReadableIds)
     sessions: FakeSessions = field(default_factory=FakeSessions)
     rows: Rows = field(default_factory=FakeRows)
-    live_holds: LiveHolds = field(default_factory=FakeLiveHolds)
+    live_holds: CountedHolds = field(default_factory=FakeLiveHolds)
     reservations: Reservations = field(default_factory=FakeReservations)
     payments: Payments = field(default_factory=FakePayments)
     gateway: PaymentGateway = field(default_factory=FakeGateway)
@@ -231,19 +231,19 @@ class Cinema:
 
     @property
     def relay_row(self) -> Callable[[RowEvent], list[OutgoingMessage]]:
-        return _as_far_as_it_may("rows", self.relaying.handle_row_event)
+        return _as_far_as_it_may("rows", self.relaying.relay_row_event)
 
     @property
     def relay_reservation(self) -> Callable[[ReservationChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may("reservations", self.relaying.handle_reservation_change)
+        return _as_far_as_it_may("reservations", self.relaying.relay_reservation_change)
 
     @property
     def relay_payment(self) -> Callable[[PaymentChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may("payments", self.relaying.handle_payment_change)
+        return _as_far_as_it_may("payments", self.relaying.relay_payment_change)
 
     @property
-    def request_sale_refunds(self) -> RequestSaleRefunds:
-        return self.relaying.request_sale_refunds
+    def request_refunds_of_cancelled_session(self) -> RequestRefundsOfCancelledSession:
+        return self.relaying.request_refunds_of_cancelled_session
 
     @property
     def execute_refund(self) -> ExecuteRefund:
@@ -253,7 +253,7 @@ class Cinema:
         return self.relaying.cancel_session(self.session.id)
 
     @property
-    def show_reservation(self) -> ShowReservation:
+    def show_reservation(self) -> ShowOwnReservation:
         return self.selling.show_reservation
 
     def seats(self) -> dict[str, str]:

@@ -31,16 +31,16 @@ class TellingReservations(FakeReservations):
         change = super().get_or_add
         return self._stream(reservation.id, lambda: change(reservation)) or reservation
 
-    def mark_confirmed(self, reservation_id: str, sale: Sale) -> Reservation | None:
-        change = super().mark_confirmed
+    def mark_confirmed_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
+        change = super().mark_confirmed_and_read
         return self._stream(reservation_id, lambda: change(reservation_id, sale))
 
-    def mark_ended(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
-        change = super().mark_ended
+    def mark_ended_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+        change = super().mark_ended_and_read
         return self._stream(hold.reservation_id, lambda: change(hold, state, now))
 
-    def restore_sold(self, reservation: Reservation) -> Reservation:
-        change = super().restore_sold
+    def add_sold_if_missing(self, reservation: Reservation) -> Reservation:
+        change = super().add_sold_if_missing
         return self._stream(reservation.id, lambda: change(reservation)) or reservation
 
     def forget(self, reservation_id: str) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from botocore import xform_name
 
-from chalicelib.infrastructure.dynamodb.lean.http import Answer, read_answer
+from chalicelib.infrastructure.dynamodb.lean.http import HttpAnswer, read_http_answer
 
 from .recorded import Recorded
 
@@ -36,11 +36,11 @@ class Wire:
         self.socket = socket.create_connection((parts.hostname, parts.port), timeout=30)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def ask(self, path: str, body: str, headers: str, status: int, method: str = "POST") -> Answer:
+    def ask(self, path: str, body: str, headers: str, status: int, method: str = "POST") -> HttpAnswer:
         data = body.encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\n{headers}Content-Length: {len(data)}\r\n\r\n"
         self.socket.sendall(head.encode() + data)
-        answer = read_answer(self.socket)
+        answer = read_http_answer(self.socket)
         if answer.status != status:
             raise NotBoughtError(f"{path} was answered {answer.status}: {answer.body[:300]!r}")
         return answer

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from chalicelib.domain.events import Failures, OutgoingMessage, PermanentFailure, RetryLater, act_on_each
+from chalicelib.domain.events import Failures, OutgoingMessage, PermanentFailure, RetryLater, act_on_each_in_turn
 
 from .http.logs import log
 
@@ -25,24 +25,24 @@ class Redelivery(Protocol):
 
     def retry_later(self, record: Record) -> None: ...
 
-    def defer(self, record: Record, least_seconds: float, most_seconds: float) -> bool:
+    def send_copy_later(self, record: Record, least_seconds: float, most_seconds: float) -> bool:
         """Sends a copy of the message, to arrive after the delay. Gives False if the message was deferred too often."""
         ...
 
     def is_last_attempt(self, record: Record) -> bool: ...
 
-    def park(self, record: Record, reason: str) -> None:
+    def park_copy(self, record: Record, reason: str) -> None:
         """Sends a copy of the message, with the reason, to the dead-letter queue."""
         ...
 
 
-class Parking(Protocol):
+class StreamRecordParking(Protocol):
     """The parking of stream records that can't be relayed, so that they do not block the records behind them.
 
     See infrastructure/streams/failures.py.
     """
 
-    def count_try_and_decide(self, record: Record, error: Exception) -> bool: ...
+    def count_try_and_may_park(self, record: Record, error: Exception) -> bool: ...
 
     def park(self, record: Record, reason: str) -> None: ...
 
@@ -79,7 +79,7 @@ def handle_messages_together(
     `read` reads a message's content. `handle` takes the list of contents, and gives its failures by position in that
     list; if it raises, all have failed. Failed messages are retried, deferred or parked, as by `handle_messages`.
     """
-    contents, errors = act_on_each(dict(enumerate(records)), read)
+    contents, errors = act_on_each_in_turn(dict(enumerate(records)), read)
     try:
         failures = handle(list(contents.values())) if contents else {}
     except Exception as error:  # noqa: BLE001 - whatever it is, the unreadable ones are settled
@@ -94,11 +94,11 @@ def handle_messages_together(
     )
 
 
-def relay_records(
+def relay_in_order(
     records: Sequence[Record],
     relay: Callable[[Record], Iterable[OutgoingMessage]],
     send: Callable[[Sequence[OutgoingMessage]], set[int]],
-    parking: Parking,
+    parking: StreamRecordParking,
 ) -> BatchAnswer:
     """Makes messages of stream records with `relay`, and sends them. Gives the id of the first record that failed.
 
@@ -130,7 +130,7 @@ def _raiser_of(error: Exception | None) -> Callable[[Record], None]:
 
 
 def _relay_until_one_fails(
-    records: Sequence[Record], relay: Callable[[Record], Iterable[OutgoingMessage]], parking: Parking
+    records: Sequence[Record], relay: Callable[[Record], Iterable[OutgoingMessage]], parking: StreamRecordParking
 ) -> tuple[list[tuple[int, OutgoingMessage]], set[int]]:
     """Relays records until one fails and is not parked. Parks a failed record if `parking` says so.
 
@@ -146,11 +146,11 @@ def _relay_until_one_fails(
     return relayed, set()
 
 
-def _try_to_park_record(record: Record, error: Exception, parking: Parking) -> bool:
+def _try_to_park_record(record: Record, error: Exception, parking: StreamRecordParking) -> bool:
     """Logs a record's failure, and parks the record if `parking` says so. False if it is to be delivered again."""
     record_id = record["dynamodb"]["SequenceNumber"]
     try:
-        if not parking.count_try_and_decide(record, error):
+        if not parking.count_try_and_may_park(record, error):
             log.error("record failed, to be delivered again", record_id=record_id, exc_info=error)
             return False
         parking.park(record, str(error) if isinstance(error, PermanentFailure) else repr(error))
@@ -180,7 +180,7 @@ def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: Re
 def _try_to_park_message(record: Record, redelivery: Redelivery, reason: str) -> bool:
     """Parks a message in its dead-letter queue, and logs this. True if its queue may delete it. Never raises."""
     try:
-        redelivery.park(record, reason)
+        redelivery.park_copy(record, reason)
     except Exception:  # noqa: BLE001 - then SQS itself parks it, without the reason
         log.exception("message could not be parked", record_id=record["messageId"])
         return False
@@ -192,7 +192,7 @@ def _try_to_defer(record: Record, redelivery: Redelivery, error: RetryLater) -> 
     """Defers a message. Parks it if it was deferred too often. True if its queue may delete it."""
     log.info("message deferred", record_id=record["messageId"], reason=str(error))
     try:
-        if redelivery.defer(record, error.least_seconds, error.most_seconds):
+        if redelivery.send_copy_later(record, error.least_seconds, error.most_seconds):
             return True
     except Exception:  # noqa: BLE001 - then it comes again as any other that failed
         log.exception("message could not be deferred", record_id=record["messageId"])

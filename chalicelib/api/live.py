@@ -20,7 +20,7 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import wiring
 
 from .http import limits
-from .http.answers import answered, error_json, ok
+from .http.answers import answered, ok, websocket_error_body
 from .http.logs import log
 from .wire import bodies
 from .wire import live as live_wire
@@ -34,7 +34,7 @@ def show_live_address(request: Request) -> Response:
     return ok(live_wire.LiveEndpointBody(wiring.settings().live_url or None))
 
 
-def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
+def answer_watch_message(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
     """Handles a viewer's WebSocket message: subscribes the viewer to a screening. Never raises.
 
     Sends the answer over the WebSocket: subscribed, too many viewers, or an error in the contract's form. `context` is
@@ -46,11 +46,11 @@ def subscribe(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
         watches = wiring.subscriptions.watch_session()(viewer_id, session_id)
         answer = bodies.encoded((live_wire.SubscribedBody if watches else live_wire.ViewerLimitReachedBody)(session_id))
     except Exception as error:  # noqa: BLE001 - a viewer is told what went wrong, whatever it is
-        answer = error_json(error, "subscribe")
+        answer = websocket_error_body(error, "subscribe")
     wiring.subscriptions.live_connections().send_and_list_gone([viewer_id], answer)
 
 
-def send_changed_rows(records: Iterable[Mapping[str, Any]]) -> None:
+def try_to_send_changed_rows(records: Iterable[Mapping[str, Any]]) -> None:
     """Sends the rows in stream records to the viewers of their screenings. Skips changes over 20 seconds old.
 
     Logs a failure instead of raising it: nothing is sent again, because viewers also poll the seat map.

@@ -54,6 +54,6 @@ def cancel_reservation(request: Request, reservation_id: str, asked_by: Principa
 @answered(routes)
 def list_purchases(request: Request, user_id: str, asked_by: Principal) -> Response:
     limit, cursor = bodies.limit_and_cursor(request)
-    buyer = schemas.user_id_in_path(user_id, asked_by)
+    buyer = schemas.own_id_for_me(user_id, asked_by)
     page = wiring.requests.selling().list_purchases(buyer, limit, cursor, asked_by)
     return ok(schemas.purchases(buyer, page))

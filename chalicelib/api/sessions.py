@@ -7,7 +7,7 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import wiring
 
 from .http.answers import answered, created
-from .http.rendered import TextCache
+from .http.rendered import TextCacheByIdentity
 from .http.static import REVALIDATE_ALWAYS, SHARED_FOR_A_SECOND, json_text, text_or_not_modified
 from .wire import bodies
 from .wire import sessions as schemas
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 routes = Blueprint(__name__)
 
-programme_texts: TextCache["Page[Session]"] = TextCache(lambda page: json_text(schemas.programme(page)))
+programme_texts: TextCacheByIdentity["Page[Session]"] = TextCacheByIdentity(
+    lambda page: json_text(schemas.programme(page))
+)
 
 
 @routes.route("/api/sessions", methods=["POST"])
@@ -47,6 +49,6 @@ def show_session(request: Request, session_id: str) -> Response:
 @routes.route("/api/sessions/{session_id}/seats", methods=["GET"])
 @answered(routes)
 def show_seats(request: Request, session_id: str) -> Response:
-    cache_control = SHARED_FOR_A_SECOND if schemas.accepts_cached_map(request) else REVALIDATE_ALWAYS
+    cache_control = SHARED_FOR_A_SECOND if schemas.read_accepts_cached_map(request) else REVALIDATE_ALWAYS
     seats = wiring.requests.selling().show_seats(session_id)
     return text_or_not_modified(request, json_text(schemas.seat_map(seats)), cache_control)

@@ -39,7 +39,7 @@ def show_calendar_entry(request: Request, reservation_id: str, asked_by: Princip
 def transfer_ticket(request: Request, code: str, asked_by: Principal) -> Response:
     from .wire import tickets as schemas
 
-    renewed = wiring.tickets.transfer_ticket()(schemas.normal_code_or_unchanged(code), asked_by)
+    renewed = wiring.tickets.transfer_ticket()(schemas.normal_ticket_code_or_unchanged(code), asked_by)
     return ok(schemas.transferred(renewed), status=202)
 
 
@@ -57,14 +57,14 @@ def admit_ticket(request: Request) -> Response:
 def list_tickets(request: Request, session_id: str) -> Response:
     from .wire import tickets as schemas
 
-    page = wiring.tickets.list_tickets_for_gate()(session_id, *bodies.limit_and_cursor(request))
+    page = wiring.tickets.show_gate_list_page()(session_id, *bodies.limit_and_cursor(request))
     return ok(schemas.gate_list(page))
 
 
 @routes.route("/gate", methods=["GET"])
 @answered(routes)
 def show_gate_page(request: Request) -> Response:
-    return static.sign_in_page_or_redirect(request, "gate")
+    return static.page_with_sign_in_or_redirect(request, "gate")
 
 
 @routes.route("/.well-known/jwks.json", methods=["GET"])

@@ -42,5 +42,5 @@ def register_routes_and_middleware(app: "Chalice") -> None:
     app.register_middleware(answers.with_rewritten_chalice_errors, "http")
     for module in MODULES_WITH_ROUTES:
         app.register_blueprint(module.routes)
-    methods.add_fallback_methods(app)
+    methods.answer_head_and_refuse_others(app)
     limits.require_known_routes(app, wiring.settings().rate_limits)

@@ -23,10 +23,10 @@ from chalicelib.domain.board import (
 )
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.domain.pages import Page
-from chalicelib.domain.refusals import QueueOutOfReach, StoreUnavailable
+from chalicelib.domain.refusals import QueueNotPermitted, StoreUnavailable
 from chalicelib.domain.sessions import Session
 
-from .queries import CheckReadiness
+from .queries import CheckDependencies
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Analytics, Clock, QueueBoard, Refusals, Sessions
@@ -61,7 +61,7 @@ class Board:
     dependencies: Sequence[DependencyState]
 
     @property
-    def over_time(self) -> list[tuple[datetime, Tally]]:
+    def tallies_by_bucket(self) -> list[tuple[datetime, Tally]]:
         return sum_by_bucket(self.screenings.items, self.as_of) if self.screenings else []
 
     @property
@@ -75,7 +75,7 @@ class ShowBoard:
     analytics: Analytics
     queues: QueueBoard
     refusals: Refusals
-    check_readiness: CheckReadiness
+    check_dependencies: CheckDependencies
     clock: Clock
 
     def __call__(self, cursor: str | None) -> Board:
@@ -87,7 +87,7 @@ class ShowBoard:
         with ThreadPoolExecutor(3) as threads:
             queues = threads.submit(_none_if_down, self.queues.states)
             refusals = threads.submit(self.refusals.counts_by_bucket, shown_buckets(now))
-            dependencies = threads.submit(self.check_readiness)
+            dependencies = threads.submit(self.check_dependencies)
             screenings = _none_if_down(lambda: self._count_screenings(now, cursor))
         return Board(now, screenings, queues.result(), refusals.result(), dependencies.result())
 
@@ -128,7 +128,7 @@ class ShowDeadLetters:
     queues: QueueBoard
 
     def __call__(self, queue: str) -> Sequence[DeadLetter]:
-        """Shows some dead letters of the queue, without removing them. Raises QueueNotFound, QueueOutOfReach."""
+        """Shows some dead letters of the queue, without removing them. Raises QueueNotFound, QueueNotPermitted."""
         return self.queues.dead_letters(queue, LETTERS_SHOWN)
 
 
@@ -144,7 +144,7 @@ class RedriveDeadLetters:
     board: ShowCachedBoard
 
     def __call__(self, queue: str, most: int) -> RedriveResult:
-        """Moves at most `most` dead letters, and clears the board's cache. Raises QueueNotFound, QueueOutOfReach."""
+        """Moves at most `most` dead letters, and clears the board's cache. Raises QueueNotFound, QueueNotPermitted."""
         try:
             return self.queues.redrive(queue, most)
         finally:
@@ -159,5 +159,5 @@ def _none_if_down(ask: Callable[[], T]) -> T | None:
     """Calls `ask` and gives its result. Gives None if the store is down or out of reach."""
     try:
         return ask()
-    except (StoreUnavailable, QueueOutOfReach):
+    except (StoreUnavailable, QueueNotPermitted):
         return None

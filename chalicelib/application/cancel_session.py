@@ -16,7 +16,7 @@ from chalicelib.domain.payments import Payment
 from chalicelib.domain.reservations import Sold
 from chalicelib.domain.sessions import Session, row_letters
 
-from .refunds import RequestSaleRefunds
+from .refunds import RequestRefundsOfCancelledSession
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Rows, Sessions
@@ -37,7 +37,7 @@ class SessionCancellation:
     session: Session
     sales: int
     payments: tuple[Payment, ...]
-    unfinished: tuple[str, ...]
+    unfinished_sales: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class CancelSession:
 
     sessions: Sessions
     rows: Rows
-    request_sale_refunds: RequestSaleRefunds
+    request_refunds_of_cancelled_session: RequestRefundsOfCancelledSession
     clock: Clock
 
     def __call__(self, session_id: str) -> SessionCancellation:
@@ -59,7 +59,7 @@ class CancelSession:
         for row in reversed(session.rows):
             entries = self.rows.close_row(session.id, row, now).values()
             sold |= dict.fromkeys(entry.reservation_id for entry in entries if isinstance(entry, Sold))
-        cancelled = self.sessions.mark_cancelled(session.id, now)
-        finished = self.request_sale_refunds(sold)
+        cancelled = self.sessions.mark_cancelled_for_display(session.id, now)
+        finished = self.request_refunds_of_cancelled_session(sold)
         payments = tuple(payment for payment in finished.values() if payment)
         return SessionCancellation(cancelled, len(sold), payments, tuple(sorted(sold.keys() - finished.keys())))

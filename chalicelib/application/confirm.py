@@ -23,7 +23,7 @@ from chalicelib.domain.payments import (
     PaymentStatus,
     RefundReason,
     claimed_payment_for,
-    payment_of_sale,
+    payment_of_paid_sale,
     refund_request_for,
 )
 from chalicelib.domain.refusals import (
@@ -42,7 +42,7 @@ from chalicelib.domain.reservations import Reservation, RowsClosed, Sale, SeatsT
 from .owned import get_owned_reservation
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Clock, Ids, Payments, Reservations, Rows
+    from chalicelib.domain.ports import Clock, IdsFromKeys, Payments, Reservations, Rows
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class ConfirmReservation:
     reservations: Reservations
     payments: Payments
     clock: Clock
-    ids: Ids
+    ids: IdsFromKeys
     charged_only: bool
 
     def __call__(self, command: ConfirmReservationCommand) -> Reservation:
@@ -116,7 +116,7 @@ class ConfirmReservation:
         if reservation.state is not State.PENDING:
             return reservation
         claim = claimed_payment_for(reservation, sale.transaction_id, sale.payment_method, sale.paid_at)
-        stands = self.payments.try_claim(claim, charged_only=self.charged_only)
+        stands = self.payments.claim_and_read(claim, charged_only=self.charged_only)
         if _is_claimed_for(stands, reservation):
             return reservation
         ended = self.reservations.find(reservation.id) if _is_being_refunded(stands, reservation) else None
@@ -136,7 +136,7 @@ class ConfirmReservation:
         session_is_cancelled = self._sell_seats(reservation, sale)
         confirmed = self._store_sale(reservation, sale)
         if session_is_cancelled:
-            self.request_refund_of_cancelled(confirmed)
+            self.request_refund_in_cancelled_session(confirmed)
         return confirmed
 
     def _sell_seats(self, reservation: Reservation, sale: Sale) -> bool:
@@ -171,7 +171,9 @@ class ConfirmReservation:
         if sold_by := self.rows.release(reservation.hold, sale.paid_at).sale_id:
             return sold_by
         now = reservation.after_creation(self.clock())
-        ended = self.reservations.mark_ended(reservation.hold, _cancelled_or_expired(reservation, taken, now), now)
+        ended = self.reservations.mark_ended_and_read(
+            reservation.hold, _cancelled_or_expired(reservation, taken, now), now
+        )
         raise _refusal_of_ended(ended or reservation, sale) from taken
 
     def _store_sale(self, reservation: Reservation, sale: Sale) -> Reservation:
@@ -183,18 +185,22 @@ class ConfirmReservation:
         """
         sale = replace(sale, paid_at=min(sale.paid_at, reservation.hold.expires_at))
         confirmed = reservation.confirmed(sale)
-        stored = self.reservations.mark_confirmed(reservation.id, sale) or self.reservations.restore_sold(confirmed)
+        stored = self.reservations.mark_confirmed_and_read(
+            reservation.id, sale
+        ) or self.reservations.add_sold_if_missing(confirmed)
         if stored.sale != confirmed.sale:
             log.info("sold before: %s by %s", reservation.id, sale.id)
         return stored
 
-    def request_refund_of_cancelled(self, confirmed: Reservation) -> None:
+    def request_refund_in_cancelled_session(self, confirmed: Reservation) -> None:
         """Requests the refund of a sale in a cancelled session.
 
         The cancellation has missed the sale, because no confirmed reservation was stored.
         """
-        if payment := payment_of_sale(confirmed):
-            self.payments.request_refund(payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, self.clock()))
+        if payment := payment_of_paid_sale(confirmed):
+            self.payments.request_refund_and_read(
+                payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, self.clock())
+            )
 
     def _request_refund(self, reservation: Reservation, sale: Sale, reason: RefundReason) -> None:
         """Requests the refund of a payment that bought nothing.
@@ -204,7 +210,7 @@ class ConfirmReservation:
         request = refund_request_for(sale.transaction_id, reservation, reason, sale.paid_at)
         if self.charged_only and self.payments.find(sale.transaction_id) is None:
             return
-        stands = self.payments.request_refund(request)
+        stands = self.payments.request_refund_and_read(request)
         if stands.status is not PaymentStatus.REFUND_REQUESTED:
             log.warning("not returned: %s; its transaction stands for %s", request.log_fields, stands.log_fields)
 

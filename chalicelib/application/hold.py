@@ -4,7 +4,7 @@
                    │ taken                     │ no                       │ known already
                    ▼                           ▼                          ▼
               are they held by my id?     release what I took        release what I took
-              no: SeatsUnavailable        TooManyHolds               the same request? the earlier answer
+              no: SeatsUnavailable        TooManyHoldsInSession               the same request? the earlier answer
                                                                      another request?  IdempotencyKeyReused
 
 This file is the way to the right. The ways down are in resend.py: twins with one idempotency key, and lost answers.
@@ -19,7 +19,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.domain.refusals import IdempotencyKeyReused, SalesClosed, SessionCancelled, TooManyHolds, TooManySeats
+from chalicelib.domain.refusals import (
+    IdempotencyKeyReused,
+    SalesClosed,
+    SessionCancelled,
+    TooManyHoldsInSession,
+    TooManySeats,
+)
 from chalicelib.domain.reservations import Contact, Reservation, RowsClosed, SeatsTaken
 from chalicelib.domain.sessions import Session
 
@@ -27,7 +33,7 @@ from .live_holds import CountLiveHold
 from .resend import RepeatedHoldRequests
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Clock, Ids, Reservations, Rows, Sessions
+    from chalicelib.domain.ports import Clock, IdsFromKeys, Reservations, Rows, Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +72,14 @@ class PlaceHold:
     count_live_hold: CountLiveHold
     reservations: Reservations
     clock: Clock
-    ids: Ids
+    ids: IdsFromKeys
     rules: HoldRules
 
     def __call__(self, command: HoldSeatsCommand) -> Reservation:
         """Holds the seats and gives the pending reservation.
 
         Raises SessionNotFound, SessionCancelled, SalesClosed, SeatsNotFound, TooManySeats, SeatsUnavailable,
-        TooManyHolds, IdempotencyKeyReused.
+        TooManyHoldsInSession, IdempotencyKeyReused.
 
         Raises ReservationExpired or ReservationCancelled if the reservation that was made with this key has ended.
         """
@@ -83,7 +89,7 @@ class PlaceHold:
         except RowsClosed as closed:
             raise SessionCancelled(reservation.session_id) from closed
         except SeatsTaken as taken:
-            return self._resends.answer_seats_taken(reservation, taken)
+            return self._resends.finish_earlier_attempt_or_refuse(reservation, taken)
         return self._keep(reservation)
 
     def _keep(self, held: Reservation) -> Reservation:
@@ -93,8 +99,8 @@ class PlaceHold:
         """
         try:
             self.count_live_hold(held)
-        except (TooManyHolds, IdempotencyKeyReused) as refusal:
-            return self._resends.give_up_hold_or_answer_twin(held, refusal)
+        except (TooManyHoldsInSession, IdempotencyKeyReused) as refusal:
+            return self._resends.give_up_hold_unless_twin_admitted(held, refusal)
         return self._resends.store_or_answer_earlier(held)
 
     def _draft(self, command: HoldSeatsCommand) -> Reservation:

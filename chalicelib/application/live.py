@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.live import RowState, newest_by_session
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Clock, LiveConnections, Sessions, SessionViewers
+    from chalicelib.domain.ports import Clock, Sessions, SessionViewers, ViewerSender
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class SendRowChanges:
     """Sends changed rows to the viewers of their sessions."""
 
     viewers: SessionViewers
-    live_connections: LiveConnections
+    live_connections: ViewerSender
     clock: Clock
 
     def __call__(self, states: Iterable[RowState], render: Callable[[Sequence[RowState]], str]) -> None:

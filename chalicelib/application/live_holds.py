@@ -6,7 +6,7 @@
     has one of them ended, sold or released? ──yes──► count the hold in its place, if that is still as it was read
       │ no
       ▼
-    TooManyHolds
+    TooManyHoldsInSession
 
 The limit is cheap: confirming and cancelling write nothing for it, and ended holds are looked for only without room.
 
@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.refusals import IdempotencyKeyReused, StoreUnavailable, TooManyHolds
-from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReached, Reservation, State
+from chalicelib.domain.refusals import IdempotencyKeyReused, StoreUnavailable, TooManyHoldsInSession
+from chalicelib.domain.reservations import CountedHold, Hold, HoldNotCounted, Reservation, State
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import LiveHolds, Reservations
+    from chalicelib.domain.ports import CountedHolds, Reservations
 
 ATTEMPTS = 10
 """The most tries to count a hold. From the second try on, a try fails only if another hold of the same holder was
@@ -34,22 +34,23 @@ counted meanwhile."""
 
 @dataclass(frozen=True)
 class CountLiveHold:
-    live_holds: LiveHolds
+    live_holds: CountedHolds
     reservations: Reservations
     limit: int
 
     def __call__(self, reservation: Reservation) -> None:
         """Counts a reservation's hold against the user's limit. Call it before the reservation is stored. Idempotent.
 
-        If the limit is reached, raises TooManyHolds, or IdempotencyKeyReused if a live hold with the same reservation
-        id is counted already. Raises StoreUnavailable if the counted holds changed during each of the ATTEMPTS tries.
+        If the limit is reached, raises TooManyHoldsInSession, or IdempotencyKeyReused if a live hold with the same
+        reservation id is counted already. Raises StoreUnavailable if the counted holds changed during each of the
+        ATTEMPTS tries.
         """
         hold, now = reservation.hold, reservation.created_at
         ended: CountedHold | None = None
         for _ in range(ATTEMPTS):
             try:
                 return self.live_holds.count_hold(_holder(reservation), hold, self.limit, now, ended)
-            except HoldLimitReached as reached:
+            except HoldNotCounted as reached:
                 ended = self._replaceable_or_refuse(reached.counted, hold, now)
         raise StoreUnavailable("count a hold")
 
@@ -57,7 +58,7 @@ class CountLiveHold:
         """Gives the oldest counted hold that has ended, which the new hold may replace. None if the limit is not
         reached.
 
-        Raises TooManyHolds or IdempotencyKeyReused if too many counted holds are live.
+        Raises TooManyHoldsInSession or IdempotencyKeyReused if too many counted holds are live.
         """
         live = [hold for hold in counted if self._is_counted_hold_live(hold, now)]
         if len(live) >= self.limit:
@@ -65,11 +66,11 @@ class CountLiveHold:
         ended = [hold for hold in counted if hold.age < self.limit and hold not in live]
         return ended[-1] if ended else None
 
-    def _refusal_of(self, new: Hold, live: Sequence[CountedHold]) -> TooManyHolds | IdempotencyKeyReused:
+    def _refusal_of(self, new: Hold, live: Sequence[CountedHold]) -> TooManyHoldsInSession | IdempotencyKeyReused:
         if any(hold.reservation_id == new.reservation_id for hold in live):
             return IdempotencyKeyReused()
         lapses = sorted(hold.expires_at for hold in live)
-        return TooManyHolds(self.limit, free_at=lapses[len(live) - self.limit])
+        return TooManyHoldsInSession(self.limit, free_at=lapses[len(live) - self.limit])
 
     def _is_counted_hold_live(self, hold: CountedHold, now: datetime) -> bool:
         """Reads whether the counted hold is live.

@@ -25,7 +25,7 @@ from chalicelib.domain.payments import (
     SettlementDue,
 )
 from chalicelib.domain.refusals import (
-    NothingToPay,
+    FreeOfCharge,
     PaymentAlreadyUsed,
     PaymentReturned,
     PaymentsUnavailable,
@@ -68,7 +68,7 @@ class StartPayment:
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> tuple[Reservation, PaymentIntent]:
         """Starts a payment for the reservation's hold. Every call for the same hold gives the same payment.
 
-        Raises ReservationNotFound, ReservationConfirmed, ReservationCancelled, ReservationExpired, NothingToPay,
+        Raises ReservationNotFound, ReservationConfirmed, ReservationCancelled, ReservationExpired, FreeOfCharge,
         PaymentsUnavailable.
         """
         reservation = get_owned_reservation(self.reservations, reservation_id, asked_by)
@@ -80,7 +80,7 @@ class StartPayment:
             case State.EXPIRED:
                 raise ReservationExpired(reservation.id, reservation.expires_at)
         if reservation.is_free:
-            raise NothingToPay(reservation.id)
+            raise FreeOfCharge(reservation.id)
         try:
             return reservation, self.gateway.start_payment(reservation, _idempotency_key(reservation))
         except GatewayUnavailable as error:
@@ -101,8 +101,8 @@ class QueueReportedCharge:
     def __call__(self, headers: Mapping[str, str], body: bytes) -> None:
         """Queues the charge that the message reports, if any.
 
-        Raises SignatureInvalid, UnreadableMessage, StoreUnavailable. After any of these the gateway sends the message
-        again.
+        Raises WebhookSignatureInvalid, UnreadableMessage, StoreUnavailable. After any of these the gateway sends the
+        message again.
         """
         now = self.clock()
         charge = self.messages.read_charge(headers, body, now)
@@ -141,7 +141,7 @@ class SettlePayment:
         Raises NotDueYet, StoreUnavailable. Raises LookupError if the payment is unknown.
         """
         if isinstance(due, Charge):
-            return self.settle(self.payments.record_charge(due))
+            return self.settle(self.payments.record_charge_and_read(due))
         payment = self.payments.find(due.transaction_id)
         if payment is None:
             raise LookupError(f"nothing is known of the payment {due.transaction_id!r}")
@@ -198,8 +198,8 @@ class SettlePayment:
         here.
         """
         if session_is_cancelled:
-            self.confirm.request_refund_of_cancelled(sold)
-        self.mark_payment_sold(self.reservations.restore_sold(sold))
+            self.confirm.request_refund_in_cancelled_session(sold)
+        self.mark_payment_sold(self.reservations.add_sold_if_missing(sold))
 
     def _sale_of_claim(self, payment: Payment) -> Sale:
         """Makes the sale that the claim would have become."""
@@ -230,7 +230,9 @@ class SettlePayment:
             return ""
 
     def _request_refund(self, payment: Payment, reason: RefundReason, now: datetime) -> None:
-        self.payments.request_refund(replace(payment, sale_id="", sold_at=None).with_refund_requested(reason, now))
+        self.payments.request_refund_and_read(
+            replace(payment, sale_id="", sold_at=None).with_refund_requested(reason, now)
+        )
 
 
 def _idempotency_key(reservation: Reservation) -> str:

@@ -49,7 +49,7 @@ class ShowSeatMap:
         """Reads the state of all seats of the session. Raises SessionNotFound, SessionCancelled."""
         session = self.sessions.get(session_id)
         try:
-            occupancy = self.rows.read_seat_entries(session)
+            occupancy = self.rows.read_entries_with_lapsed(session)
         except RowsClosed as closed:
             raise SessionCancelled(session.id) from closed
         now = self.clock()
@@ -68,7 +68,7 @@ def to_seat_view(seat: str, entry: Occupancy | None) -> SeatView:
 
 
 @dataclass(frozen=True)
-class ShowReservation:
+class ShowOwnReservation:
     reservations: Reservations
     clock: Clock
 
@@ -113,7 +113,7 @@ class ListPurchases:
 
 
 @dataclass(frozen=True)
-class CheckReadiness:
+class CheckDependencies:
     probes: Sequence[Probe]
 
     def __call__(self) -> tuple[DependencyState, ...]:
@@ -139,7 +139,7 @@ class Readiness:
 class CachedReadinessCheck:
     """Caches the readiness for a short time. Only one thread at a time checks again; the others wait for its result."""
 
-    check: CheckReadiness
+    check: CheckDependencies
     clock: Clock
     lock: Lock = field(default_factory=Lock)
     kept: list[tuple[datetime, Readiness]] = field(default_factory=list)

@@ -17,7 +17,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.payments import Charge, GatewayUnavailable, Payment, PaymentStatus, RefundFailed
+from chalicelib.domain.payments import Charge, GatewayUnavailable, Payment, PaymentStatus, RefundNotConfirmed
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Sale, State
 
@@ -170,7 +170,7 @@ class ReconcilePayments:
         pause = min(FIRST_PAUSE * 2 ** min(payment.asked, 12), LONGEST_PAUSE)
         if payment.asked_at and now < payment.asked_at + pause:
             return _open_refund_finding(payment)
-        self.execute_refund.refund_if_requested(payment)
+        self.execute_refund.refund_or_settle(payment)
         stands = self.payments.find(payment.transaction_id) or payment
         return (
             _open_refund_finding(stands)
@@ -182,7 +182,9 @@ class ReconcilePayments:
         """Reads the sales of the last RECENTLY_SOLD from the rows. Gives pairs of reservation id and sale id."""
         page = self.sessions.list_by_start(now - BEGUN, SCREENINGS, None)
         for session in page.items:
-            yield from self.rows.sale_ids_in_rows_written_between(session, now - RECENTLY_SOLD, now - AT_WORK).items()
+            yield from self.rows.sale_ids_by_reservation_written_between(
+                session, now - RECENTLY_SOLD, now - AT_WORK
+            ).items()
 
     def _compare_sale(self, reservation_id: str, sale_id: str) -> ComparisonOutcome | Finding:
         """Compares a sale in the rows with its reservation. Gives a Finding if the reservation lacks the sale."""
@@ -205,7 +207,7 @@ class _Sweep:
         self.looked_at += 1
         try:
             outcome = look()
-        except (NotDueYet, RefundFailed, GatewayUnavailable, Refusal, LookupError) as error:
+        except (NotDueYet, RefundNotConfirmed, GatewayUnavailable, Refusal, LookupError) as error:
             outcome = Finding(f"could not be settled: {error!r}", subject)
         if isinstance(outcome, Finding):
             self.findings.append(outcome)

@@ -18,7 +18,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.events import Event, UnreadableMessage
-from chalicelib.domain.payments import Payment, PaymentStatus, PaymentUnknownAtGateway, RefundReason, payment_of_sale
+from chalicelib.domain.payments import (
+    Payment,
+    PaymentNotYetAtGateway,
+    PaymentStatus,
+    RefundReason,
+    payment_of_paid_sale,
+)
 from chalicelib.domain.reservations import Reservation
 
 if TYPE_CHECKING:
@@ -38,10 +44,10 @@ class MarkPaymentSold:
 
         Does nothing if there is no payment. Raises StoreUnavailable.
         """
-        payment = payment_of_sale(reservation)
+        payment = payment_of_paid_sale(reservation)
         if payment is None:
             return
-        stands = self.payments.mark_sold(payment)
+        stands = self.payments.mark_sold_and_read(payment)
         if stands.sale_id != payment.sale_id:
             log.error(
                 "sale without its money: %s; its transaction stands for %s", payment.log_fields, stands.log_fields
@@ -49,7 +55,7 @@ class MarkPaymentSold:
 
 
 @dataclass(frozen=True)
-class RequestSaleRefunds:
+class RequestRefundsOfCancelledSession:
     """Requests the refunds of reservations whose session was cancelled.
 
     Idempotent, also if two requests run at the same time: the payment is marked once.
@@ -69,11 +75,11 @@ class RequestSaleRefunds:
         return {sold.id: self._request_refund(sold) for sold in found if sold and sold.sale}
 
     def _request_refund(self, sold: Reservation) -> Payment | None:
-        payment = payment_of_sale(sold)
+        payment = payment_of_paid_sale(sold)
         if payment is None:
             return None
         request = payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, self.clock())
-        stands = self.payments.request_refund(request)
+        stands = self.payments.request_refund_and_read(request)
         if stands.sale_id != payment.sale_id:
             log.error("sale without its money, nothing to return: %s; but %s", payment.log_fields, stands.log_fields)
             return None
@@ -96,21 +102,21 @@ class ExecuteRefund:
     def __call__(self, event: Event) -> None:
         """Makes the refund that the event requests.
 
-        Raises RefundFailed, GatewayUnavailable, StoreUnavailable, LookupError. Raises UnreadableMessage if the event
-        names no payment.
+        Raises RefundNotConfirmed, GatewayUnavailable, StoreUnavailable, LookupError. Raises UnreadableMessage if the
+        event names no payment.
         """
         payment = self.payments.find(_transaction_in(event))
         if payment is None:
             raise LookupError(f"nothing is known of the payment {event.data['transactionId']!r}")
-        self.refund_if_requested(payment)
+        self.refund_or_settle(payment)
 
-    def refund_if_requested(self, payment: Payment) -> None:
+    def refund_or_settle(self, payment: Payment) -> None:
         """Refunds the payment if its refund is requested. Counts the try if the gateway does not know the payment.
 
         If the payment has bought nothing, and its charge turns out to be for another reservation, settles the payment
         for that one instead. It may become a sale.
 
-        Raises RefundFailed, GatewayUnavailable, StoreUnavailable.
+        Raises RefundNotConfirmed, GatewayUnavailable, StoreUnavailable.
         """
         if payment.status is PaymentStatus.ASSERTED:
             # An earlier delivery has found that it belongs to another reservation, and died.
@@ -119,7 +125,7 @@ class ExecuteRefund:
             return
         charged = payment if payment.is_charged else self._ask_gateway(payment)
         if charged is None:
-            self.payments.count_unknown_at_gateway(payment, self.clock())
+            self.payments.count_unknown_refund_try(payment, self.clock())
         elif charged.status is PaymentStatus.REFUND_REQUESTED:
             self._refund(charged)
         else:
@@ -133,7 +139,7 @@ class ExecuteRefund:
         reservation than the client said. A payment without a sale is then given with that reservation.
         """
         charge = self.gateway.find_charge(payment.transaction_id)
-        return self.payments.record_charge(charge) if charge else None
+        return self.payments.record_charge_and_read(charge) if charge else None
 
     def _refund(self, payment: Payment) -> None:
         """Refunds the payment at the gateway, and marks it as refunded.
@@ -143,8 +149,8 @@ class ExecuteRefund:
         key = f"refund-{payment.transaction_id}"
         try:
             refund_id = self.gateway.refund(payment.transaction_id, payment.refund_cents, key)
-        except PaymentUnknownAtGateway:
-            self.payments.count_unknown_at_gateway(payment, self.clock())
+        except PaymentNotYetAtGateway:
+            self.payments.count_unknown_refund_try(payment, self.clock())
             return
         stands = self.payments.mark_refunded(payment.with_refund_completed(refund_id, self.clock()))
         if stands.status is not PaymentStatus.REFUNDED:

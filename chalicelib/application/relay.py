@@ -42,7 +42,7 @@ from chalicelib.domain.payments import PaymentChange, PaymentStatus, SettlementD
 from chalicelib.domain.reservations import Reservation, State
 
 from .cancel_session import LAST_CLOSED
-from .refunds import MarkPaymentSold, RequestSaleRefunds
+from .refunds import MarkPaymentSold, RequestRefundsOfCancelledSession
 from .release import ExpireHold
 
 if TYPE_CHECKING:
@@ -71,14 +71,14 @@ SENDS_TO: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True)
-class HandleRowEvent:
+class RelayRowEvent:
     """Addresses an event of a row of seats to the queues of its consumers.
 
     The row was held, sold, released or closed.
     """
 
     reservations: Reservations
-    request_sale_refunds: RequestSaleRefunds
+    request_refunds_of_cancelled_session: RequestRefundsOfCancelledSession
 
     def __call__(self, event: RowEvent) -> list[OutgoingMessage]:
         """Gives the messages to send. Also finishes a sale whose request has died, and requests the refunds of a closed
@@ -95,18 +95,18 @@ class HandleRowEvent:
             case SeatsReleased():
                 return _route(seat_released(event))
             case RowClosed():
-                self.request_sale_refunds(event.sold)
+                self.request_refunds_of_cancelled_session(event.sold)
                 return _route(session_cancelled(event)) if event.row == LAST_CLOSED else []
 
     def _finish_sale(self, event: SeatsSold) -> None:
         """Confirms the reservation of sold seats, if the request died before it could confirm it."""
         reservation = self.reservations.find(event.reservation_id)
         if reservation and reservation.sale is None:
-            self.reservations.mark_confirmed(event.reservation_id, event.sale)
+            self.reservations.mark_confirmed_and_read(event.reservation_id, event.sale)
 
 
 @dataclass(frozen=True)
-class HandleReservationChange:
+class RelayReservationChange:
     """Addresses the creation or the end of a reservation to the queues of its consumers."""
 
     expire: ExpireHold
@@ -137,7 +137,7 @@ class HandleReservationChange:
 
 
 @dataclass(frozen=True)
-class HandlePaymentChange:
+class RelayPaymentChange:
     """Addresses a change of a payment to the queues that act on it: a claim, a requested refund, or a refund."""
 
     reservations: Reservations

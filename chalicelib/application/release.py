@@ -50,7 +50,7 @@ class CancelReservation:
         if self.rows.release(reservation.hold, now).sale_id:
             raise ReservationConfirmed(reservation.id)
         state = State.EXPIRED if reservation.state_at(now) is State.EXPIRED else State.CANCELLED
-        ended = self.reservations.mark_ended(reservation.hold, state, now)
+        ended = self.reservations.mark_ended_and_read(reservation.hold, state, now)
         if ended is None:
             raise ReservationNotFound(reservation.id)
         return ended
@@ -84,6 +84,6 @@ class ExpireHold:
             raise NotLapsedYet(hold.reservation_id)
         if self.rows.release(hold, now).sale_id:
             return False
-        if self.reservations.mark_ended(hold, State.EXPIRED, now) is None and self.reservations.bar(hold):
-            self.reservations.mark_ended(hold, State.EXPIRED, now)  # its slow request has stored it in between
+        if self.reservations.mark_ended_and_read(hold, State.EXPIRED, now) is None and self.reservations.bar(hold):
+            self.reservations.mark_ended_and_read(hold, State.EXPIRED, now)  # its slow request has stored it in between
         return True

@@ -20,9 +20,9 @@ from chalicelib.domain.refusals import (
     ReservationCancelled,
     ReservationExpired,
     SeatsUnavailable,
-    TooManyHolds,
+    TooManyHoldsInSession,
 )
-from chalicelib.domain.reservations import Held, HoldHasEnded, Reservation, SeatsTaken, Sold, State
+from chalicelib.domain.reservations import Held, HoldEndedBeforeStored, Reservation, SeatsTaken, Sold, State
 
 from .live_holds import CountLiveHold
 
@@ -39,12 +39,12 @@ class RepeatedHoldRequests:
     reservations: Reservations
     clock: Clock
 
-    def answer_seats_taken(self, asked: Reservation, taken: SeatsTaken) -> Reservation:
+    def finish_earlier_attempt_or_refuse(self, asked: Reservation, taken: SeatsTaken) -> Reservation:
         """Answers a request whose seats are taken. If an earlier attempt of the same request holds them all, finishes
         that attempt and gives its reservation. If a reservation is stored under the request's id, answers with that
         one.
 
-        Raises SeatsUnavailable, TooManyHolds, IdempotencyKeyReused, ReservationExpired, ReservationCancelled.
+        Raises SeatsUnavailable, TooManyHoldsInSession, IdempotencyKeyReused, ReservationExpired, ReservationCancelled.
         """
         earlier = _earlier_attempt(asked, taken)
         may_be_stored = asked.fingerprint and not taken.id_is_new
@@ -63,11 +63,11 @@ class RepeatedHoldRequests:
         """
         try:
             return self._settle_with(self.reservations.get_or_add(held), held)
-        except HoldHasEnded as ended:
+        except HoldEndedBeforeStored as ended:
             self.rows.release(held.hold, self.clock())
             raise self._refusal_of_barred(held) from ended
 
-    def give_up_hold_or_answer_twin(self, held: Reservation, refusal: Refusal) -> Reservation:
+    def give_up_hold_unless_twin_admitted(self, held: Reservation, refusal: Refusal) -> Reservation:
         """Releases the seats of a hold for which the user has no room, and raises the refusal.
 
         A twin is a request with the same idempotency key at the same time. If a twin was admitted, gives its
@@ -90,7 +90,7 @@ class RepeatedHoldRequests:
         """
         try:
             self.count_live_hold(earlier)
-        except (TooManyHolds, IdempotencyKeyReused):
+        except (TooManyHoldsInSession, IdempotencyKeyReused):
             if not earlier.fingerprint:
                 self.rows.release(earlier.hold, self.clock())
             raise
@@ -137,7 +137,9 @@ def _earlier_attempt(asked: Reservation, taken: SeatsTaken) -> Reservation | Non
     if not isinstance(entry, Held):
         return None
     earlier = asked.with_expiry(entry.expires_at)
-    own = [found for found in taken.occupancy.values() if isinstance(found, Held) and found.belongs_to(earlier.hold)]
+    own = [
+        found for found in taken.occupancy.values() if isinstance(found, Held) and found.was_written_for(earlier.hold)
+    ]
     return earlier if len(own) == len(asked.seats) else None
 
 

@@ -16,7 +16,7 @@ from chalicelib.domain.refusals import IdempotencyKeyReused, SessionNotFound
 from chalicelib.domain.sessions import Session
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Clock, Ids, Sessions
+    from chalicelib.domain.ports import Clock, IdsFromKeys, Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class ScheduleSessionCommand:
 class ScheduleSession:
     sessions: Sessions
     clock: Clock
-    ids: Ids
+    ids: IdsFromKeys
 
     def __call__(self, command: ScheduleSessionCommand) -> Session:
         """Stores the session.

@@ -135,7 +135,7 @@ class TransferTicket:
         reservation = self._owned(ticket, asked_by)
         _session_taking_place(self.sessions, ticket.session_id)
         if not (ticket.renewed_as or ticket.void or ticket.admission):
-            ticket = self.tickets.transfer_and_read_old(ticket, ticket.replacement(self.new_code(), self.clock()))
+            ticket = self.tickets.transfer_and_read_replaced(ticket, ticket.replacement(self.new_code(), self.clock()))
         if not ticket.renewed_as:
             raise _refusal(ticket)
         renewed = self._find(ticket.renewed_as)
@@ -244,7 +244,7 @@ class GateListPage:
 
 
 @dataclass(frozen=True)
-class ListTicketsForGate:
+class ShowGateListPage:
     """Lists a session's tickets for the offline lists of gates, with validity and admissions."""
 
     tickets: Tickets

@@ -51,7 +51,7 @@ class ParsedUrl:
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def parse_webhook_url(url: str, *, local: bool) -> ParsedUrl:
+def parse_webhook_url_unresolved(url: str, *, local: bool) -> ParsedUrl:
     """Parses a webhook's URL. Raises UrlRefused.
 
     `local` is true on a laptop, and allows http. `check_address` then checks that an http URL leads to this machine.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from .reservations import Hold, Reservation, Sale, State, buyer_from_reservation_id
+from .reservations import Hold, Reservation, Sale, State, buyer_or_empty
 from .times import to_ms
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Event:
     def buyer(self) -> str:
         """Gives the pseudonym of the user, which is the same in all of the user's events. Empty if the event has no
         reservation."""
-        return buyer_from_reservation_id(self.reservation_id)
+        return buyer_or_empty(self.reservation_id)
 
     @property
     def public_data(self) -> dict[str, str | int]:
@@ -148,7 +148,7 @@ class RetryLater(Exception):
         self.least_seconds, self.most_seconds = least_seconds, most_seconds
 
 
-def act_on_each(items: Mapping[K, T], act: Callable[[T], R]) -> tuple[dict[K, R], dict[K, Exception]]:
+def act_on_each_in_turn(items: Mapping[K, T], act: Callable[[T], R]) -> tuple[dict[K, R], dict[K, Exception]]:
     """Calls `act` with each item of a batch. Gives the results and the failures, by the items' keys."""
     results, failures = dict[K, R](), dict[K, Exception]()
     for key, item in items.items():

@@ -51,7 +51,7 @@ class AccessRule(Enum):
 
     ANYONE = frozenset[Role]()
     """Admits everybody, without reading a token."""
-    SIGNED = "signed"
+    WEBHOOK_SIGNED = "signed"
     """Admits requests that are signed with a webhook's secret. The view verifies the signature; no token is read."""
     BUYER = frozenset({Role.BUYER, Role.OPERATOR})
     """Admits buyers and operators. The view checks that a reservation belongs to the caller, unless the caller is an
@@ -62,14 +62,14 @@ class AccessRule(Enum):
 
     @property
     def needs_token(self) -> bool:
-        return self not in (AccessRule.ANYONE, AccessRule.SIGNED)
+        return self not in (AccessRule.ANYONE, AccessRule.WEBHOOK_SIGNED)
 
     def admits_by_role(self, principal: Principal) -> bool:
         """Tells whether the principal has one of the rule's roles. False for rules that need no token."""
         return isinstance(self.value, frozenset) and not self.value.isdisjoint(principal.roles)
 
 
-def roles_from_groups(groups: Iterable[object]) -> frozenset[Role]:
+def roles_from_groups_or_buyer(groups: Iterable[object]) -> frozenset[Role]:
     """Gives the roles for the groups of a token. Ignores unknown groups. A user without a known group is a buyer."""
     known = frozenset(Role(group) for group in groups if isinstance(group, str) and group in set(Role))
     return known or frozenset({Role.BUYER})

@@ -156,7 +156,7 @@ def claimed_payment_for(reservation: Reservation, transaction_id: str, method: s
     return replace(payment, status=PaymentStatus.CLAIMED, method=method, claimed_at=now, due_at=reservation.expires_at)
 
 
-def payment_of_sale(reservation: Reservation) -> Payment | None:
+def payment_of_paid_sale(reservation: Reservation) -> Payment | None:
     """Makes the payment of a confirmed reservation, with status sold.
 
     None if the reservation is not confirmed, or was free of charge.
@@ -204,9 +204,9 @@ class GatewayUnavailable(Exception):
     """The payment gateway did not answer, answered with an error, or is not configured. A retry is safe."""
 
 
-class RefundFailed(Exception):
+class RefundNotConfirmed(Exception):
     """The gateway declined the refund, or its outcome is unknown. A retry with the same idempotency key is safe."""
 
 
-class PaymentUnknownAtGateway(RefundFailed):
+class PaymentNotYetAtGateway(RefundNotConfirmed):
     """The gateway does not know the payment yet. A later retry may succeed."""

@@ -73,7 +73,7 @@ class Quota:
     def window_us(self) -> int:
         return self.interval_us * self.requests
 
-    def due_us(self, known_us: int, now_us: int) -> int:
+    def drained_at_us(self, known_us: int, now_us: int) -> int:
         """Gives the moment when all requests counted so far will have leaked out, in microseconds since 1970; `now_us`
         if they have already. `known_us` is the stored moment, 0 if none is stored.
 

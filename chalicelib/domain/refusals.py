@@ -57,7 +57,7 @@ class SeatsUnavailable(Refusal):
     seats: tuple[str, ...]
 
 
-class TooManyHolds(Refusal):
+class TooManyHoldsInSession(Refusal):
     """The user already has as many live holds in this session as allowed. From `free_at` on, enough of them have lapsed
     for a new one.
     """
@@ -160,7 +160,7 @@ class TransactionMissing(Refusal):
     reservation_id: str
 
 
-class NothingToPay(Refusal):
+class FreeOfCharge(Refusal):
     """The reservation is free of charge. It is confirmed without a payment."""
 
     reservation_id: str
@@ -267,7 +267,7 @@ class UserNotFound(Refusal):
     user_id: str
 
 
-class SignatureInvalid(Refusal):
+class WebhookSignatureInvalid(Refusal):
     """The signature is not valid for this webhook, or is too old, or there is no such webhook.
 
     The answer does not say which.
@@ -289,7 +289,7 @@ class QueueNotFound(Refusal):
     queue: str
 
 
-class QueueOutOfReach(Refusal):
+class QueueNotPermitted(Refusal):
     """The deployment has no permission to read or move the queue's dead letters."""
 
 

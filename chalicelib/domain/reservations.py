@@ -22,7 +22,7 @@ _ID = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{{BUYER_CHARACTERS + 22}}}", re.ASCII)
 """The form of a reservation's id: res-<11 characters: its buyer><22 characters: the reservation>."""
 
 
-def buyer_from_reservation_id(reservation_id: str) -> str:
+def buyer_or_empty(reservation_id: str) -> str:
     """Gives the buyer's pseudonym that a reservation id contains. Empty if the text can't be an id of ours.
 
     The pseudonym is a hash of the user's id. It is the partition key of the buyer's reservations, and stands for the
@@ -148,7 +148,7 @@ class Held:
     expires_at: datetime
     fingerprint: str = ""
 
-    def belongs_to(self, hold: Hold) -> bool:
+    def was_written_for(self, hold: Hold) -> bool:
         """Tells whether the entry was written for exactly this hold.
 
         Another hold with the same reservation id has another expiry.
@@ -200,7 +200,7 @@ class SeatsTaken(Exception):
         return next(sales, None)
 
 
-class HoldHasEnded(Exception):
+class HoldEndedBeforeStored(Exception):
     """The hold ended before its reservation was stored. Its seats were released, or are being released."""
 
 
@@ -219,11 +219,11 @@ class CountedHold:
     expires_at: datetime
     age: int
 
-    def belongs_to(self, hold: Hold) -> bool:
+    def was_counted_for(self, hold: Hold) -> bool:
         return (self.reservation_id, self.expires_at) == (hold.reservation_id, hold.expires_at)
 
 
-class HoldLimitReached(Exception):
+class HoldNotCounted(Exception):
     """The hold would exceed its holder's limit, so it was not counted. Or the older hold that it should have replaced
     has changed meanwhile.
 

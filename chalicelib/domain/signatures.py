@@ -31,7 +31,7 @@ def is_signed(header: str, body: bytes, keys: Sequence[str], now: datetime) -> b
     return any(hmac.compare_digest(one, other) for one in wanted for other in given)
 
 
-def is_recent(header: str, now: datetime) -> bool:
+def is_signature_time_recent(header: str, now: datetime) -> bool:
     """Tells whether the header's moment is at most TOLERANCE before or after `now`. Does not verify the signatures."""
     return _is_about(_parse_header(header)[0], now)
 

@@ -58,11 +58,11 @@ class Webhook:
     disabled: str | None = None
 
     @property
-    def subscriber(self) -> Subscriber:
+    def without_url_and_secrets(self) -> Subscriber:
         return Subscriber(self.id, self.event_types, self.disabled)
 
     def wants(self, event_type: str) -> bool:
-        return self.subscriber.wants(event_type)
+        return self.without_url_and_secrets.wants(event_type)
 
     def signing_keys(self, now: datetime) -> tuple[str, ...]:
         """Gives the secrets that are valid at `now`, newest first."""

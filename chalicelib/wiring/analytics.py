@@ -8,24 +8,24 @@ from chalicelib.application.consumers.analytics import CountEvent, ShowAnalytics
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
 
-from .shared.process import clock, database, once, resource_name
+from .shared.process import clock, database, once_per_settings, resource_name
 from .shared.tables import sessions
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Analytics
 
 
-@once
+@once_per_settings
 def analytics() -> Analytics:
     counted = DynamoProcessedEvents(database(), resource_name("ledger"), "analytics", clock)
     return DynamoAnalytics(database(), resource_name("analytics"), counted)
 
 
-@once
+@once_per_settings
 def count_event() -> CountEvent:
     return CountEvent(analytics())
 
 
-@once
+@once_per_settings
 def show_analytics() -> ShowAnalytics:
     return ShowAnalytics(sessions(), analytics(), clock)

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 from chalicelib.application.consumers.audit import ListEvents, RecordEvent
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 
-from .shared.process import database, once, resource_name
+from .shared.process import database, once_per_settings, resource_name
 from .shared.tables import sessions
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import EventLog
 
 
-@once
+@once_per_settings
 def event_log() -> EventLog:
     return DynamoEventLog(database(), resource_name("events"))
 
 
-@once
+@once_per_settings
 def record_event() -> RecordEvent:
     return RecordEvent(event_log())
 
 
-@once
+@once_per_settings
 def list_events() -> ListEvents:
     return ListEvents(sessions(), event_log())

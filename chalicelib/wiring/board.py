@@ -9,8 +9,8 @@ from chalicelib.infrastructure.sqs.queue_board import SqsQueueBoard
 
 from .analytics import analytics
 from .gate import refusals
-from .health import check_readiness
-from .shared.process import clock, once, settings
+from .health import check_dependencies
+from .shared.process import clock, once_per_settings, settings
 from .shared.queues import queue_urls, sqs
 from .shared.stream_failures import stream_failures
 from .shared.tables import sessions
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import QueueBoard
 
 
-@once
+@once_per_settings
 def queue_board() -> QueueBoard:
     return SqsQueueBoard(sqs(), queue_urls(), settings().table_prefix, QUEUES, stream_failures())
 
 
-@once
+@once_per_settings
 def show_board() -> ShowCachedBoard:
     show = ShowBoard(
         sessions=sessions(),
         analytics=analytics(),
         queues=queue_board(),
         refusals=refusals(),
-        check_readiness=check_readiness(),
+        check_dependencies=check_dependencies(),
         clock=clock,
     )
     return ShowCachedBoard(show, clock)
 
 
-@once
+@once_per_settings
 def show_dead_letters() -> ShowDeadLetters:
     return ShowDeadLetters(queue_board())
 
 
-@once
+@once_per_settings
 def redrive_dead_letters() -> RedriveDeadLetters:
     return RedriveDeadLetters(queue_board(), show_board())

@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.application.consumers.returned_emails import SuppressAddresses
+from chalicelib.application.consumers.returned_emails import SuppressIfFinal
 from chalicelib.infrastructure.email.returned import returned_email_in
 
-from .shared.process import once
+from .shared.process import once_per_settings
 from .shared.suppressed import suppressed_addresses
 
-__all__ = ["suppress_addresses", "suppressed_addresses"]
+__all__ = ["suppress_if_final", "suppressed_addresses"]
 
 
-@once
-def _suppress_addresses() -> SuppressAddresses:
-    return SuppressAddresses(suppressed_addresses())
+@once_per_settings
+def _suppress_addresses() -> SuppressIfFinal:
+    return SuppressIfFinal(suppressed_addresses())
 
 
-def suppress_addresses(record: Mapping[str, Any]) -> None:
+def suppress_if_final(record: Mapping[str, Any]) -> None:
     """Suppresses the addresses that the bounce or complaint in a queue record names, if it is final. They get no more
     emails.
 

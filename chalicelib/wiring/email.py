@@ -9,11 +9,11 @@ from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedE
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
-from chalicelib.infrastructure.tickets.enclosures import SaleEnclosures
+from chalicelib.infrastructure.tickets.enclosures import TicketAndCalendarEnclosures
 
 from .shared.breaker_board import breaker_board
 from .shared.breakers import new_breaker
-from .shared.process import clock, database, once, resource_name, settings
+from .shared.process import clock, database, once_per_settings, resource_name, settings
 from .shared.suppressed import suppressed_addresses
 from .shared.tables import reservations, sessions
 
@@ -21,18 +21,20 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import EmailSender
 
 
-@once
+@once_per_settings
 def email_sender() -> EmailSender:
     sender = ses.SesEmailSender(ses.new_ses_client(), settings().mail_from, settings().mail_events)
     return ses.CircuitBreakerEmailSender(sender, new_breaker("ses", breaker_board().record_change))
 
 
-@once
+@once_per_settings
 def send_buyer_email() -> SendBuyerEmail:
     return SendBuyerEmail(
         reservations=reservations(),
         sessions=sessions(),
-        renderer=TemplateEmailRenderer(settings().time_zone, SaleEnclosures(settings().seller, settings().time_zone)),
+        renderer=TemplateEmailRenderer(
+            settings().time_zone, TicketAndCalendarEnclosures(settings().seller, settings().time_zone)
+        ),
         sender=email_sender(),
         processed_events=DynamoProcessedEvents(database(), resource_name("ledger"), "email", clock),
         suppressed=suppressed_addresses(),

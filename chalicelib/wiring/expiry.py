@@ -6,11 +6,11 @@ from typing import Any
 from chalicelib.infrastructure.sqs import envelopes
 
 from .shared.adapters import adapters
-from .shared.process import once
+from .shared.process import once_per_settings
 from .use_cases.selling import Selling
 
 
-@once
+@once_per_settings
 def selling() -> Selling:
     return Selling(adapters())
 

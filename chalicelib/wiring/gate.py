@@ -9,21 +9,21 @@ from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, Redi
 from chalicelib.infrastructure.redis.refusal_counts import NoRefusalCounts, RedisRefusalCounts
 from chalicelib.settings import SettingInvalid
 
-from .shared.process import clock, once, settings
+from .shared.process import clock, once_per_settings, settings
 from .shared.redis import redis
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import RateLimiter, Refusals
 
 
-@once
+@once_per_settings
 def rate_limiter() -> RateLimiter:
     """Gives the rate limiter that counts in Redis, for all instances together. Without Redis, each instance counts."""
     connection, alone = redis(), instance_rate_limiter()
     return RedisRateLimiter(connection, alone, settings().table_prefix) if connection else alone
 
 
-@once
+@once_per_settings
 def instance_rate_limiter() -> RateLimiter:
     """Gives the rate limiter that counts in the memory of this instance of the function."""
     return ProcessRateLimiter()
@@ -40,7 +40,7 @@ def refusals() -> Refusals:
         return NoRefusalCounts()
 
 
-@once
+@once_per_settings
 def _refusals() -> Refusals:
     connection = redis()
     return RedisRefusalCounts(connection, settings().table_prefix, clock) if connection else NoRefusalCounts()

@@ -2,13 +2,13 @@
 
 from threading import Lock
 
-from chalicelib.application.queries import CachedReadinessCheck, CheckReadiness
+from chalicelib.application.queries import CachedReadinessCheck, CheckDependencies
 from chalicelib.infrastructure import probes
 from chalicelib.infrastructure.email import ses
 
 from .shared.breaker_board import breaker_board
 from .shared.gateway import simulated_gateway
-from .shared.process import clock, database, once, resource_name, settings
+from .shared.process import clock, database, once_per_settings, resource_name, settings
 from .shared.queues import sqs
 from .shared.redis import redis, redis_keys
 
@@ -20,13 +20,13 @@ def readiness() -> CachedReadinessCheck:
         return _readiness()
 
 
-@once
+@once_per_settings
 def _readiness() -> CachedReadinessCheck:
-    return CachedReadinessCheck(check_readiness(), clock)
+    return CachedReadinessCheck(check_dependencies(), clock)
 
 
-@once
-def check_readiness() -> CheckReadiness:
+@once_per_settings
+def check_dependencies() -> CheckDependencies:
     asked = [
         probes.new_dynamodb_probe(database(), resource_name("sessions")),
         probes.new_sqs_probe(sqs(), resource_name("expiry")),
@@ -36,4 +36,4 @@ def check_readiness() -> CheckReadiness:
     asked.append(probes.new_ses_probe(ses.new_ses_client(), breaker_board()))
     if settings().payments_url:
         asked.append(probes.new_payments_probe(simulated_gateway(), breaker_board()))
-    return CheckReadiness(asked)
+    return CheckDependencies(asked)

@@ -11,24 +11,24 @@ from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.invoices import files
 from chalicelib.infrastructure.invoices.files import S3InvoiceFiles
 
-from .shared.process import clock, database, once, resource_name, settings
+from .shared.process import clock, database, once_per_settings, resource_name, settings
 from .shared.tables import reservations, sessions
 
 if TYPE_CHECKING:
     from chalicelib.domain import ports
 
 
-@once
+@once_per_settings
 def invoices() -> ports.Invoices:
     return DynamoInvoices(database(), resource_name("invoices"))
 
 
-@once
+@once_per_settings
 def invoice_files() -> ports.InvoiceFiles:
     return S3InvoiceFiles(files.new_s3_client(), settings().invoices_bucket)
 
 
-@once
+@once_per_settings
 def issue_invoices() -> IssueInvoices:
     return IssueInvoices(
         reservations=reservations(),
@@ -47,6 +47,6 @@ def invoice_printer() -> Callable[[Invoice], bytes]:
     return pdf.print_invoice
 
 
-@once
+@once_per_settings
 def create_invoice_link() -> CreateInvoiceLink:
     return CreateInvoiceLink(invoices(), invoice_files(), reservations(), clock)

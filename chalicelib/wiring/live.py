@@ -16,10 +16,10 @@ from chalicelib.infrastructure.websocket.live_connections import (
     new_connections_client,
 )
 
-from .shared.process import clock, database, once, resource_name, settings
+from .shared.process import clock, database, once_per_settings, resource_name, settings
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import LiveConnections, SessionViewers
+    from chalicelib.domain.ports import SessionViewers, ViewerSender
 
 __all__ = [
     "is_recent_change",
@@ -40,22 +40,22 @@ def is_recent_change(record: Mapping[str, Any]) -> bool:
     return clock() - created_at(record) <= MAX_CHANGE_AGE
 
 
-@once
+@once_per_settings
 def viewers() -> SessionViewers:
     return DynamoViewers(database(), resource_name("viewers"), clock)
 
 
-@once
-def live_connections() -> LiveConnections:
+@once_per_settings
+def live_connections() -> ViewerSender:
     url = settings().connections_url
     return ApiGatewayConnections(new_connections_client(url)) if url else NoConnections()
 
 
-@once
+@once_per_settings
 def send_row_changes() -> SendRowChanges:
     return SendRowChanges(viewers(), live_connections(), clock)
 
 
-@once
+@once_per_settings
 def stop_watching_session() -> StopWatchingSession:
     return StopWatchingSession(viewers())

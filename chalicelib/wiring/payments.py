@@ -14,7 +14,7 @@ from chalicelib.infrastructure.sqs import envelopes
 
 from .shared.adapters import adapters
 from .shared.breakers import metrics
-from .shared.process import clock, once, settings, settings_with_secrets
+from .shared.process import clock, once_per_settings, settings, settings_with_secrets
 from .shared.queues import outbox
 from .use_cases.settling import Settling
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import GatewayMessages
 
 
-@once
+@once_per_settings
 def settling() -> Settling:
     return Settling(adapters())
 
@@ -31,7 +31,7 @@ def start_payment() -> StartPayment:
     return settling().start_payment
 
 
-@once
+@once_per_settings
 def queue_reported_charge() -> QueueReportedCharge:
     return QueueReportedCharge(_messages(), outbox(), clock)
 

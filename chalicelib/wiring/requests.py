@@ -1,10 +1,10 @@
 """Wiring of the busiest routes: screenings, seats, reservations."""
 
 from .shared.adapters import adapters
-from .shared.process import once
+from .shared.process import once_per_settings
 from .use_cases.selling import Selling
 
 
-@once
+@once_per_settings
 def selling() -> Selling:
     return Selling(adapters())

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from chalicelib.application.consumers.cached_seats import UpdateSeatCache, skip_cache_update
+from chalicelib.application.consumers.cached_seats import CorrectSeatCache, skip_cache_update
 from chalicelib.domain.events import Event
 
 from .shared.redis import seat_cache
 
 
-def update_seat_cache() -> Callable[[Event], None]:
+def correct_seat_cache() -> Callable[[Event], None]:
     """Gives the consumer that updates the seat cache. Without Redis, gives one that does nothing."""
     cache = seat_cache()
-    return UpdateSeatCache(cache) if cache else skip_cache_update
+    return CorrectSeatCache(cache) if cache else skip_cache_update

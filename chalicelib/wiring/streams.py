@@ -5,10 +5,10 @@ from typing import Any
 
 from chalicelib.domain.events import OutgoingMessage
 from chalicelib.infrastructure.streams import records
-from chalicelib.infrastructure.streams.failures import Parking
+from chalicelib.infrastructure.streams.failures import StreamRecordParking
 
 from .shared.adapters import adapters
-from .shared.process import clock, once
+from .shared.process import clock, once_per_settings
 from .shared.queues import outbox
 from .shared.stream_failures import stream_failures
 from .use_cases.relaying import Relaying
@@ -16,7 +16,7 @@ from .use_cases.relaying import Relaying
 Record = Mapping[str, Any]
 
 
-@once
+@once_per_settings
 def relaying() -> Relaying:
     return Relaying(adapters())
 
@@ -27,17 +27,17 @@ def relay_row(record: Record) -> list[OutgoingMessage]:
     Also finishes a sale whose request died, and requests the refunds of a closed row.
     """
     event = records.row_event(record)
-    return relaying().handle_row_event(event) if event else []
+    return relaying().relay_row_event(event) if event else []
 
 
 def relay_reservation(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a reservation changed. Also marks the payment of a sale as sold."""
-    return relaying().handle_reservation_change(records.reservation_change(record))
+    return relaying().relay_reservation_change(records.reservation_change(record))
 
 
 def relay_payment(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a payment changed. Also marks a refunded sale on its reservation."""
-    return relaying().handle_payment_change(records.payment_change(record))
+    return relaying().relay_payment_change(records.payment_change(record))
 
 
 def send_messages(messages: Sequence[OutgoingMessage]) -> set[int]:
@@ -45,7 +45,7 @@ def send_messages(messages: Sequence[OutgoingMessage]) -> set[int]:
     return outbox().send_and_list_unsent(messages, clock())
 
 
-@once
-def parking() -> Parking:
-    """Gives the Parking of this process. It counts in memory how often each record was tried."""
-    return Parking(stream_failures())
+@once_per_settings
+def parking() -> StreamRecordParking:
+    """Gives the StreamRecordParking of this process. It counts in memory how often each record was tried."""
+    return StreamRecordParking(stream_failures())

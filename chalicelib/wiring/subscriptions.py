@@ -9,7 +9,7 @@ from chalicelib.infrastructure.dynamodb.viewer_limits import DynamoRateLimiter
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter
 
 from .live import live_connections, viewers
-from .shared.process import database, once, resource_name, settings
+from .shared.process import database, once_per_settings, resource_name, settings
 from .shared.tables import sessions
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["live_connections", "viewer_limiter", "watch_session"]
 
 
-@once
+@once_per_settings
 def watch_session() -> WatchSession:
     return WatchSession(sessions(), viewers(), settings().max_live_viewers)
 
 
-@once
+@once_per_settings
 def viewer_limiter() -> RateLimiter:
     return DynamoRateLimiter(database(), resource_name("viewers"), ProcessRateLimiter())

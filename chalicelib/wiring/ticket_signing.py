@@ -13,7 +13,7 @@ from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoT
 from chalicelib.infrastructure.tickets.names import random_ticket_code
 from chalicelib.infrastructure.tickets.signatures import IN_FILE, SigningKeyInFile, SigningKeyInKms
 
-from .shared.process import database, once, resource_name, settings
+from .shared.process import database, once_per_settings, resource_name, settings
 from .shared.tables import sessions
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", 
 """The options of the KMS client, as of the DynamoDB client. Timeouts are in seconds."""
 
 
-@once
+@once_per_settings
 def ticket_signing_key() -> ports.TicketSigningKey:
     key = settings().ticket_key
     if key.startswith(IN_FILE):
@@ -31,7 +31,7 @@ def ticket_signing_key() -> ports.TicketSigningKey:
     return SigningKeyInKms(aws.new_client("kms", CONFIG), key)
 
 
-@once
+@once_per_settings
 def issue_or_void_tickets() -> IssueOrVoidTickets:
     table = resource_name("tickets")
     stored, keys = DynamoTickets(database(), table), DynamoTicketKeys(database(), table)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from chalicelib.application.tickets import (
     AdmitTicket,
-    ListTicketsForGate,
     RequestTicketTokens,
     ShowCalendarEntry,
+    ShowGateListPage,
     ShowTickets,
     TransferTicket,
 )
@@ -17,7 +17,7 @@ from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys
 from chalicelib.infrastructure.tickets.names import random_admission_key, random_ticket_code
 
 from .shared.adapters import adapters
-from .shared.process import clock, database, once, resource_name, settings
+from .shared.process import clock, database, once_per_settings, resource_name, settings
 from .shared.queues import outbox
 from .shared.tables import reservations, sessions
 
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
     from chalicelib.domain.tickets.calendar_entry import SaleCalendarEntry
 
 
-@once
+@once_per_settings
 def ticket_keys() -> ports.TicketKeys:
     return DynamoTicketKeys(database(), resource_name("tickets"))
 
 
-@once
+@once_per_settings
 def show_tickets() -> ShowTickets:
     return ShowTickets(adapters().tickets, reservations(), sessions(), _ask_for_tokens(), clock)
 
 
-@once
+@once_per_settings
 def transfer_ticket() -> TransferTicket:
     return TransferTicket(adapters().tickets, reservations(), sessions(), _ask_for_tokens(), clock, random_ticket_code)
 
 
-@once
+@once_per_settings
 def admit_ticket() -> AdmitTicket:
     from chalicelib.infrastructure.tickets.signatures import is_signed  # with cryptography: 30 ms
 
@@ -53,12 +53,12 @@ def admit_ticket() -> AdmitTicket:
     )
 
 
-@once
-def list_tickets_for_gate() -> ListTicketsForGate:
-    return ListTicketsForGate(adapters().tickets, sessions(), _opens_before(), clock)
+@once_per_settings
+def show_gate_list_page() -> ShowGateListPage:
+    return ShowGateListPage(adapters().tickets, sessions(), _opens_before(), clock)
 
 
-@once
+@once_per_settings
 def show_calendar_entry() -> ShowCalendarEntry:
     return ShowCalendarEntry(reservations(), sessions())
 

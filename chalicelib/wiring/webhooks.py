@@ -13,7 +13,7 @@ from chalicelib.infrastructure.sqs import envelopes
 from chalicelib.infrastructure.webhooks.sender import CircuitBreakerWebhookSender, HttpWebhookSender
 
 from .shared.breakers import new_breaker
-from .shared.process import clock, database, once, resource_name, settings
+from .shared.process import clock, database, once_per_settings, resource_name, settings
 from .shared.queues import outbox
 from .shared.tracing import traced_calls
 
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
     from chalicelib.domain import ports
 
 
-@once
+@once_per_settings
 def webhooks() -> ports.Webhooks:
     return DynamoWebhooks(database(), resource_name("webhooks"))
 
 
-@once
+@once_per_settings
 def notifications() -> ports.Notifications:
     return DynamoNotifications(database(), resource_name("notifications"))
 
 
-@once
+@once_per_settings
 def webhook_sender() -> ports.WebhookSender:
     breaker_of_webhook = partial(new_breaker, "webhooks")  # one name for all, because each name is a metric
-    sender = traced_calls(HttpWebhookSender(local=settings().is_local), "webhook")
+    sender = traced_calls(HttpWebhookSender(local=settings().is_on_laptop), "webhook")
     return CircuitBreakerWebhookSender(sender, breaker_of_webhook)
 
 
-@once
+@once_per_settings
 def queue_webhook_deliveries() -> QueueWebhookDeliveries:
     return QueueWebhookDeliveries(notifications(), CachedSubscribers(webhooks()), outbox(), clock)
 
 
-@once
+@once_per_settings
 def deliver_notification() -> DeliverNotification:
     return DeliverNotification(notifications(), webhooks(), webhook_sender(), clock)
 
@@ -53,6 +53,6 @@ def deliver_to_webhook(record: Mapping[str, Any]) -> None:
     deliver_notification()(envelopes.webhook_delivery_in(record))
 
 
-@once
+@once_per_settings
 def replay_notifications() -> ReplayNotifications:
     return ReplayNotifications(notifications(), webhooks(), outbox(), clock)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
-from chalicelib.infrastructure.redis.answers import MalformedAnswer
+from chalicelib.infrastructure.redis.answers import MalformedRedisAnswer
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.keys import Keys
 from infra.local.emulator_packages import REDIS_HOME
@@ -86,8 +86,8 @@ def diagnose_redis(url: str) -> str:
     connection, trouble = RedisConnection(url, Breaker("redis", POLICIES["redis"])), ""
     for _ in range(TRIES):
         try:
-            connection.ping_all_nodes(Keys("doctor"))
-        except (RedisError, OSError, MalformedAnswer) as error:
+            connection.check_all_nodes(Keys("doctor"))
+        except (RedisError, OSError, MalformedRedisAnswer) as error:
             trouble = f"{type(error).__name__}: {error}"
         else:
             return ""

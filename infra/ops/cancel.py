@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.application.cancel_session import CancelSession, SessionCancellation
-from chalicelib.application.refunds import RequestSaleRefunds
+from chalicelib.application.refunds import RequestRefundsOfCancelledSession
 from chalicelib.domain.payments import PaymentStatus
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
 from chalicelib.domain.reservations import RowsClosed, Sold
@@ -63,13 +63,15 @@ class Cancellation:
         sessions = DynamoSessions(client, f"{prefix}sessions", rows_table=f"{prefix}rows")
         rows = DynamoRows(client, f"{prefix}rows")
         reservations = DynamoReservations(client, f"{prefix}reservations")
-        request_sale_refunds = RequestSaleRefunds(reservations, DynamoPayments(client, f"{prefix}payments"), utc_now)
-        return cls(sessions, rows, CancelSession(sessions, rows, request_sale_refunds, utc_now))
+        request_refunds_of_cancelled_session = RequestRefundsOfCancelledSession(
+            reservations, DynamoPayments(client, f"{prefix}payments"), utc_now
+        )
+        return cls(sessions, rows, CancelSession(sessions, rows, request_refunds_of_cancelled_session, utc_now))
 
     def count_sales(self, session_id: str) -> int:
         """Counts the reservations that own seats of the screening. Raises SessionNotFound."""
         try:
-            occupancy = self.rows.read_seat_entries(self.sessions.get(session_id))
+            occupancy = self.rows.read_entries_with_lapsed(self.sessions.get(session_id))
         except RowsClosed as closed:
             occupancy = closed.occupancy
         return len({entry.reservation_id for entry in occupancy.values() if isinstance(entry, Sold)})
@@ -94,10 +96,10 @@ def _make_answer(cancellation: SessionCancellation) -> Answer:
         "sales": sales,
         "returned": returned,
         "requested": requested,
-        "unfinished": list(cancellation.unfinished),
+        "unfinished": list(cancellation.unfinished_sales),
     }
     lines = [f"{session.id} is cancelled: {counted(sales, 'sale')}, {returned} returned, {requested} on its way."]
-    if cancellation.unfinished:
-        being_finished = counted(len(cancellation.unfinished), "sale")
+    if cancellation.unfinished_sales:
+        being_finished = counted(len(cancellation.unfinished_sales), "sale")
         lines.append(f"{being_finished} still being finished by on_row_changed, which requests its return then.")
     return Answer(data, "\n".join(lines))

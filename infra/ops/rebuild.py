@@ -18,7 +18,7 @@ from chalicelib.domain.analytics import COUNTERS, EMPTY_TALLY, Tally, bucket_sta
 from chalicelib.domain.consumers import ANALYTICS, AUDIT
 from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
-from chalicelib.domain.reservations import Occupancy, Reservation, RowsClosed, buyer_from_reservation_id
+from chalicelib.domain.reservations import Occupancy, Reservation, RowsClosed, buyer_or_empty
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of, sort_key, tally_from_item
@@ -119,7 +119,7 @@ class Screening:
     def read_seats_and_whether_closed(self) -> tuple[Mapping[str, Occupancy], bool]:
         """Reads the entries of all rows, by seat. Also tells whether at least one row is closed."""
         try:
-            return DynamoRows(self.client, self.table_name("rows")).read_seat_entries(self.session), False
+            return DynamoRows(self.client, self.table_name("rows")).read_entries_with_lapsed(self.session), False
         except RowsClosed as closed:
             return closed.occupancy, True
 
@@ -136,7 +136,7 @@ class Screening:
 
     def read_reservations(self, ids: Iterable[str]) -> dict[str, Reservation]:
         """Reads these reservations, by id. Leaves out unknown ids."""
-        keys = [{"buyer": {"S": buyer_from_reservation_id(id_)}, "id": {"S": id_}} for id_ in sorted(ids)]
+        keys = [{"buyer": {"S": buyer_or_empty(id_)}, "id": {"S": id_}} for id_ in sorted(ids)]
         items = BatchReader(self.client, self.table_name("reservations"))(keys)
         return {found.id: found for found in map(reservation_from_item, items) if found}
 
@@ -173,10 +173,10 @@ def _compare_once(screening: Screening, scanned: set[str]) -> _Comparison:
     """Compares tables and log once. Reads the log last, because events arrive there after the tables have changed."""
     seats, closed = screening.read_seats_and_whether_closed()
     known = scanned | {entry.reservation_id for entry in seats.values()}
-    first = screening.read_reservations(filter(buyer_from_reservation_id, known))
+    first = screening.read_reservations(filter(buyer_or_empty, known))
     events = screening.read_events()
     story = fold_events(events)
-    logged_only = [id_ for id_ in story.reservations.keys() - first.keys() if buyer_from_reservation_id(id_)]
+    logged_only = [id_ for id_ in story.reservations.keys() - first.keys() if buyer_or_empty(id_)]
     stored = first | screening.read_reservations(logged_only)
     ours = {id_: found for id_, found in stored.items() if found.session_id == screening.session.id}
     found = find_differences(story, Tables(seats, ours, closed), utc_now(), REMEMBERED)

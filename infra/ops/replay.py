@@ -17,7 +17,7 @@ from chalicelib.domain.events import Event, OutgoingMessage
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
-from chalicelib.infrastructure.streams.failures import is_outage
+from chalicelib.infrastructure.streams.failures import can_pass_by_itself
 from infra.ops.application import load_wiring
 from infra.ops.connection import Connection, OpsError
 from infra.ops.rebuild import Screening
@@ -110,9 +110,9 @@ class FailedRecords:
 
     reasons: list[str] = field(default_factory=list)
 
-    def count_try_and_decide(self, record: Mapping[str, Any], error: Exception) -> bool:
+    def count_try_and_may_park(self, record: Mapping[str, Any], error: Exception) -> bool:
         """Tells whether to park the record and go on: always, except in an outage, which will end."""
-        return not is_outage(error)
+        return not can_pass_by_itself(error)
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:
         """Notes the reason. The record stays in its object."""
@@ -177,7 +177,7 @@ class Replay:
     def _relay_until_outage(self, records: Sequence[Mapping[str, Any]], relay: Relay, left: FailedRecords) -> int:
         """Relays the records. Gives the number handled before an outage."""
         try:
-            failed = self.batches.relay_records(records, relay, self.send, left)["batchItemFailures"]
+            failed = self.batches.relay_in_order(records, relay, self.send, left)["batchItemFailures"]
         except self.batches.NothingRelayed:
             return 0
         numbers = [record["dynamodb"]["SequenceNumber"] for record in records]

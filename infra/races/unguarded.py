@@ -13,7 +13,7 @@ from datetime import datetime
 
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.sessions import Session
-from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
+from chalicelib.infrastructure.dynamodb.live_holds import DynamoCountedHolds
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
@@ -30,8 +30,8 @@ Parts = Mapping[str, Callable[[], object]]
 class RowsWithoutHoldCondition(DynamoRows):
     """Holds seats even if others have them."""
 
-    def free_or_lapsed_condition(self, seat: str) -> str:
-        return _or_anyway(super().free_or_lapsed_condition(seat))
+    def may_be_held_condition(self, seat: str) -> str:
+        return _or_anyway(super().may_be_held_condition(seat))
 
 
 class RowsWithoutSellCondition(DynamoRows):
@@ -83,7 +83,7 @@ class KeyBlindIds(KeyedIds):
         return super().reservation_id(user_id, None)
 
 
-class UnlimitedLiveHolds(DynamoLiveHolds):
+class UnlimitedLiveHolds(DynamoCountedHolds):
     """Counts a user's holds and refuses none."""
 
     def free_or_lapsed_condition(self, place: int) -> str:

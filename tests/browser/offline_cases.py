@@ -1,4 +1,4 @@
-"""Tokens and lists on which an offline gate decides, each with the answer of `verify_admissible_offline`."""
+"""Tokens and lists on which an offline gate decides, each with the answer of `verify_offline_except_reuse`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chalicelib.api.wire.tickets import keys
 from chalicelib.domain.refusals import AdmissionOver, TicketInvalid, TicketVoid, TooEarly, WrongRoom
 from chalicelib.domain.sessions import row_letters
-from chalicelib.domain.tickets.checking import GateList, GateListEntry, verify_admissible_offline
+from chalicelib.domain.tickets.checking import GateList, GateListEntry, verify_offline_except_reuse
 from chalicelib.domain.tickets.ticket import VoidReason, admission_times
 from chalicelib.domain.tickets.tokens import PublicKey, TicketFacts, encode_token
 from chalicelib.domain.times import to_iso, to_ms
@@ -48,7 +48,7 @@ class Case:
         """Gives the page's word for the domain's decision."""
         known = GateList({HERE: self.starts}, {(HERE, self.seat): self.listed} if self.listed else {})
         try:
-            verify_admissible_offline(self.token, KNOWN, is_signed, known, OPENS_BEFORE, NOW)
+            verify_offline_except_reuse(self.token, KNOWN, is_signed, known, OPENS_BEFORE, NOW)
         except TicketVoid as void:
             return str(void.reason)
         except tuple(VERDICTS) as refusal:

@@ -493,7 +493,8 @@ def test_who_has_no_camera_is_told_to_type(keeper: Gatekeepers, screening: Scree
 
 
 def test_the_page_decides_as_the_cinema_does(keeper: Gatekeepers) -> None:
-    """`verify_admissible_offline` and the page's check.js, on the same tokens and lists; WebCrypto and the library."""
+    """`verify_offline_except_reuse` and the page's check.js, on the same tokens and lists; WebCrypto and the
+    library."""
     page = keeper().opens("gate").page
 
     decided = page.evaluate(DECIDED, {"keys": KEYS, "cases": [case.as_json for case in CASES], "now": NOW_MS})

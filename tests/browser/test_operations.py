@@ -317,7 +317,7 @@ def test_every_refusal_that_is_counted_has_its_words(visitor: Visitors) -> None:
         "async () => Object.keys((await import('./assets/board/words.js')).WORDS.en.reasons)"
     )
 
-    assert set(words) == {code for code, row in ROWS.items() if row.is_refusal and row.example}
+    assert set(words) == {code for code, row in ROWS.items() if row.counts_as_refusal and row.example}
 
 
 def test_the_language_and_the_colours_are_those_of_the_page_for_buyers(visitor: Visitors) -> None:

@@ -12,8 +12,8 @@ from chalicelib.domain.reservations import (
     CountedHold,
     Held,
     Hold,
-    HoldHasEnded,
-    HoldLimitReached,
+    HoldEndedBeforeStored,
+    HoldNotCounted,
     Occupancy,
     ReleaseResult,
     Reservation,
@@ -54,7 +54,7 @@ class FakeSessions:
         wanted = sorted(key for key in by_start if key[0] >= least and (after is None or key > tuple(after)))
         return make_page(wanted, by_start, limit)
 
-    def mark_cancelled(self, session_id: str, now: datetime) -> Session:
+    def mark_cancelled_for_display(self, session_id: str, now: datetime) -> Session:
         session = self.get(session_id)
         self.known[session_id] = replace(session, cancelled_at=session.cancelled_at or now)
         return self.known[session_id]
@@ -97,12 +97,14 @@ class FakeRows:
         is_closed = any((hold.session_id, row) in self.closed for row in seats_by_row(hold.seats))
         return ReleaseResult(freed, sale_id, is_row_closed=bool(sale_id) and is_closed)
 
-    def read_seat_entries(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_entries_with_lapsed(self, session: Session) -> Mapping[str, Occupancy]:
         if any((session.id, row) in self.closed for row in session.rows):
             raise RowsClosed(self.taken[session.id])
         return dict(self.taken[session.id])
 
-    def sale_ids_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+    def sale_ids_by_reservation_written_between(
+        self, session: Session, since: datetime, until: datetime
+    ) -> Mapping[str, str]:
         return {
             entry.reservation_id: entry.sale_id
             for seat, entry in self.taken[session.id].items()
@@ -155,8 +157,8 @@ class FakeReservations:
     def get_or_add(self, reservation: Reservation) -> Reservation:
         barred = self.barred.get(reservation.id)
         if reservation.id not in self.stored and barred and reservation.expires_at <= barred:
-            raise HoldHasEnded(reservation.id)
-        return self.restore_sold(reservation)
+            raise HoldEndedBeforeStored(reservation.id)
+        return self.add_sold_if_missing(reservation)
 
     def bar(self, hold: Hold) -> Reservation | None:
         if hold.reservation_id not in self.stored:
@@ -165,20 +167,20 @@ class FakeReservations:
             )
         return self.find(hold.reservation_id)
 
-    def restore_sold(self, reservation: Reservation) -> Reservation:
+    def add_sold_if_missing(self, reservation: Reservation) -> Reservation:
         self.barred.pop(reservation.id, None)
         return self.stored.setdefault(reservation.id, reservation)
 
     def find(self, reservation_id: str) -> Reservation | None:
         return self.stored.get(reservation_id)
 
-    def mark_confirmed(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
         stored = self.find(reservation_id)
         if stored and stored.sale is None:
             self.stored[reservation_id] = replace(stored.confirmed(sale), ended_at=None)
         return self.find(reservation_id)
 
-    def mark_ended(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def mark_ended_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         stored = self.find(hold.reservation_id)
         if stored and stored.state is State.PENDING and stored.expires_at == hold.expires_at:
             self.stored[stored.id] = replace(stored, state=state, ended_at=now)
@@ -219,7 +221,7 @@ class FakeLiveHolds:
         else:
             room = standing is None or standing.expires_at <= now
         if not room:
-            raise HoldLimitReached(self._counted(holds))
+            raise HoldNotCounted(self._counted(holds))
         del holds[place : place + 1]
         holds.insert(0, hold)
 

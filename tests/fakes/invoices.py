@@ -33,7 +33,7 @@ class FakeInvoiceFiles:
 
     puts: list[tuple[str, bytes]] = field(default_factory=list)
 
-    def put(self, invoice: Invoice, pdf: bytes) -> None:
+    def put_if_absent(self, invoice: Invoice, pdf: bytes) -> None:
         self.puts.append((invoice.number, pdf))
 
     def link(self, invoice: Invoice, now: datetime) -> InvoiceLink:

@@ -82,7 +82,7 @@ class FakeWebhooks:
         return sorted(self.known.values(), key=lambda webhook: (webhook.created_at, webhook.id))
 
     def list_all_subscribers(self) -> Sequence[Subscriber]:
-        return [webhook.subscriber for webhook in self.known.values()]
+        return [webhook.without_url_and_secrets for webhook in self.known.values()]
 
     def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
         return self._changed(webhook_id, secrets=tuple(secrets))
@@ -104,7 +104,7 @@ class FakeWebhooks:
 class FakeNotifications:
     told: dict[str, list[Notification]] = field(default_factory=lambda: defaultdict(list))
 
-    def assign_number(self, event: Event) -> Notification:
+    def number_in_session(self, event: Event) -> Notification:
         before = self.told[event.session_id]
         known = [notification for notification in before if notification.event.id == event.id]
         if not known:
@@ -113,8 +113,8 @@ class FakeNotifications:
             before += known
         return known[0]
 
-    def assign_numbers(self, events: Sequence[Event]) -> Sequence[Notification]:
-        return list(map(self.assign_number, events))
+    def number_all_in_session(self, events: Sequence[Event]) -> Sequence[Notification]:
+        return list(map(self.number_in_session, events))
 
     def find(self, session_id: str, sequence: int) -> Notification | None:
         return next((one for one in self.told[session_id] if one.sequence == sequence), None)

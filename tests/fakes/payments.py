@@ -10,9 +10,9 @@ from chalicelib.domain.payments import (
     GatewayUnavailable,
     Payment,
     PaymentIntent,
+    PaymentNotYetAtGateway,
     PaymentStatus,
-    PaymentUnknownAtGateway,
-    RefundFailed,
+    RefundNotConfirmed,
 )
 from chalicelib.domain.reservations import (
     Reservation,
@@ -28,7 +28,7 @@ class FakePayments:
     def find(self, transaction_id: str) -> Payment | None:
         return self.known.get(transaction_id)
 
-    def try_claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
+    def claim_and_read(self, payment: Payment, *, charged_only: bool) -> Payment | None:
         found = self.find(payment.transaction_id)
         if found is None:
             return None if charged_only else self._write(payment)
@@ -44,7 +44,7 @@ class FakePayments:
         is_claimed_for_it = found.status is PaymentStatus.CLAIMED and (found.is_charged or not charged_only)
         return self._write(with_charge(payment, found)) if is_charged_for_it or is_claimed_for_it else found
 
-    def record_charge(self, charge: Charge) -> Payment:
+    def record_charge_and_read(self, charge: Charge) -> Payment:
         said: dict[str, Any] = {
             "charged_cents": charge.amount_cents,
             "charged_currency": charge.currency,
@@ -64,7 +64,7 @@ class FakePayments:
         is_disproved = not is_right and _must_be_returned(found)
         return self._write(new if is_disproved else replace(found, **said))
 
-    def mark_sold(self, payment: Payment) -> Payment:
+    def mark_sold_and_read(self, payment: Payment) -> Payment:
         found = self.find(payment.transaction_id)
         if found is None:
             return self._write(payment)
@@ -74,7 +74,7 @@ class FakePayments:
         claim = replace(payment, method=found.method, claimed_at=found.claimed_at, due_at=found.due_at)
         return self._write(with_charge(claim, found))
 
-    def request_refund(self, payment: Payment) -> Payment:
+    def request_refund_and_read(self, payment: Payment) -> Payment:
         found = self.find(payment.transaction_id)
         if found is None:
             return self._write(payment)
@@ -99,7 +99,7 @@ class FakePayments:
         )
         return self._write(replace(settled, asked=0, asked_at=None))
 
-    def count_unknown_at_gateway(self, payment: Payment, now: datetime) -> Payment:
+    def count_unknown_refund_try(self, payment: Payment, now: datetime) -> Payment:
         found = self._known(payment)
         if found.status is not PaymentStatus.REFUND_REQUESTED:
             return found
@@ -149,11 +149,11 @@ class FakeGateway:
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
         if self.is_silent:
-            raise RefundFailed("no answer")
+            raise RefundNotConfirmed("no answer")
         if transaction_id in self.declined:
-            raise RefundFailed("declined")
+            raise RefundNotConfirmed("declined")
         if transaction_id in self.unknown or (self.charged and transaction_id not in self.charged):
-            raise PaymentUnknownAtGateway("unknown")
+            raise PaymentNotYetAtGateway("unknown")
         if idempotency_key not in self.returned:
             self.returned[idempotency_key] = transaction_id, amount_cents
             self._take_back(transaction_id, amount_cents)

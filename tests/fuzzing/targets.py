@@ -11,15 +11,15 @@ from redis.exceptions import InvalidResponse, RedisError
 from chalicelib.api.wire.bodies import BodyTooLarge, MalformedRequest, parsed
 from chalicelib.api.wire.languages import preferred_language
 from chalicelib.api.wire.live import SubscribeRequest
-from chalicelib.api.wire.names import fault_of
+from chalicelib.api.wire.names import why_not_a_name
 from chalicelib.api.wire.reservations import ConfirmationRequest, HoldRequest
 from chalicelib.api.wire.sessions import SessionRequest
-from chalicelib.api.wire.tickets import AdmissionRequest, normal_code_or_unchanged
-from chalicelib.domain.addresses import UrlRefused, parse_webhook_url
+from chalicelib.api.wire.tickets import AdmissionRequest, normal_ticket_code_or_unchanged
+from chalicelib.domain.addresses import UrlRefused, parse_webhook_url_unresolved
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.payments import Charge
-from chalicelib.domain.refusals import CursorInvalid, SignatureInvalid, TicketInvalid, Unauthenticated
-from chalicelib.domain.signatures import is_recent, is_signed, sign_body
+from chalicelib.domain.refusals import CursorInvalid, TicketInvalid, Unauthenticated, WebhookSignatureInvalid
+from chalicelib.domain.signatures import is_signature_time_recent, is_signed, sign_body
 from chalicelib.domain.tickets.checking import verify_token
 from chalicelib.domain.tickets.tokens import TokenMalformed, decode_token, encode_token
 from chalicelib.infrastructure.dynamodb.cursors import from_cursor, to_cursor
@@ -80,7 +80,7 @@ def _forged_ticket(data: bytes) -> None:
 def _signature(data: bytes) -> None:
     header, _, body = data.partition(b"\n")
     assert not is_signed(_text(header), body, [SECRET], NOW), "a signature was guessed"
-    is_recent(_text(header), NOW)
+    is_signature_time_recent(_text(header), NOW)
 
 
 class _NoKeys:
@@ -145,7 +145,7 @@ def _redis_answer(data: bytes) -> None:
     for read in READS:
         try:
             read(answer)
-        except answers.MalformedAnswer:
+        except answers.MalformedRedisAnswer:
             continue
 
 
@@ -153,19 +153,19 @@ def _redis_seat(data: bytes) -> None:
     """A text in Redis: unsigned it says nothing; signed, it may still be of another version of ours."""
     assert seat_format.verified_text(SECRET.encode(), "key", data) is None, "a signature was guessed"
     text = data.decode(errors="replace")
-    seat_format.entry_from_text(text)
+    seat_format.entry_and_valid_until(text)
     seat_format.map_from_text(text)
 
 
 def _texts(data: bytes) -> None:
     text = _text(data)
-    fault_of(text)
+    why_not_a_name(text)
     preferred_language(text)
-    normal_code_or_unchanged(text)
+    normal_ticket_code_or_unchanged(text)
 
 
 def _webhook_url(data: bytes) -> None:
-    target = parse_webhook_url(_text(data), local=False)
+    target = parse_webhook_url_unresolved(_text(data), local=False)
     assert target.scheme == "https"
     assert "\r" not in target.path + target.host
     assert "\n" not in target.path + target.host
@@ -180,7 +180,7 @@ TARGETS = {
         Target("forged_ticket", _forged_ticket, (TicketInvalid,)),
         Target("signature", _signature),
         Target("access_token", _access_token, (Unauthenticated,)),
-        Target("gateway_message", _gateway_message, (SignatureInvalid, UnreadableMessage)),
+        Target("gateway_message", _gateway_message, (WebhookSignatureInvalid, UnreadableMessage)),
         Target("queued", _queued, (UnreadableMessage,)),
         Target("redis_answer", _redis_answer, (InvalidResponse, RedisError, OSError)),
         Target("redis_seat", _redis_seat),

@@ -12,7 +12,7 @@ from localstack_client.session import Session
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.redis.connection import RedisConnection
-from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_signing_key
+from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_seat_cache_key
 from chalicelib.settings import LOCAL_SECRET
 from infra.local.pump import Pump
 from infra.ops.connection import Connection
@@ -54,7 +54,7 @@ def gated_api(api_servers: ApiServers, wire: Wire, redis_wire: RedisWire) -> Api
 def redis_keeps_all_keys(data_stack: str, redis_url: str) -> None:
     """Has Redis keep all keys: it then sees every idempotency key of the screenings scheduled from now on."""
     connection = RedisConnection(redis_url, Breaker("redis", POLICIES["redis"]))
-    cache = SeatCache(connection, data_stack, derive_signing_key(LOCAL_SECRET))
+    cache = SeatCache(connection, data_stack, derive_seat_cache_key(LOCAL_SECRET))
     asked = a_hold("A1", fingerprint="f")
     cache.mark_ids_complete_since(asked.session_id, utc_now())
     if cache.read_known_seats(asked, utc_now()).ids_complete_since is None:

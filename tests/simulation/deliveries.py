@@ -13,7 +13,7 @@ from chalicelib.api import batches
 from chalicelib.application.payments import NotDueYet
 from chalicelib.application.release import NotLapsedYet
 from chalicelib.domain.events import Event, Failures, RetryLater
-from chalicelib.domain.payments import GatewayUnavailable, RefundFailed
+from chalicelib.domain.payments import GatewayUnavailable, RefundNotConfirmed
 from chalicelib.domain.refusals import Refusal
 from chalicelib.infrastructure.sqs.envelopes import event_in
 
@@ -25,7 +25,7 @@ from .promises.at_all_times import Broken
 from .scheduler import MS
 from .services import PREFIX, Services
 
-COMES_AGAIN = (NotLapsedYet, NotDueYet, LookupError, RefundFailed, GatewayUnavailable, Refusal, RetryLater)
+COMES_AGAIN = (NotLapsedYet, NotDueYet, LookupError, RefundNotConfirmed, GatewayUnavailable, Refusal, RetryLater)
 OUTAGES = (BotoCoreError, ClientError)
 """What a handler may raise. All else is a fault of ours."""
 
@@ -149,7 +149,7 @@ def _relay_records(instance: Instance, table: str, records: list[Record]) -> int
     """Relays the records as the function of the stream does. Gives how many need not come again."""
     relay = _only_outages(instance.relays[table])
     try:
-        failed = batches.relay_records(records, relay, instance.send, instance.parking)["batchItemFailures"]
+        failed = batches.relay_in_order(records, relay, instance.send, instance.parking)["batchItemFailures"]
     except batches.NothingRelayed:
         return 0
     numbers = [record["dynamodb"]["SequenceNumber"] for record in records]

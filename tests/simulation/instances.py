@@ -12,20 +12,20 @@ from chalicelib.api.batches import Record
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
-from chalicelib.application.consumers.cached_seats import UpdateSeatCache
+from chalicelib.application.consumers.cached_seats import CorrectSeatCache
 from chalicelib.application.consumers.invoices import IssueInvoices
 from chalicelib.application.consumers.tickets import IssueOrVoidTickets
 from chalicelib.application.consumers.webhooks import QueueWebhookDeliveries
 from chalicelib.application.tickets import AdmitTicket
 from chalicelib.domain import consumers
 from chalicelib.domain.events import Event, Failures, OutgoingMessage
-from chalicelib.domain.ports import Ids, LiveHolds, Reservations, Rows, Sessions
-from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReached
-from chalicelib.domain.times import truncate_to_ms
+from chalicelib.domain.ports import CountedHolds, IdsFromKeys, Reservations, Rows, Sessions
+from chalicelib.domain.reservations import CountedHold, Hold, HoldNotCounted
+from chalicelib.domain.times import to_utc_ms
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
-from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
+from chalicelib.infrastructure.dynamodb.live_holds import DynamoCountedHolds
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
@@ -33,13 +33,13 @@ from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import KEPT_PAGES, PROGRAMME_SECONDS, DynamoSessions
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
-from chalicelib.infrastructure.redis.announced_sessions import AnnouncingSessions
+from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedWhenAdded
 from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.infrastructure.sqs import envelopes
 from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
 from chalicelib.infrastructure.streams import records
-from chalicelib.infrastructure.streams.failures import Parking
+from chalicelib.infrastructure.streams.failures import StreamRecordParking
 from chalicelib.infrastructure.ttl_cache import TtlCache
 from chalicelib.settings import Settings
 from chalicelib.wiring.use_cases.relaying import Relaying
@@ -62,7 +62,7 @@ class Adapters:
     rows: type[DynamoRows] = DynamoRows
     reservations: type[DynamoReservations] = DynamoReservations
     payments: type[DynamoPayments] = DynamoPayments
-    live_holds: type[DynamoLiveHolds] = DynamoLiveHolds
+    live_holds: type[DynamoCountedHolds] = DynamoCountedHolds
     tickets: type[DynamoTickets] = DynamoTickets
     invoices: type[DynamoInvoices] = DynamoInvoices
     cache: type[SeatCache] = SeatCache
@@ -104,7 +104,7 @@ class UnsharedReads(TtlCache[T]):
 class WatchedLiveHolds:
     """Live holds that call `refused` beyond the limit. Of two requests with one key, one may release both's seats."""
 
-    live_holds: LiveHolds
+    live_holds: CountedHolds
     refused: Callable[[], None]
 
     def count_hold(
@@ -112,25 +112,25 @@ class WatchedLiveHolds:
     ) -> None:
         try:
             self.live_holds.count_hold(holder, hold, limit, now, instead_of)
-        except HoldLimitReached:
+        except HoldNotCounted:
             self.refused()
             raise
 
 
 @dataclass(eq=False)
 class Instance:
-    """A process of the application. It is the `Ports` of its use cases, too."""
+    """A process of the application. It is the `SellingAndSettlingPorts` of its use cases, too."""
 
     services: Services
     adapters: Adapters
     settings: Settings
-    ids: Ids
+    ids: IdsFromKeys
     skew: timedelta
     codes: Callable[[], str]
 
     def clock(self) -> datetime:
         """Gives the instance's time in whole milliseconds, as chalicelib.infrastructure.clock does."""
-        return truncate_to_ms(self.services.clock.now + self.skew)
+        return to_utc_ms(self.services.clock.now + self.skew)
 
     def seconds(self) -> float:
         return self.services.clock.now.timestamp()
@@ -159,7 +159,7 @@ class Instance:
 
     @cached_property
     def sessions_announced_to_cache(self) -> Sessions:
-        return AnnouncingSessions(self.sessions, self.cache) if self.cache else self.sessions
+        return SessionsAnnouncedWhenAdded(self.sessions, self.cache) if self.cache else self.sessions
 
     @cached_property
     def cache(self) -> SeatCache | None:
@@ -167,7 +167,7 @@ class Instance:
         return self.adapters.cache(redis, PREFIX, b"for tests") if redis else None
 
     @cached_property
-    def live_holds(self) -> LiveHolds:
+    def live_holds(self) -> CountedHolds:
         counted = self.adapters.live_holds(self.services.dynamodb, f"{PREFIX}-live-holds")
         return WatchedLiveHolds(counted, self.services.limit_reached)
 
@@ -203,7 +203,7 @@ class Instance:
     @cached_property
     def settling(self) -> Settling:
         settling = Settling(self)
-        vars(settling)["confirm_charged"] = self.adapters.confirm(settling.confirm_charged)
+        vars(settling)["confirm_without_charge_check"] = self.adapters.confirm(settling.confirm_without_charge_check)
         return settling
 
     @cached_property
@@ -218,16 +218,16 @@ class Instance:
     # The functions of the streams, as chalicelib/wiring/streams.py puts them together.
 
     @cached_property
-    def parking(self) -> Parking:
-        return Parking(self.services.failures)
+    def parking(self) -> StreamRecordParking:
+        return StreamRecordParking(self.services.failures)
 
     @cached_property
     def relays(self) -> Mapping[str, Callable[[Record], list[OutgoingMessage]]]:
         relaying, planted = self.relaying, self.adapters.relay
         return {
-            "rows": partial(_relay_row, planted("rows", relaying.handle_row_event)),
-            "reservations": partial(_relay_reservation, planted("reservations", relaying.handle_reservation_change)),
-            "payments": partial(_relay_payment, planted("payments", relaying.handle_payment_change)),
+            "rows": partial(_relay_row, planted("rows", relaying.relay_row_event)),
+            "reservations": partial(_relay_reservation, planted("reservations", relaying.relay_reservation_change)),
+            "payments": partial(_relay_payment, planted("payments", relaying.relay_payment_change)),
         }
 
     def send(self, messages: Sequence[OutgoingMessage]) -> set[int]:
@@ -249,7 +249,7 @@ class Instance:
             consumers.AUDIT: _of_events(RecordEvent(self.event_log)),
             consumers.ANALYTICS: _of_events(CountEvent(self.analytics)),
             consumers.TICKETS: _of_events(self._issue_tickets),
-            consumers.CACHE: _of_events(UpdateSeatCache(self.cache) if self.cache else _ignore),
+            consumers.CACHE: _of_events(CorrectSeatCache(self.cache) if self.cache else _ignore),
         }
         return {queue: self.adapters.consume(queue, handle) for queue, handle in of_records.items()}
 

@@ -100,14 +100,14 @@ class RowsThatForget(DynamoRows):
 class HeldIsFree(DynamoRows):
     """Lets a seat be held that another buyer holds."""
 
-    def free_or_lapsed_condition(self, seat_path: str) -> str:
+    def may_be_held_condition(self, seat_path: str) -> str:
         return f"attribute_not_exists({seat_path}.s)"
 
 
 class SoldIsFree(DynamoRows):
     """Takes a sold seat for free, because it has no live hold."""
 
-    def free_or_lapsed_condition(self, seat_path: str) -> str:
+    def may_be_held_condition(self, seat_path: str) -> str:
         return f"(attribute_not_exists({seat_path}.x) OR {seat_path}.x <= :now)"
 
 
@@ -153,9 +153,13 @@ class NoBar(DynamoReservations):
 class StrongerThanTheRow(DynamoReservations):
     """Keeps an ended reservation ended, although the row is sold."""
 
-    def mark_confirmed(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
         stored = self.find(reservation_id)
-        return super().mark_confirmed(reservation_id, sale) if stored and stored.state is State.PENDING else stored
+        return (
+            super().mark_confirmed_and_read(reservation_id, sale)
+            if stored and stored.state is State.PENDING
+            else stored
+        )
 
 
 class AnybodysPayments(DynamoPayments):

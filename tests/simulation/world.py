@@ -83,7 +83,7 @@ def _listed(numbers: frozenset[int]) -> str:
 
 def _occupancy(instance: Instance, screening: Session) -> Mapping[str, Occupancy]:
     try:
-        return instance.cached_rows.read_seat_entries(screening)
+        return instance.cached_rows.read_entries_with_lapsed(screening)
     except RowsClosed as closed:
         return closed.occupancy
 

@@ -13,7 +13,7 @@ from chalicelib.api.wire.languages import ENGLISH, language_of
 from chalicelib.domain import refusals
 
 from . import access, limits, paths
-from .errors import ROWS, ErrorRow, InternalError, MethodNotAllowed, error_row_of
+from .errors import ROWS, ErrorRow, InternalError, MethodNotAllowed, nearest_error_row
 from .logs import log
 from .messages import error_body
 from .routes import Route, route_of
@@ -39,8 +39,8 @@ def answered(blueprint: Blueprint) -> Callable[[View], View]:
     """Decorates a view: checks access and rate limits, calls the view, answers exceptions as errors of the contract.
 
     Logs one line for each request. A request over its rate limit, or one that the view's row in routes.py does not
-    admit, is refused without calling the view. A view for buyers gets the principal as `asked_by`. Raises RouteUnknown
-    for a view without a row.
+    admit, is refused without calling the view. A view for buyers gets the principal as `asked_by`. Raises
+    ViewNotInRoutes for a view without a row.
     """
 
     def decorate(view: View) -> View:
@@ -112,7 +112,7 @@ def with_rewritten_chalice_errors(request: Request, get_response: Callable[[Requ
 def with_security_headers(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Middleware: adds `X-Content-Type-Options` and, except on a laptop, `Strict-Transport-Security`."""
     response = get_response(request)
-    response.headers.update(SNIFF_NOTHING if wiring.settings().is_local else SNIFF_NOTHING | ONLY_BY_HTTPS)
+    response.headers.update(SNIFF_NOTHING if wiring.settings().is_on_laptop else SNIFF_NOTHING | ONLY_BY_HTTPS)
     return response
 
 
@@ -128,7 +128,7 @@ def error_response(error: Exception, request: Request) -> Response:
     )
 
 
-def error_json(error: Exception, view: str) -> str:
+def websocket_error_body(error: Exception, view: str) -> str:
     """Writes an error's body as JSON, in English, for a WebSocket message.
 
     Logs an error that has no row in errors.py, with `view` as the name of what failed.
@@ -147,14 +147,14 @@ def _refuse(error: Exception, request: Request, path: Mapping[str, str]) -> Resp
         log.warning("a payment bought nothing and is to be returned", refusal=repr(error), path=_loggable(path))
     if isinstance(error, refusals.StoreUnavailable):
         log.warning("store unavailable", operation=error.operation, cause=repr(error.__cause__))
-    if row.is_refusal:
+    if row.counts_as_refusal:
         wiring.gate.refusals().count_refusal(row.code)
     return error_response(error, request)
 
 
 def _with_row(error: Exception, **logged: Any) -> tuple[ErrorRow, Exception]:
     """Gives the error with its row. Logs an error without a row, and replaces it by an InternalError."""
-    if row := error_row_of(type(error)):
+    if row := nearest_error_row(type(error)):
         return row, error
     log.exception("unexpected", **logged)
     return ROWS["INTERNAL_ERROR"], InternalError(logged.get("request_id"))

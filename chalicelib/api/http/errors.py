@@ -49,7 +49,7 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     `facts`              makes the body's fields, beside `error` and `message`, from the exception
     `message_facts`      makes facts that only the message uses, and the body has no field for
     `headers`            makes the answer's headers from the exception
-    `is_refusal`         False if the same request may succeed some seconds later; the board then counts no refusal
+    `counts_as_refusal`  False if the same request may succeed some seconds later: the board counts no refusal
 
     A row without an example is an error that only API Gateway answers, in English.
     """
@@ -63,14 +63,14 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     facts: FactsOf = lambda _: {}
     message_facts: FactsOf = lambda _: {}
     headers: Callable[[Any], Mapping[str, str]] = lambda _: {}
-    is_refusal: bool = True
+    counts_as_refusal: bool = True
 
     @property
     def examples(self) -> tuple[Exception, ...]:
         return tuple(example for example in (self.example, self.second_example) if example is not None)
 
     @property
-    def message_templates(self) -> Mapping[str, str]:
+    def template_by_language(self) -> Mapping[str, str]:
         """Gives the message's template by language. Portuguese is missing if only API Gateway answers the error."""
         return {ENGLISH: self.english} | ({PORTUGUESE: self.portuguese} if self.portuguese else {})
 
@@ -180,7 +180,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="QUEUE_OUT_OF_REACH",
         status=403,
-        example=refusals.QueueOutOfReach(),
+        example=refusals.QueueNotPermitted(),
         english="This deployment has no right to its dead letters: use the command line, with your own credentials.",
         portuguese="Esta instalação não tem direito às suas mensagens mortas: use a linha de comando, com as suas"
         " credenciais.",
@@ -204,7 +204,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="TOO_MANY_HOLDS",
         status=409,
-        example=refusals.TooManyHolds(2, EXPIRES_AT),
+        example=refusals.TooManyHoldsInSession(2, EXPIRES_AT),
         english="You hold seats of this session {limit} times already. Pay for them, give some back, or wait until"
         " {freeAt}.",
         portuguese="Você já tem {limit} reservas em aberto nesta sessão. Pague, desista de uma ou espere até {freeAt}.",
@@ -218,7 +218,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         portuguese="A fatura está sendo emitida: tente de novo em alguns segundos.",
         facts=_reservation,
         headers=lambda _: {"Retry-After": "2"},
-        is_refusal=False,
+        counts_as_refusal=False,
     ),
     ErrorRow(
         code="TICKETS_NOT_READY",
@@ -228,7 +228,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         portuguese="Os ingressos estão sendo assinados: tente de novo em alguns segundos.",
         facts=_reservation,
         headers=lambda _: {"Retry-After": "2"},
-        is_refusal=False,
+        counts_as_refusal=False,
     ),
     ErrorRow(
         code="TICKET_NOT_FOUND",
@@ -328,7 +328,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="NOTHING_TO_PAY",
         status=409,
-        example=refusals.NothingToPay(RESERVATION_ID),
+        example=refusals.FreeOfCharge(RESERVATION_ID),
         english="These seats are free of charge: confirm them without a payment.",
         portuguese="Estes assentos são gratuitos: confirme sem pagamento.",
         facts=_reservation,
@@ -341,7 +341,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         portuguese="Ainda não recebemos este pagamento: tente de novo em alguns segundos. Nada se perde por tentar.",
         facts=_reservation,
         headers=lambda _: {"Retry-After": "2"},
-        is_refusal=False,
+        counts_as_refusal=False,
     ),
     ErrorRow(
         code="PAYMENT_ALREADY_USED",
@@ -433,7 +433,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="SIGNATURE_INVALID",
         status=401,
-        example=refusals.SignatureInvalid(),
+        example=refusals.WebhookSignatureInvalid(),
         english="The signature is not one of the secrets we know, over this body, within the last five minutes.",
         portuguese="A assinatura não é de um segredo que conhecemos, sobre este corpo, nos últimos cinco minutos.",
         headers=lambda _: {"WWW-Authenticate": "Cinema-Signature"},
@@ -491,6 +491,6 @@ ROWS: Mapping[str, ErrorRow] = {row.code: row for row in ERRORS}
 _BY_TYPE: Mapping[type[Exception], ErrorRow] = {type(example): row for row in ERRORS for example in row.examples}
 
 
-def error_row_of(kind: type[Exception]) -> ErrorRow | None:
+def nearest_error_row(kind: type[Exception]) -> ErrorRow | None:
     """Finds the row of an exception type, or of its nearest base class that has a row. None if no class has one."""
     return next((_BY_TYPE[each] for each in kind.__mro__ if each in _BY_TYPE), None)

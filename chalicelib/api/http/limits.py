@@ -22,7 +22,7 @@ SUBSCRIBE = "subscribe"
 """The name that RATE_LIMITS has for the WebSocket message that subscribes a viewer. It is limited like a route."""
 
 
-class WantedSeats(msgspec.Struct, rename="camel"):
+class SeatsToCount(msgspec.Struct, rename="camel"):
     """The part of a hold's body that rate limits need: the seats, which are only counted, not checked."""
 
     seat_numbers: list[msgspec.Raw]
@@ -91,6 +91,6 @@ def _seats(request: Request) -> int:
     if not body or len(body) > LARGEST_BODY_BYTES:
         return 1
     try:
-        return len(msgspec.json.decode(body, type=WantedSeats).seat_numbers)
+        return len(msgspec.json.decode(body, type=SeatsToCount).seat_numbers)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return 1

@@ -15,7 +15,7 @@ from .errors import MethodNotAllowed
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
-def add_fallback_methods(app: Chalice) -> None:
+def answer_head_and_refuse_others(app: Chalice) -> None:
     """Registers views for the missing methods of each path. HEAD is answered as GET if there is GET; others by 405.
 
     Call this after all routes are registered.
@@ -32,8 +32,8 @@ def add_fallback_methods(app: Chalice) -> None:
     app.register_blueprint(others)
 
 
-def is_fallback_view(view: Callable[..., Any]) -> bool:
-    """Tells whether `add_fallback_methods` added the view: for HEAD, or to refuse a method."""
+def is_fallback_method_view(view: Callable[..., Any]) -> bool:
+    """Tells whether `answer_head_and_refuse_others` added the view: for HEAD, or to refuse a method."""
     return view.__module__ == __name__
 
 

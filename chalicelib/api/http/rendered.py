@@ -19,7 +19,7 @@ MOST_TEXTS = 64
 
 
 @dataclass
-class TextCache(Generic[T]):
+class TextCacheByIdentity(Generic[T]):
     """A thread-safe cache of texts, by the identity of the immutable object shown. Keeps the MOST_TEXTS newest
     texts."""
 

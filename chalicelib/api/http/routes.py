@@ -11,7 +11,7 @@ from chalicelib.domain.identity import AccessRule
 
 ANYONE, SIGNED, BUYER, OPERATOR, GATE = (
     AccessRule.ANYONE,
-    AccessRule.SIGNED,
+    AccessRule.WEBHOOK_SIGNED,
     AccessRule.BUYER,
     AccessRule.OPERATOR,
     AccessRule.GATE,
@@ -78,12 +78,12 @@ ROUTES: Mapping[str, Route] = {
 }
 
 
-class RouteUnknown(Exception):
+class ViewNotInRoutes(Exception):
     """A view has no row in ROUTES. The message tells to add one."""
 
 
 def route_of(view: str) -> Route:
-    """Gives the entry of a view in ROUTES. Raises RouteUnknown if there is none."""
+    """Gives the entry of a view in ROUTES. Raises ViewNotInRoutes if there is none."""
     if view not in ROUTES:
-        raise RouteUnknown(f"Say whom {view} admits: give it a row in ROUTES of chalicelib/api/http/routes.py.")
+        raise ViewNotInRoutes(f"Say whom {view} admits: give it a row in ROUTES of chalicelib/api/http/routes.py.")
     return ROUTES[view]

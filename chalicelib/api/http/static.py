@@ -114,7 +114,7 @@ def page_or_redirect(
     return response
 
 
-def sign_in_page_or_redirect(
+def page_with_sign_in_or_redirect(
     request: Request, part: str, settings: Mapping[str, str] = NO_SETTINGS, live_url: str = ""
 ) -> Response:
     """Answers like `page_or_redirect`, with a page on which people can sign in.

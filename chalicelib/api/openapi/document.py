@@ -10,15 +10,15 @@ from chalice.app import Chalice
 from msgspec.json import schema_components
 
 from chalicelib.api.http.answers import HEADERS
-from chalicelib.api.http.errors import ERRORS, ROWS, ErrorRow, error_row_of
-from chalicelib.api.http.methods import is_fallback_view
+from chalicelib.api.http.errors import ERRORS, ROWS, ErrorRow, nearest_error_row
+from chalicelib.api.http.methods import is_fallback_method_view
 from chalicelib.api.http.routes import route_of
 from chalicelib.domain.identity import AccessRule
 
 from .error_schemas import error_code_table, error_schema, header_names, named_examples, schema_name
 from .parameters import LANGUAGE, PATH, Parameter
 from .routes import FOR_BROWSERS, OPERATIONS, TOPICS, Operation
-from .schemas import Json, as_request_schema, refs_and_schemas
+from .schemas import Json, refs_and_schemas, with_text_pattern
 
 JSON = HEADERS["Content-Type"]
 CALENDAR = "text/calendar"
@@ -139,7 +139,7 @@ def _view_name_by_route(app: Chalice) -> dict[str, str]:
         f"{method} {path}": entry.view_function.__name__
         for path, entries in app.routes.items()
         for method, entry in entries.items()
-        if not is_fallback_view(entry.view_function)
+        if not is_fallback_method_view(entry.view_function)
     }
     require_described(registered.keys() - FOR_BROWSERS, OPERATIONS, "OPERATIONS of chalicelib/api/openapi/routes.py")
     gone = OPERATIONS.keys() - registered.keys()
@@ -190,7 +190,7 @@ def _parameter(parameter: Parameter, place: str) -> Json:
     ((schema,), _) = schema_components([parameter.kind])
     example = {} if parameter.example is None else {"example": parameter.example}
     if place == "path" and "pattern" in schema:
-        schema = as_request_schema(schema)  # bodies.check_user_id_in_path looks at it as at a text of a body
+        schema = with_text_pattern(schema)  # bodies.check_user_id_in_path looks at it as at a text of a body
     required = {"required": True} if place == "path" else {}
     fields = {"name": parameter.name, "in": place, "description": parameter.description, "schema": schema}
     return fields | required | example
@@ -217,7 +217,7 @@ def _responses(operation: Operation, admits: AccessRule, refs: Mapping[type, Jso
 def _codes(operation: Operation, admits: AccessRule) -> Iterator[str]:
     """Gives the code of each error that the operation may answer. Raises NotDescribed for one without a row."""
     for kind in operation.errors:
-        if (row := error_row_of(kind)) is None:
+        if (row := nearest_error_row(kind)) is None:
             raise NotDescribed(f"Describe {kind.__name__} in ERRORS of chalicelib/api/http/errors.py.")
         yield row.code
     yield from chain(

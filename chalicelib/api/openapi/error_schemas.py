@@ -55,7 +55,9 @@ def _bodies(row: ErrorRow) -> list[tuple[str, Json]]:
     if not row.examples:
         return [(ENGLISH, error_body(row, None, ENGLISH))]
     return [
-        (language, error_body(row, example, language)) for example in row.examples for language in row.message_templates
+        (language, error_body(row, example, language))
+        for example in row.examples
+        for language in row.template_by_language
     ]
 
 

@@ -117,7 +117,7 @@ NUMBERS = SessionAnalytics(
     as_of=NOW + timedelta(minutes=7),
     total=COUNTED,
     by_day=((date(2034, 2, 10), COUNTED),),
-    over_time=((NOW, COUNTED),),
+    running_totals=((NOW, COUNTED),),
 )
 DEPENDENCIES = (
     DependencyState("dynamodb", required=True, up=True, latency_ms=3.1),

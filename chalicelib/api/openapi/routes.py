@@ -187,7 +187,7 @@ OPERATIONS: Mapping[str, Operation] = {
             refusals.SessionNotFound,
             refusals.SeatsNotFound,
             refusals.SeatsUnavailable,
-            refusals.TooManyHolds,
+            refusals.TooManyHoldsInSession,
             refusals.SessionCancelled,
             refusals.SalesClosed,
             refusals.ReservationExpired,
@@ -214,7 +214,7 @@ OPERATIONS: Mapping[str, Operation] = {
             refusals.ReservationConfirmed,
             refusals.ReservationExpired,
             refusals.ReservationCancelled,
-            refusals.NothingToPay,
+            refusals.FreeOfCharge,
             refusals.PaymentsUnavailable,
         ),
     ),
@@ -226,7 +226,7 @@ OPERATIONS: Mapping[str, Operation] = {
         headers=(GATEWAY_SIGNATURE,),
         request=payments_wire.SimulatedGatewayMessage("evt-1", "payment.charged", {"paymentId": SALE.transaction_id}),
         answer=payments_wire.GatewayMessageReceivedBody(),
-        errors=(refusals.SignatureInvalid,),
+        errors=(refusals.WebhookSignatureInvalid,),
     ),
     "POST /api/reservations/{reservation_id}/confirm": Operation(
         RESERVATIONS,
@@ -371,7 +371,7 @@ OPERATIONS: Mapping[str, Operation] = {
         request=webhooks_wire.ReplayRequest(SESSION.id, 11),
         answer=webhooks_wire.ReplayedBody(SESSION.id, 100, 111),
         status=202,
-        errors=(refusals.SignatureInvalid, refusals.WebhookDisabled),
+        errors=(refusals.WebhookSignatureInvalid, refusals.WebhookDisabled),
     ),
     "GET /api/operations": Operation(
         OPERATING,
@@ -387,7 +387,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Some dead letters of a queue",
         description="They stay where they are.",
         answer=board_wire.dead_letters("email", [LETTER]),
-        errors=(NotFoundError, refusals.QueueNotFound, refusals.QueueOutOfReach),
+        errors=(NotFoundError, refusals.QueueNotFound, refusals.QueueNotPermitted),
     ),
     "POST /api/operations/queues/{queue}/redrive": Operation(
         OPERATING,
@@ -395,7 +395,7 @@ OPERATIONS: Mapping[str, Operation] = {
         description="At most as many as there are when it begins.",
         request=board_wire.RedriveRequest(),
         answer=board_wire.redriven("email", RedriveResult(2, 0)),
-        errors=(NotFoundError, refusals.QueueNotFound, refusals.QueueOutOfReach),
+        errors=(NotFoundError, refusals.QueueNotFound, refusals.QueueNotPermitted),
     ),
     "GET /health": Operation(
         SERVICE,

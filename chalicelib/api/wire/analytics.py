@@ -38,7 +38,7 @@ class DayBody(Answer):
     refunded: Money
 
 
-class OccupancyMomentBody(Answer):
+class OccupancyBucketBody(Answer):
     """The number of seats sold and held at the end of five minutes. `at` is the beginning of the five minutes."""
 
     at: Moment
@@ -55,7 +55,7 @@ class AnalyticsBody(Answer):
     totals: TotalsBody
     occupancy: Ratio
     by_day: list[DayBody]
-    occupancy_over_time: list[OccupancyMomentBody]
+    occupancy_over_time: list[OccupancyBucketBody]
     conversion: Ratio | None = None
 
 
@@ -69,8 +69,8 @@ def analytics(numbers: "SessionAnalytics") -> AnalyticsBody:
         occupancy=ratio(numbers.occupancy_rate),
         by_day=[_day(day, tally) for day, tally in numbers.by_day],
         occupancy_over_time=[
-            OccupancyMomentBody(at=moment(at), sold_seats=tally.seats_in_sales, held_seats=tally.held_seats)
-            for at, tally in numbers.over_time
+            OccupancyBucketBody(at=moment(at), sold_seats=tally.seats_in_sales, held_seats=tally.held_seats)
+            for at, tally in numbers.running_totals
         ],
         conversion=None if conversion is None else ratio(conversion),
     )

@@ -56,7 +56,7 @@ class ScreeningNumbersBody(Answer):
     status: Literal["cancelled"] | None = None
 
 
-class BoardTotalsBody(Answer):
+class BoardPageTotalsBody(Answer):
     """The totals of the screenings on this page of the board. The net revenue is the revenue minus the refunds of
     sales."""
 
@@ -119,7 +119,7 @@ class BoardBody(Answer):
     dependencies: list[DependencyBody]
     screenings: list[ScreeningNumbersBody] | None = None
     next_cursor: str | None = None
-    totals: BoardTotalsBody | None = None
+    totals: BoardPageTotalsBody | None = None
     over_time: list[FiveMinutesBody] | None = None
     queues: list[QueueBody] | None = None
     refusals: RefusalsBody | None = None
@@ -147,7 +147,7 @@ class RedrivenBody(Answer):
     left: int
 
 
-def redrive_limit(request: Request) -> int:
+def refuse_csrf_and_read_limit(request: Request) -> int:
     """Reads from the body how many dead letters to redrive at most. Raises MalformedRequest, BodyTooLarge.
 
     Raises UnsupportedMediaType if the request has no Content-Type; Chalice already refuses any type but JSON's. This
@@ -164,7 +164,7 @@ def board(board: "Board") -> BoardBody:
         body.screenings = [_screening(each) for each in board.screenings.items]
         body.next_cursor = board.screenings.cursor
         body.totals = _totals(board.total, sum(each.session.total_seats for each in board.screenings.items))
-        body.over_time = [_five_minutes(at, tally) for at, tally in board.over_time]
+        body.over_time = [_five_minutes(at, tally) for at, tally in board.tallies_by_bucket]
     if board.queues is not None:
         body.queues = [queue(state) for state in board.queues]
     if board.refusals is not None:
@@ -212,8 +212,8 @@ def _screening(numbers: ScreeningTallies) -> ScreeningNumbersBody:
     )
 
 
-def _totals(tally: Tally, total_seats: int) -> BoardTotalsBody:
-    return BoardTotalsBody(
+def _totals(tally: Tally, total_seats: int) -> BoardPageTotalsBody:
+    return BoardPageTotalsBody(
         total_seats=total_seats,
         sold_seats=tally.seats_in_sales,
         held_seats=tally.held_seats,

@@ -36,7 +36,7 @@ class ViewerLimitReachedBody(Answer, tag_field="type", tag="full"):
     session_id: str
 
 
-class RowBody(Answer):
+class RowTakenSeatsBody(Answer):
     """A row's held and sold seats; its other seats are free. `version` counts the writes of the row."""
 
     row: str
@@ -44,9 +44,9 @@ class RowBody(Answer):
     seats: list[SeatBody]
 
 
-class RowsBody(Answer, tag_field="type", tag="rows"):
+class RowsMessage(Answer, tag_field="type", tag="rows"):
     session_id: str
-    rows: list[RowBody]
+    rows: list[RowTakenSeatsBody]
 
 
 def subscribed_session_id(body: str) -> str:
@@ -54,12 +54,12 @@ def subscribed_session_id(body: str) -> str:
     return parsed(body, SubscribeRequest).session_id
 
 
-def changed_rows(rows: "Sequence[RowState]") -> RowsBody:
-    return RowsBody(rows[0].session_id, [_row(row) for row in rows])
+def changed_rows(rows: "Sequence[RowState]") -> RowsMessage:
+    return RowsMessage(rows[0].session_id, [_row(row) for row in rows])
 
 
-def _row(state: "RowState") -> RowBody:
-    return RowBody(
+def _row(state: "RowState") -> RowTakenSeatsBody:
+    return RowTakenSeatsBody(
         row=state.row,
         version=state.version,
         seats=[seat(to_seat_view(number, entry)) for number, entry in state.occupancy.items()],

@@ -24,7 +24,7 @@ from .bodies import (
     idempotency_key,
     moment,
     moment_if_any,
-    utc_within_calendar,
+    utc_ms_within_century,
 )
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class KeysBody(Answer):
     keys: Sequence[KeyBody]
 
 
-def normal_code_or_unchanged(typed: str) -> str:
+def normal_ticket_code_or_unchanged(typed: str) -> str:
     """Gives a ticket's code in its normal form: upper case, with a hyphen.
 
     If the text is not a code, gives it unchanged. No ticket has such a code, so none is found.
@@ -152,9 +152,9 @@ def admit_ticket(request: Request) -> AdmitTicketCommand:
         gate=body.gate_id,
         room=body.room_number,
         token=body.token or "",
-        code=normal_code_or_unchanged(body.code or ""),
+        code=normal_ticket_code_or_unchanged(body.code or ""),
         key=idempotency_key(request) or "",
-        admitted_at=utc_within_calendar(body.admitted_at, "$.admittedAt") if body.admitted_at else None,
+        admitted_at=utc_ms_within_century(body.admitted_at, "$.admittedAt") if body.admitted_at else None,
     )
 
 

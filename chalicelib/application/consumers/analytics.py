@@ -37,7 +37,7 @@ class CountEvent:
 class SessionAnalytics:
     """The counts of one session, read at `as_of`. Events of the last seconds may be missing.
 
-    `over_time` has a running total for each bucket of five minutes with a change.
+    running_totals has a running total for each bucket of five minutes with a change.
     """
 
     session_id: str
@@ -45,7 +45,7 @@ class SessionAnalytics:
     as_of: datetime
     total: Tally
     by_day: tuple[tuple[date, Tally], ...]
-    over_time: tuple[tuple[datetime, Tally], ...]
+    running_totals: tuple[tuple[datetime, Tally], ...]
 
     @property
     def occupancy_rate(self) -> Decimal:
@@ -69,7 +69,7 @@ class ShowAnalytics:
             as_of=as_of,
             total=sum_tallies(tally for _, tally in counted),
             by_day=_group_by_day(counted),
-            over_time=_accumulate(dict(counted)),
+            running_totals=_accumulate(dict(counted)),
         )
 
 

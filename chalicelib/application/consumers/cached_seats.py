@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.events import Event, EventType
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import SeatCache
+    from chalicelib.domain.ports import SeatCacheCorrections
 
 
 @dataclass(frozen=True)
-class UpdateSeatCache:
+class CorrectSeatCache:
     """Removes released seats, and maps of cancelled sessions, from the seat cache. Adds reservation ids made from
     idempotency keys.
 
@@ -20,7 +20,7 @@ class UpdateSeatCache:
     entry costs one call of DynamoDB, because the rows decide.
     """
 
-    cache: SeatCache
+    cache: SeatCacheCorrections
 
     def __call__(self, event: Event) -> None:
         """Makes the corrections for one event. Raises StoreUnavailable."""
@@ -29,7 +29,7 @@ class UpdateSeatCache:
         if event.type is EventType.SESSION_CANCELLED:
             self.cache.invalidate_map(event.session_id)
         if event.type is EventType.RESERVATION_CREATED and event.data.get("fingerprint"):
-            self.cache.remember_reservation_id(event.session_id, event.reservation_id)
+            self.cache.mark_reservation_id_used(event.session_id, event.reservation_id)
 
 
 def skip_cache_update(event: Event) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.application.owned import get_owned_reservation
-from chalicelib.domain.events import Event, Failures, act_on_each
+from chalicelib.domain.events import Event, Failures, act_on_each_in_turn
 from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.invoices import ENGLISH, Bill, Invoice, bill_for
 from chalicelib.domain.refusals import InvoiceNotReady, Refusal, ReservationNotFound, ReservationNotPaid
@@ -46,17 +46,17 @@ class IssueInvoices:
 
         The exceptions are UnreadableMessage, SessionNotFound, StoreUnavailable.
         """
-        bills, unbilled = act_on_each(dict(enumerate(sales)), self._draft_bill)
+        bills, unbilled = act_on_each_in_turn(dict(enumerate(sales)), self._draft_bill)
         charged = {position: bill for position, bill in bills.items() if bill}
         numbered, unnumbered = number_by_series(charged, lambda bill: bill.series, self.invoices.assign_numbers)
         invoices = {invoice.bill.reservation_id: invoice for invoice in numbered.values()}  # a sale may occur twice
-        _, unfiled = act_on_each(invoices, self._print_and_file)
+        _, unfiled = act_on_each_in_turn(invoices, self._print_and_file)
         of_sales = {position: unfiled.get(invoice.bill.reservation_id) for position, invoice in numbered.items()}
         return unbilled | unnumbered | {position: error for position, error in of_sales.items() if error}
 
     def _print_and_file(self, invoice: Invoice) -> None:
         if not invoice.filed:
-            self.files.put(invoice, self.print_pdf(invoice))
+            self.files.put_if_absent(invoice, self.print_pdf(invoice))
             self.invoices.mark_filed(invoice)
 
     def _draft_bill(self, sale: Event) -> Bill | None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
-from chalicelib.domain.events import act_on_each
+from chalicelib.domain.events import act_on_each_in_turn
 from chalicelib.domain.refusals import StoreUnavailable
 
 T = TypeVar("T")
@@ -44,4 +44,4 @@ def _number(
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the fault of one of them
         if len(items) == 1:
             return {}, dict.fromkeys(items, error)
-    return act_on_each(items, lambda item: assign_numbers([item])[0])
+    return act_on_each_in_turn(items, lambda item: assign_numbers([item])[0])

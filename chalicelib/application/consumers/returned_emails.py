@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class SuppressAddresses:
+class SuppressIfFinal:
     """Suppresses addresses that can't be reached, or whose readers complained.
 
     Idempotent. Addresses with a temporary fault, such as a full mailbox, are not suppressed.

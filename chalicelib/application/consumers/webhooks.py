@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import WEBHOOKS
 from chalicelib.domain.events import Event, Failures, OutgoingMessage, UnreadableMessage
-from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
+from chalicelib.domain.refusals import StoreUnavailable, WebhookDisabled, WebhookSignatureInvalid
 from chalicelib.domain.signatures import is_signed
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Subscriber, Webhook
 
@@ -48,7 +48,7 @@ class QueueWebhookDeliveries:
         Raises StoreUnavailable if the webhooks can't be read.
         """
         numbered, failures = number_by_series(
-            dict(enumerate(events)), lambda event: event.session_id, self.notifications.assign_numbers
+            dict(enumerate(events)), lambda event: event.session_id, self.notifications.number_all_in_session
         )
         return failures | self._queue_deliveries(numbered)
 
@@ -144,18 +144,18 @@ class ReplayNotifications:
     def __call__(self, command: ReplayNotificationsCommand) -> ReplayResult:
         """Verifies the signature and queues the deliveries.
 
-        Raises SignatureInvalid, WebhookDisabled, StoreUnavailable.
+        Raises WebhookSignatureInvalid, WebhookDisabled, StoreUnavailable.
         """
         webhook = self._authenticate(command)
         found = self.notifications.list_after(command.session_id, command.after_sequence, self.most + 1)
         shown = found[: self.most]
-        queued = _queue_deliveries(self.outbox, self.clock, _deliveries_for(webhook.subscriber, shown))
+        queued = _queue_deliveries(self.outbox, self.clock, _deliveries_for(webhook.without_url_and_secrets, shown))
         return ReplayResult(command.session_id, queued, shown[-1].sequence if len(found) > len(shown) else None)
 
     def _authenticate(self, command: ReplayNotificationsCommand) -> Webhook:
         webhook, now = self.webhooks.find(command.webhook_id), self.clock()
         if webhook is None or not is_signed(command.signature, command.body, webhook.signing_keys(now), now):
-            raise SignatureInvalid
+            raise WebhookSignatureInvalid
         if webhook.disabled:
             raise WebhookDisabled(webhook.id)
         return webhook

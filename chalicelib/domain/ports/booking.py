@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.reservations import CountedHold, Hold, Occupancy, ReleaseResult, Reservation, Sale, State
     from chalicelib.domain.sessions import Session
 
-__all__ = ["LiveHolds", "Reservations", "Rows", "SeatCache", "Sessions"]
+__all__ = ["CountedHolds", "Reservations", "Rows", "SeatCacheCorrections", "Sessions"]
 
 
 class Sessions(Protocol):
@@ -36,7 +36,7 @@ class Sessions(Protocol):
         """
         ...
 
-    def mark_cancelled(self, session_id: str, now: datetime) -> Session:
+    def mark_cancelled_for_display(self, session_id: str, now: datetime) -> Session:
         """Marks the session as cancelled, for display only: the rows decide about bookings. Keeps the moment of the
         first cancellation.
 
@@ -71,7 +71,7 @@ class Rows(Protocol):
         same reservation id."""
         ...
 
-    def read_seat_entries(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_entries_with_lapsed(self, session: Session) -> Mapping[str, Occupancy]:
         """Reads the entries of held and sold seats, by seat. Strongly consistent, except that a cache may answer with
         entries that are up to a second old.
 
@@ -80,7 +80,9 @@ class Rows(Protocol):
         """
         ...
 
-    def sale_ids_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+    def sale_ids_by_reservation_written_between(
+        self, session: Session, since: datetime, until: datetime
+    ) -> Mapping[str, str]:
         """Reads sale ids by reservation id, from rows whose last write is in the period. Strongly consistent.
 
         Includes older sales in such a row. Leaves out sales in a row that was written again after `until`.
@@ -95,7 +97,7 @@ class Rows(Protocol):
         ...
 
 
-class SeatCache(Protocol):
+class SeatCacheCorrections(Protocol):
     """A copy of the rows in a cache, for fast refusals.
 
     The methods correct the copy after rows or reservations have changed. Each method raises StoreUnavailable.
@@ -109,7 +111,7 @@ class SeatCache(Protocol):
         """Invalidates the session's cached seat map."""
         ...
 
-    def remember_reservation_id(self, session_id: str, reservation_id: str) -> None:
+    def mark_reservation_id_used(self, session_id: str, reservation_id: str) -> None:
         """Records that this reservation id is used, so that a repeated request is recognized.
 
         Only ids that were derived from an idempotency key need this.
@@ -123,7 +125,7 @@ class Reservations(Protocol):
     def get_or_add(self, reservation: Reservation) -> Reservation:
         """Stores the reservation and gives it. If one is already stored under its id, gives the stored one unchanged.
 
-        Raises HoldHasEnded if the hold was barred: see `bar`.
+        Raises HoldEndedBeforeStored if the hold was barred: see `bar`.
         """
         ...
 
@@ -135,7 +137,7 @@ class Reservations(Protocol):
         """
         ...
 
-    def restore_sold(self, reservation: Reservation) -> Reservation:
+    def add_sold_if_missing(self, reservation: Reservation) -> Reservation:
         """Stores a confirmed reservation that had been deleted. If one is stored under its id, gives the stored one
         unchanged."""
         ...
@@ -144,7 +146,7 @@ class Reservations(Protocol):
         """Reads the reservation, strongly consistent. None if it is not stored."""
         ...
 
-    def mark_confirmed(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
         """Marks the reservation as confirmed by this sale, from any state: its rows have already sold the seats.
 
         If the reservation already has a sale, keeps that sale. Gives the reservation as stored afterwards; None if it
@@ -152,7 +154,7 @@ class Reservations(Protocol):
         """
         ...
 
-    def mark_ended(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def mark_ended_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         """Marks a pending reservation with this hold as cancelled or expired. Gives the reservation as stored
         afterwards; None if it is not stored.
 
@@ -169,7 +171,7 @@ class Reservations(Protocol):
         ...
 
 
-class LiveHolds(Protocol):
+class CountedHolds(Protocol):
     """The holds that count against the limit, by holder and session. A holder is a user together with the network of
     the request, if the network is known.
 
@@ -180,12 +182,12 @@ class LiveHolds(Protocol):
     def count_hold(
         self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
     ) -> None:
-        """Counts the hold against the holder's limit. Idempotent. Raises HoldLimitReached if none of the last `limit`
+        """Counts the hold against the holder's limit. Idempotent. Raises HoldNotCounted if none of the last `limit`
         counted holds has expired.
 
         Only the oldest of these holds is checked. All holds last equally long, so the oldest expires first.
 
-        With `instead_of`, the new hold replaces that counted hold, which was sold or released. Then HoldLimitReached is
+        With `instead_of`, the new hold replaces that counted hold, which was sold or released. Then HoldNotCounted is
         raised only if the entry of `instead_of` has changed since it was read.
         """
         ...

@@ -43,7 +43,7 @@ class Invoices(Protocol):
 class InvoiceFiles(Protocol):
     """The storage of invoices' PDF files."""
 
-    def put(self, invoice: Invoice, pdf: bytes) -> None:
+    def put_if_absent(self, invoice: Invoice, pdf: bytes) -> None:
         """Stores the PDF. Does nothing if the invoice's PDF is already stored. Raises StoreUnavailable."""
         ...
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 __all__ = [
     "EmailRenderer",
     "EmailSender",
-    "LiveConnections",
     "Notifications",
     "SessionViewers",
     "Subscribers",
     "SuppressedAddresses",
+    "ViewerSender",
     "WebhookSender",
     "Webhooks",
 ]
@@ -98,13 +98,13 @@ class Notifications(Protocol):
     The numbers are 1, 2, 3, … without a gap. Each method raises StoreUnavailable.
     """
 
-    def assign_number(self, event: Event) -> Notification:
+    def number_in_session(self, event: Event) -> Notification:
         """Gives the event's notification. An event without a number gets the next number of its session."""
         ...
 
-    def assign_numbers(self, events: Sequence[Event]) -> Sequence[Notification]:
-        """Gives the notifications of events of one session, in fewer writes than `assign_number`. `events` may contain
-        an event twice; both have the same number.
+    def number_all_in_session(self, events: Sequence[Event]) -> Sequence[Notification]:
+        """Gives the notifications of events of one session, in fewer writes than `number_in_session`. `events` may
+        contain an event twice; both have the same number.
 
         New numbers follow the order of the events. After StoreUnavailable, some events may have their numbers already;
         a retry is safe.
@@ -153,7 +153,7 @@ class SessionViewers(Protocol):
         ...
 
 
-class LiveConnections(Protocol):
+class ViewerSender(Protocol):
     """The open WebSocket connections of viewers."""
 
     def send_and_list_gone(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:

@@ -46,7 +46,7 @@ class Refusals(Protocol):
 
 
 class QueueBoard(Protocol):
-    """The stage's queues, for operators. Each method raises StoreUnavailable or QueueOutOfReach."""
+    """The stage's queues, for operators. Each method raises StoreUnavailable or QueueNotPermitted."""
 
     def states(self) -> Sequence[QueueState]:
         """Reads the numbers of messages of each queue."""

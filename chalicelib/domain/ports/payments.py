@@ -21,7 +21,7 @@ class Payments(Protocol):
         """Reads the payment, strongly consistent. None if it is not stored."""
         ...
 
-    def try_claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
+    def claim_and_read(self, payment: Payment, *, charged_only: bool) -> Payment | None:
         """Claims the payment for its reservation and amount. While the payment is claimed, no other reservation can
         claim it. Idempotent.
 
@@ -33,7 +33,7 @@ class Payments(Protocol):
         """
         ...
 
-    def record_charge(self, charge: Charge) -> Payment:
+    def record_charge_and_read(self, charge: Charge) -> Payment:
         """Stores the charge that the gateway reports. Changes nothing if a charge is stored already. Keeps the
         payment's status, with one exception.
 
@@ -43,14 +43,14 @@ class Payments(Protocol):
         """
         ...
 
-    def mark_sold(self, payment: Payment) -> Payment:
+    def mark_sold_and_read(self, payment: Payment) -> Payment:
         """Marks the payment as sold. If its refund was requested because it had no sale, drops that request.
 
         Changes nothing if the payment belongs to another reservation, has a sale already, or was refunded.
         """
         ...
 
-    def request_refund(self, payment: Payment) -> Payment:
+    def request_refund_and_read(self, payment: Payment) -> Payment:
         """Marks the stored payment as to be refunded. Stores `payment` itself if no payment is stored.
 
         Changes nothing if the stored payment belongs to another reservation, or has a sale with another id than
@@ -69,7 +69,7 @@ class Payments(Protocol):
         """
         ...
 
-    def count_unknown_at_gateway(self, payment: Payment, now: datetime) -> Payment:
+    def count_unknown_refund_try(self, payment: Payment, now: datetime) -> Payment:
         """Adds one to the payment's count of refund tries for which the gateway did not know the payment.
 
         Changes nothing if no refund is requested. Raises LookupError if the payment is not stored.
@@ -108,8 +108,8 @@ class PaymentGateway(Protocol):
         """Refunds the amount, or the whole charge if `amount_cents` is None. Gives the gateway's id of the refund. The
         same key refunds once.
 
-        Raises RefundFailed if the refund is declined or its outcome is unknown. Raises PaymentUnknownAtGateway if the
-        gateway does not know the payment.
+        Raises RefundNotConfirmed if the refund is declined or its outcome is unknown. Raises PaymentNotYetAtGateway if
+        the gateway does not know the payment.
         """
         ...
 
@@ -123,7 +123,7 @@ class GatewayMessages(Protocol):
 
         `headers` has the message's headers by lower-case name. `body` has its bytes as they were received.
 
-        Raises SignatureInvalid unless one of our secrets signed the message within five minutes of `now`. Raises
+        Raises WebhookSignatureInvalid unless one of our secrets signed the message within five minutes of `now`. Raises
         UnreadableMessage if a signed message has an unknown form.
         """
         ...

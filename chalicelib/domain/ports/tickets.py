@@ -48,7 +48,7 @@ class Tickets(Protocol):
         """Stores the ticket's token. Changes nothing if a token is stored already."""
         ...
 
-    def transfer_and_read_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
+    def transfer_and_read_replaced(self, ticket: Ticket, renewed: Ticket) -> Ticket:
         """Replaces `ticket` by `renewed`, if `ticket` is valid and not admitted. Gives the old ticket as stored
         afterwards.
 

@@ -47,7 +47,7 @@ def verify_token(text: str, keys: Mapping[str, PublicKey], is_signed: IsSigned) 
     return token.facts
 
 
-def verify_admissible_offline(
+def verify_offline_except_reuse(
     text: str,
     keys: Mapping[str, PublicKey],
     is_signed: IsSigned,

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.money import Money
-from chalicelib.domain.reservations import buyer_from_reservation_id
-from chalicelib.domain.times import from_iso, to_iso
+from chalicelib.domain.reservations import buyer_or_empty
+from chalicelib.domain.times import from_iso_with_zone, to_iso
 
 from .connection import (
     BatchReader,
@@ -72,7 +72,7 @@ class DynamoInvoices:
         )
 
     def find(self, reservation_id: str) -> Invoice | None:
-        if not buyer_from_reservation_id(reservation_id):
+        if not buyer_or_empty(reservation_id):
             return None  # no reservation's id: it might name a counter
         item = self._table.get(text_key(id=reservation_id))
         return _invoice_from_item(item) if item else None
@@ -102,7 +102,7 @@ class DynamoInvoices:
         except TransactionCancelled as cancelled:
             if any(cancelled.conditions_failed):  # the counter has moved on, or a sale has its invoice: read again
                 raise WriteConflict("TransactWriteItems") from cancelled
-            raise cancelled.as_store_unavailable() from cancelled
+            raise cancelled.as_conflict_or_outage() from cancelled
 
     def _counter_update(self, last_place: int, last: Invoice) -> Any:
         """Builds the write that moves the counter to the last new invoice, unless the counter has changed."""
@@ -168,13 +168,13 @@ def _invoice_from_item(raw: Item) -> Invoice:
         user_id=item.user_id,
         movie_title=item.movie_title,
         room=item.room,
-        starts_at=from_iso(item.starts_at),
+        starts_at=from_iso_with_zone(item.starts_at),
         seats=tuple(item.seats),
         unit_price=Money(int(item.unit_cents)).amount,
         amount=Money(int(item.amount_cents)).amount,
         payment_method=item.payment_method,
         transaction_id=item.transaction_id,
-        paid_at=from_iso(item.paid_at),
+        paid_at=from_iso_with_zone(item.paid_at),
         seller=tuple(item.seller),
         time_zone=item.time_zone,
         language=item.language,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReached
+from chalicelib.domain.reservations import CountedHold, Hold, HoldNotCounted
 from chalicelib.infrastructure.ids import buyer_of_user
 
 from .connection import ConditionFailed, Table
@@ -22,8 +22,8 @@ from .values import (
     map_value,
     ms_value,
     number_value,
-    read_map,
     read_ms,
+    read_required_map,
     read_text,
     text_key,
     text_value,
@@ -42,7 +42,7 @@ Local takes no empty string."""
 
 
 @dataclass(frozen=True)
-class DynamoLiveHolds:
+class DynamoCountedHolds:
     """The holds that count against the limit, in a table: one item for each holder and screening.
 
     A holder is a user together with the network of the request, if that is known.
@@ -56,14 +56,14 @@ class DynamoLiveHolds:
     ) -> None:
         key = text_key(buyer=buyer_of_user(holder), session_id=hold.session_id)
         place = instead_of.age if instead_of else limit - 1
-        has_room = self.ended_hold_condition(place) if instead_of else self.free_or_lapsed_condition(place)
+        has_room = self.same_ended_hold_condition(place) if instead_of else self.free_or_lapsed_condition(place)
         room = {":ended": _entry_value(instead_of)} if instead_of else {":now": ms_value(now)}
         try:
             Table(self.client, self.table_name).update(key, **_request_to_count(hold, place, limit, has_room, room))
         except ConditionFailed as failed:
             counted = _counted_holds(failed.item or {})
-            if not any(each.belongs_to(hold) for each in counted):
-                raise HoldLimitReached(counted) from failed
+            if not any(each.was_counted_for(hold) for each in counted):
+                raise HoldNotCounted(counted) from failed
 
     # Whether there is room. The control of the race test replaces the first one; that is why they are methods.
 
@@ -73,7 +73,7 @@ class DynamoLiveHolds:
         has_lapsed = f"age{place}.x <= :now"
         return f"({is_free} OR {has_lapsed})"
 
-    def ended_hold_condition(self, place: int) -> str:
+    def same_ended_hold_condition(self, place: int) -> str:
         """Gives the condition that the entry at `place` is still the ended hold, whose value is `:ended`."""
         return f"age{place} = :ended"
 
@@ -101,7 +101,7 @@ def _request_to_count(hold: Hold, place: int, limit: int, has_room: str, room: I
 def _counted_holds(item: Item) -> list[CountedHold]:
     """Gives the counted holds of an item, the newest first."""
     ages = sorted(int(name.removeprefix("age")) for name in item if name.startswith("age"))
-    found = [(age, read_map(item, f"age{age}")) for age in ages if item[f"age{age}"] != NO_HOLD]
+    found = [(age, read_required_map(item, f"age{age}")) for age in ages if item[f"age{age}"] != NO_HOLD]
     return [
         CountedHold(reservation_id=read_text(entry, "r"), expires_at=read_ms(entry, "x"), age=age)
         for age, entry in found

@@ -41,7 +41,7 @@ from .values import (
     number_value,
     numbers_value,
     read_number,
-    read_numbers,
+    read_required_numbers,
     read_text,
     text_key,
     text_value,
@@ -70,11 +70,11 @@ class DynamoNotifications:
     table_name: str
     sleep: Callable[[float], None] = time.sleep
 
-    def assign_number(self, event: Event) -> Notification:
-        (notification,) = self.assign_numbers([event])
+    def number_in_session(self, event: Event) -> Notification:
+        (notification,) = self.number_all_in_session([event])
         return notification
 
-    def assign_numbers(self, events: Sequence[Event]) -> Sequence[Notification]:
+    def number_all_in_session(self, events: Sequence[Event]) -> Sequence[Notification]:
         unique = list({event.id: event for event in events}.values())
         numbered: dict[str, Notification] = {}
         for start in range(0, len(unique), MOST_NUMBERED):
@@ -132,7 +132,7 @@ class DynamoNotifications:
             return self._read_numbered(have_number)
         if any(failed):
             raise WriteConflict("TransactWriteItems") from cancelled
-        raise cancelled.as_store_unavailable() from cancelled
+        raise cancelled.as_conflict_or_outage() from cancelled
 
     def _read_numbered(self, events: Sequence[Event]) -> Sequence[Notification]:
         """Reads the notifications of events that have numbers."""
@@ -203,7 +203,7 @@ def _numbered_after(counter: Item | None, events: Sequence[Event]) -> Sequence[N
     `counter` is None if the screening has no numbers yet.
     """
     before = read_number(counter, "number") if counter else 0
-    latest = read_numbers(counter, "latest") if counter else {}
+    latest = read_required_numbers(counter, "latest") if counter else {}
     notifications = []
     for sequence, event in enumerate(events, before + 1):
         notifications.append(Notification(event, sequence, latest))
@@ -232,5 +232,5 @@ def _notification_from_item(item: Item) -> Notification:
     return Notification(
         event=event_from_wire(json.loads(read_text(item, "event"))),
         sequence=read_number(item, "number"),
-        latest_before=read_numbers(item, "latest"),
+        latest_before=read_required_numbers(item, "latest"),
     )

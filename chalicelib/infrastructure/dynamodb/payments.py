@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.money import CURRENCY
 from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason
-from chalicelib.domain.times import from_iso, to_iso
+from chalicelib.domain.times import from_iso_with_zone, to_iso
 
 from .connection import ConditionFailed, Table, query_items
 from .tables import PaymentItem, read_known_attributes
@@ -46,7 +46,7 @@ class DynamoPayments:
         item = self._table.get(text_key(transaction_id=transaction_id))
         return payment_from_item(item) if item else None
 
-    def try_claim(self, payment: Payment, *, charged_only: bool) -> Payment | None:
+    def claim_and_read(self, payment: Payment, *, charged_only: bool) -> Payment | None:
         claim = {
             "claimed_at": _to_iso_if_any(payment.claimed_at),
             "due_at": _to_iso_if_any(payment.due_at),
@@ -74,7 +74,7 @@ class DynamoPayments:
         is_claimed_for_it = f"(fate = :claimed AND {IS_FOR_RESERVATION}{f' AND {IS_CHARGED}' if charged_only else ''})"
         return " OR ".join([is_charged_for_it, is_claimed_for_it, *([] if charged_only else [NOTHING_IS_KNOWN])])
 
-    def record_charge(self, charge: Charge) -> Payment:
+    def record_charge_and_read(self, charge: Charge) -> Payment:
         charged = {
             "charged_cents": charge.amount_cents,
             "charged_currency": charge.currency,
@@ -92,7 +92,7 @@ class DynamoPayments:
                 stored = failed.item or {}
         return payment_from_item(stored)
 
-    def mark_sold(self, payment: Payment) -> Payment:
+    def mark_sold_and_read(self, payment: Payment) -> Payment:
         sold = {
             **_base(payment),
             "fate": PaymentStatus.SOLD,
@@ -110,7 +110,7 @@ class DynamoPayments:
         )
         return self._write_or_read(payment, update)
 
-    def request_refund(self, payment: Payment) -> Payment:
+    def request_refund_and_read(self, payment: Payment) -> Payment:
         requested = {
             **_base(payment),
             "fate": PaymentStatus.REFUND_REQUESTED,
@@ -141,7 +141,7 @@ class DynamoPayments:
         }
         return self._write_if_requested(payment, _PaymentUpdate(returned, ("outstanding", "asked", "asked_at")))
 
-    def count_unknown_at_gateway(self, payment: Payment, now: datetime) -> Payment:
+    def count_unknown_refund_try(self, payment: Payment, now: datetime) -> Payment:
         return self._write_if_requested(payment, _PaymentUpdate({"asked": payment.asked + 1, "asked_at": to_iso(now)}))
 
     def list_outstanding_refunds(self) -> Iterator[Payment]:
@@ -300,4 +300,4 @@ def _to_iso_if_any(moment: datetime | None) -> str | None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return from_iso(text) if text else None
+    return from_iso_with_zone(text) if text else None

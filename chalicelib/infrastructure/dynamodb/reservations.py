@@ -15,13 +15,13 @@ from chalicelib.domain.pages import Page
 from chalicelib.domain.reservations import (
     Contact,
     Hold,
-    HoldHasEnded,
+    HoldEndedBeforeStored,
     Reservation,
     Sale,
     State,
-    buyer_from_reservation_id,
+    buyer_or_empty,
 )
-from chalicelib.domain.times import from_iso, from_ms, to_iso, to_ms
+from chalicelib.domain.times import from_iso_with_zone, from_ms, to_iso, to_ms
 from chalicelib.infrastructure.ids import buyer_of_user
 
 from .connection import ConditionFailed, Table, outages_as_refusals
@@ -49,7 +49,7 @@ class DynamoReservations:
         except ConditionFailed as failed:
             if stored := _stored_reservation(failed):
                 return stored
-            raise HoldHasEnded(reservation.id) from failed
+            raise HoldEndedBeforeStored(reservation.id) from failed
         return reservation
 
     def bar(self, hold: Hold) -> Reservation | None:
@@ -61,7 +61,7 @@ class DynamoReservations:
             return _stored_reservation(failed)
         return None
 
-    def restore_sold(self, reservation: Reservation) -> Reservation:
+    def add_sold_if_missing(self, reservation: Reservation) -> Reservation:
         item = _item_from_reservation(reservation)
         nothing_is_stored = "attribute_not_exists(id) OR attribute_exists(barred_ms)"
         try:
@@ -71,12 +71,12 @@ class DynamoReservations:
         return reservation
 
     def find(self, reservation_id: str) -> Reservation | None:
-        if not buyer_from_reservation_id(reservation_id):
+        if not buyer_or_empty(reservation_id):
             return None
         item = self._table.get(_key(reservation_id))
         return reservation_from_item(item) if item else None
 
-    def mark_confirmed(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
         return self._update(
             reservation_id,
             "SET #state = :state, sale_id = :sale, transaction_id = :transaction, payment_method = :method,"
@@ -92,7 +92,7 @@ class DynamoReservations:
             },
         )
 
-    def mark_ended(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def mark_ended_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         return self._update(
             hold.reservation_id,
             "SET #state = :state, ended_at_ms = :now",
@@ -175,7 +175,7 @@ def _item_from_reservation(reservation: Reservation) -> Item:
     sale = reservation.sale
     return item_from_attributes(
         ReservationItem,
-        buyer=buyer_from_reservation_id(reservation.id),
+        buyer=buyer_or_empty(reservation.id),
         id=reservation.id,
         session_id=reservation.session_id,
         movie_title=reservation.movie_title,
@@ -211,7 +211,7 @@ def _reservation_from_model(item: Any) -> Reservation:
         state=State(item.state),
         sale=_sale_from_model(item),
         contact=Contact(email=item.email, language=item.language or "") if item.email else None,
-        refunded_at=from_iso(item.refunded_at) if item.refunded_at else None,
+        refunded_at=from_iso_with_zone(item.refunded_at) if item.refunded_at else None,
         ended_at=from_ms(int(item.ended_at_ms)) if item.ended_at_ms else None,
     )
 
@@ -223,12 +223,12 @@ def _sale_from_model(item: Any) -> Sale | None:
         id=item.sale_id,
         transaction_id=item.transaction_id or "",
         payment_method=item.payment_method or "",
-        paid_at=from_iso(item.paid_at or ""),
+        paid_at=from_iso_with_zone(item.paid_at or ""),
     )
 
 
 def _key(reservation_id: str) -> Item:
-    return text_key(buyer=buyer_from_reservation_id(reservation_id), id=reservation_id)
+    return text_key(buyer=buyer_or_empty(reservation_id), id=reservation_id)
 
 
 def _key_from_cursor(buyer: str, cursor: str) -> Item:

@@ -55,10 +55,10 @@ from .values import (
     map_value,
     ms_value,
     number_value,
-    read_map,
-    read_map_of_maps,
+    read_map_of_maps_or_empty,
     read_ms,
     read_number,
+    read_required_map,
     read_text,
     text_key,
     text_value,
@@ -82,7 +82,7 @@ class DynamoRows:
             _SeatsWrite(
                 row_id=row_id(hold.session_id, row),
                 seats=seats,
-                condition=self.free_or_lapsed_condition,
+                condition=self.may_be_held_condition,
                 values={**values, ":event": row_event_value(SeatsHeld(_with_seats(hold, seats), now))},
                 row_condition=self.open_row_condition(),
             )
@@ -112,17 +112,19 @@ class DynamoRows:
         seats = tuple(seat for part in parts for seat in part.seats)
         return ReleaseResult(seats, next(sales, None), any(part.is_row_closed for part in parts))
 
-    def read_seat_entries(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_entries_with_lapsed(self, session: Session) -> Mapping[str, Occupancy]:
         items = list(BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session)))
-        occupancy = {seat: entry for row in items for seat, entry in occupancy_in(row).items()}
+        occupancy = {seat: entry for row in items for seat, entry in seat_entries_in(row).items()}
         if any("closed" in item for item in items):
             raise RowsClosed(occupancy)
         return occupancy
 
-    def sale_ids_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
+    def sale_ids_by_reservation_written_between(
+        self, session: Session, since: datetime, until: datetime
+    ) -> Mapping[str, str]:
         items = BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session))
         entries = (
-            entry for item in items if since <= _written_at(item) <= until for entry in occupancy_in(item).values()
+            entry for item in items if since <= _written_at(item) <= until for entry in seat_entries_in(item).values()
         )
         return {entry.reservation_id: entry.sale_id for entry in entries if isinstance(entry, Sold)}
 
@@ -132,7 +134,7 @@ class DynamoRows:
             item = retry_on_conflict(lambda: self._close_row(row_id(session_id, row), now, event), self.sleep)
         except ConditionFailed as failed:
             item = failed.item or {}
-        return occupancy_in(item)
+        return seat_entries_in(item)
 
     # The conditions, for the row and for one seat each. The controls of the race tests replace them; that is why they
     # are methods.
@@ -141,7 +143,7 @@ class DynamoRows:
         """Gives the condition that the row is not closed."""
         return "attribute_not_exists(#closed)"
 
-    def free_or_lapsed_condition(self, seat_path: str) -> str:
+    def may_be_held_condition(self, seat_path: str) -> str:
         """Gives the condition that the seat at this path may be held.
 
         The seat has no entry, its hold has lapsed, or its last released hold expires before this one.
@@ -232,11 +234,11 @@ class DynamoRows:
         If the row changes before the write, `_release_in_row` calls this method again with the new entries. These calls
         come to an end, because the hold can't get seats back.
         """
-        found = occupancy_in(item)
+        found = seat_entries_in(item)
         entries = {seat: found[seat] for seat in hold.seats if seat in found}
         sales = (e.sale_id for e in entries.values() if isinstance(e, Sold) and e.reservation_id == hold.reservation_id)
         still_held = tuple(
-            seat for seat, entry in entries.items() if isinstance(entry, Held) and entry.belongs_to(hold)
+            seat for seat, entry in entries.items() if isinstance(entry, Held) and entry.was_written_for(hold)
         )
         if not still_held or still_held == hold.seats:
             sale_id = next(sales, None)
@@ -294,7 +296,7 @@ def _error_of(cancelled: TransactionCancelled) -> Exception:
         return WriteConflict("TransactWriteItems")
     pairs = zip(cancelled.reasons, cancelled.conditions_failed, strict=True)
     refused = [reason.get("Item", {}) for reason, failed in pairs if failed]
-    return _Refused(refused) if refused else cancelled.as_store_unavailable()
+    return _Refused(refused) if refused else cancelled.as_conflict_or_outage()
 
 
 def _row_keys(session: Session) -> list[Item]:
@@ -302,13 +304,13 @@ def _row_keys(session: Session) -> list[Item]:
 
 
 def _occupancy_in_force(items: Iterable[Item], seats: set[str], now: datetime) -> dict[str, Occupancy]:
-    entries = {seat: entry for item in items for seat, entry in occupancy_in(item).items() if seat in seats}
+    entries = {seat: entry for item in items for seat, entry in seat_entries_in(item).items() if seat in seats}
     return without_lapsed_holds(entries, now)
 
 
 def _written_at(item: Item) -> datetime:
     """Gives the moment of the row's last write; 1970 for a new row."""
-    return read_ms(read_map(item, "event"), "at") if "event" in item else from_ms(0)
+    return read_ms(read_required_map(item, "event"), "at") if "event" in item else from_ms(0)
 
 
 def row_state_after_write(record: Mapping[str, Any]) -> RowState | None:
@@ -320,15 +322,17 @@ def row_state_after_write(record: Mapping[str, Any]) -> RowState | None:
     if "version" not in item:
         return None
     session_id, _, row = read_text(item, "id").rpartition("#")
-    return RowState(session_id=session_id, row=row, version=read_number(item, "version"), occupancy=occupancy_in(item))
+    return RowState(
+        session_id=session_id, row=row, version=read_number(item, "version"), occupancy=seat_entries_in(item)
+    )
 
 
-def occupancy_in(item: Item) -> dict[str, Occupancy]:
+def seat_entries_in(item: Item) -> dict[str, Occupancy]:
     """Reads the entries of held and sold seats from a row's item, or from an item's image in a stream record.
 
     May include lapsed holds.
     """
-    entries = read_map_of_maps(item, "seats")
+    entries = read_map_of_maps_or_empty(item, "seats")
     return {seat: _occupancy_from_entry(entry) for seat, entry in entries.items() if "r" in entry}
 
 

@@ -18,7 +18,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.sessions import Session
-from chalicelib.domain.times import from_iso, to_iso
+from chalicelib.domain.times import from_iso_with_zone, to_iso
 from chalicelib.infrastructure.ttl_cache import TtlCache
 
 from .connection import (
@@ -108,7 +108,7 @@ class DynamoSessions:
         last = sessions[limit - 1] if len(sessions) > limit else None
         return Page(items=sessions[:limit], cursor=to_cursor((to_iso(last.starts_at), last.id)) if last else None)
 
-    def mark_cancelled(self, session_id: str, now: datetime) -> Session:
+    def mark_cancelled_for_display(self, session_id: str, now: datetime) -> Session:
         try:
             item = Table(self.client, self.table_name).update(
                 text_key(id=session_id),
@@ -139,7 +139,7 @@ class DynamoSessions:
         except TransactionCancelled as cancelled:
             missing = [id_ for id_, exists in zip(ids, cancelled.conditions_failed, strict=True) if not exists]
             if len(missing) == len(ids):
-                raise cancelled.as_store_unavailable() from cancelled
+                raise cancelled.as_conflict_or_outage() from cancelled
             return missing
         return ()
 
@@ -192,11 +192,11 @@ def _session_from_model(item: SessionItem) -> Session:
     return Session(
         id=item.id,
         movie_title=item.movie_title,
-        starts_at=from_iso(item.starts_at),
+        starts_at=from_iso_with_zone(item.starts_at),
         room=item.room,
         total_seats=int(item.total_seats),
         seats_per_row=int(item.seats_per_row),
         ticket_price=Money(int(item.price_cents)).amount,
-        created_at=from_iso(item.created_at),
-        cancelled_at=from_iso(item.cancelled_at) if item.cancelled_at else None,
+        created_at=from_iso_with_zone(item.created_at),
+        cancelled_at=from_iso_with_zone(item.cancelled_at) if item.cancelled_at else None,
     )

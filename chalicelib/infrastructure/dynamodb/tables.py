@@ -18,7 +18,7 @@ from pynamodb.indexes import (
 )
 from pynamodb.models import Model
 
-from .values import Item, Value, number_value, text_value, texts_value
+from .values import Item, Value, number_value, text_list_value, text_value
 
 PROGRAMME = "all"
 """The partition key of all screenings in the programme index. Screenings are scheduled rarely; one partition takes up
@@ -205,7 +205,7 @@ class EventItem(Model):
     event = UnicodeAttribute()
 
 
-class AnalyticsItem(Model):
+class AnalyticsShardItem(Model):
     """The counters of one session in one shard of five minutes. A missing counter is 0. See analytics.py."""
 
     class Meta(CommonMeta):
@@ -314,7 +314,7 @@ class InvoiceOrCounterItem(Model):
     language = UnicodeAttribute(null=True)
 
 
-class TicketsBySessionIndex(GlobalSecondaryIndex["TicketSaleOrKeysItem"]):
+class TicketsBySessionIndex(GlobalSecondaryIndex["TicketOrSaleOrKeysItem"]):
     """The index of a session's tickets by seat, for the offline lists of gates.
 
     The index contains no tokens. So nobody can make QR codes from it, and signing a ticket does not change it.
@@ -328,7 +328,7 @@ class TicketsBySessionIndex(GlobalSecondaryIndex["TicketSaleOrKeysItem"]):
     seat = UnicodeAttribute(range_key=True)
 
 
-class TicketSaleOrKeysItem(Model):
+class TicketOrSaleOrKeysItem(Model):
     """An item of the tickets' table: a ticket, the tickets of a sale, or the public keys. See tickets.py.
 
     `id` is the ticket's code, the sale's reservation id, or `keys`. No item names a person.
@@ -409,13 +409,13 @@ TABLES = (
     TableDefinition(LiveHoldsItem, "live-holds", "LiveHolds"),
     TableDefinition(PaymentItem, "payments", "Payments", has_stream=True),
     TableDefinition(EventItem, "events", "EventLog"),
-    TableDefinition(AnalyticsItem, "analytics", "Analytics"),
+    TableDefinition(AnalyticsShardItem, "analytics", "Analytics"),
     TableDefinition(ProcessedEventItem, "ledger", "Ledger"),
     TableDefinition(ViewerItem, "viewers", "Viewers"),
     TableDefinition(SuppressedAddressItem, "suppressed-addresses", "SuppressedAddresses"),
     TableDefinition(BreakerItem, "breakers", "Breakers"),
     TableDefinition(InvoiceOrCounterItem, "invoices", "Invoices"),
-    TableDefinition(TicketSaleOrKeysItem, "tickets", "Tickets"),
+    TableDefinition(TicketOrSaleOrKeysItem, "tickets", "Tickets"),
     TableDefinition(WebhookItem, "webhooks", "Webhooks"),
     TableDefinition(NotificationOrCounterItem, "notifications", "Notifications"),
 )
@@ -453,7 +453,7 @@ def _texts_of(value: Value) -> list[str] | None:
 TYPES: Mapping[type, tuple[Reader, Callable[[Any], Value]]] = {
     UnicodeAttribute: (_text_of, text_value),
     NumberAttribute: (_number_of, number_value),
-    ListAttribute: (_texts_of, texts_value),
+    ListAttribute: (_texts_of, text_list_value),
 }
 """How each type of attribute is read and written: a text, a whole number, a list of texts."""
 

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.booking_codes import normalize_code
 from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.domain.reservations import buyer_from_reservation_id
+from chalicelib.domain.reservations import buyer_or_empty
 from chalicelib.domain.tickets.ticket import Admission, ListedTicket, SaleTickets, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
 
@@ -51,9 +51,9 @@ from .values import (
     map_value,
     ms_value,
     number_value,
-    read_map,
     read_ms,
     read_number,
+    read_required_map,
     read_text,
     text_key,
     text_value,
@@ -85,7 +85,7 @@ class DynamoTickets:
             raise StoreUnavailable("TransactWriteItems")  # a code is taken: the next delivery comes with others
 
     def find_by_sale(self, reservation_id: str) -> SaleTickets | None:
-        if not buyer_from_reservation_id(reservation_id):
+        if not buyer_or_empty(reservation_id):
             return None
         item = self._table.get(text_key(id=reservation_id))
         return self._sale_from_item(item) if item else None
@@ -124,7 +124,7 @@ class DynamoTickets:
         except ConditionFailed:
             return  # signed by another delivery
 
-    def transfer_and_read_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
+    def transfer_and_read_replaced(self, ticket: Ticket, renewed: Ticket) -> Ticket:
         self._transact(
             [
                 self._seat_update(ticket, renewed),
@@ -215,7 +215,7 @@ class DynamoTickets:
                 transact(self.client, writes)
             except TransactionCancelled as cancelled:
                 if cancelled.has_conflict or not any(cancelled.conditions_failed):
-                    raise cancelled.as_store_unavailable() from cancelled
+                    raise cancelled.as_conflict_or_outage() from cancelled
                 return cancelled.conditions_failed
             return [False] * len(writes)
 
@@ -260,7 +260,7 @@ class DynamoTicketKeys:
 
     def read_published(self, now: datetime) -> Mapping[str, PublicKey]:
         item = Table(self.client, self.table_name).get(text_key(id=KEYS)) or {}
-        described = [read_map(item, name) for name in item if name != "id"]
+        described = [read_required_map(item, name) for name in item if name != "id"]
         keys = [PublicKey(b64decode(read_text(one, "x"))) for one in described if read_ms(one, "until") > now]
         return {key.id: key for key in keys}
 
@@ -312,5 +312,5 @@ def _void_reason(item: Item) -> VoidReason | None:
 
 def _codes(sale: Item) -> list[str]:
     """Gives the codes of a sale's tickets, in the order of the seats' names."""
-    codes = read_map(sale, "codes") if "codes" in sale else {}
+    codes = read_required_map(sale, "codes") if "codes" in sale else {}
     return [read_text(codes, seat) for seat in sorted(codes)]

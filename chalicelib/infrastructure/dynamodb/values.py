@@ -54,7 +54,7 @@ def list_value(values: Iterable[Value]) -> Value:
     return {"L": list(values)}
 
 
-def texts_value(texts: Iterable[str]) -> Value:
+def text_list_value(texts: Iterable[str]) -> Value:
     """Writes a list of texts. It is no DynamoDB set, because a set has no order and can't be empty."""
     return {"L": [{"S": text} for text in texts]}
 
@@ -68,7 +68,7 @@ def value_of(value: str | int | tuple[str, ...]) -> Value:
     """Writes a text, a whole number or a tuple of texts as an attribute value."""
     if isinstance(value, int):
         return number_value(value)
-    return texts_value(value) if isinstance(value, tuple) else text_value(value)
+    return text_list_value(value) if isinstance(value, tuple) else text_value(value)
 
 
 def text_key(**attributes: str) -> Item:
@@ -90,16 +90,16 @@ def read_ms(item: Mapping[str, Any], name: str) -> datetime:
     return from_ms(int(item[name]["N"]))
 
 
-def read_map(item: Mapping[str, Any], name: str) -> Item:
+def read_required_map(item: Mapping[str, Any], name: str) -> Item:
     attributes: Item = item[name]["M"]
     return attributes
 
 
-def read_texts(item: Mapping[str, Any], name: str) -> list[str]:
+def read_required_texts(item: Mapping[str, Any], name: str) -> list[str]:
     return [value["S"] for value in item[name]["L"]]
 
 
-def read_numbers(item: Mapping[str, Any], name: str) -> dict[str, int]:
+def read_required_numbers(item: Mapping[str, Any], name: str) -> dict[str, int]:
     """Reads a map of names to numbers."""
     return {each: int(value["N"]) for each, value in item[name]["M"].items()}
 
@@ -108,7 +108,7 @@ def read_list_of_maps(item: Mapping[str, Any], name: str) -> list[Item]:
     return [value["M"] for value in item[name]["L"]]
 
 
-def read_map_of_maps(item: Mapping[str, Any], name: str) -> dict[str, Item]:
+def read_map_of_maps_or_empty(item: Mapping[str, Any], name: str) -> dict[str, Item]:
     """Reads a map whose values are maps. Gives an empty one if the attribute is missing."""
     return {each: value["M"] for each, value in item[name]["M"].items()} if name in item else {}
 

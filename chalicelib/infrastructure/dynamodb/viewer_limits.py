@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.rate_limits import MICROSECONDS, Quota, QuotaUsage, Verdict
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.infrastructure.redis.rate_limits import requester_digest, to_microseconds
+from chalicelib.infrastructure.redis.rate_limits import requester_digest, whole_ms_in_us
 
 from .connection import BatchReader, ConditionFailed, Table
 from .values import Item, number_value, read_number, read_text, text_key
@@ -46,7 +46,7 @@ class DynamoRateLimiter:
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         try:
             return self._take(
-                {requester_digest(requester): quota for requester, quota in quotas.items()}, to_microseconds(now)
+                {requester_digest(requester): quota for requester, quota in quotas.items()}, whole_ms_in_us(now)
             )
         except StoreUnavailable:
             return self.fallback.take(quotas, now)
@@ -59,7 +59,7 @@ class DynamoRateLimiter:
         open_quotas, after = dict(quotas), dict[str, int]()
         for _ in range(ATTEMPTS):
             known = self._read_due(open_quotas)
-            due = {key: quota.due_us(known.get(key, 0), now_us) for key, quota in open_quotas.items()}
+            due = {key: quota.drained_at_us(known.get(key, 0), now_us) for key, quota in open_quotas.items()}
             if not all(quota.admits(due[key], now_us) for key, quota in open_quotas.items()):
                 self._shorten(known, due)
                 return _verdict(quotas, after | due, now_us, admitted=False)

@@ -38,11 +38,11 @@ class Locale:
     separators: str
     """The two characters that replace the comma and the point of 1,234.50."""
 
-    def day(self, moment: datetime) -> str:
+    def date_text(self, moment: datetime) -> str:
         weekday, month = self.weekdays.split()[moment.weekday()], self.months.split()[moment.month - 1]
         return self.date.format(weekday=weekday, day=moment.day, month=month, year=moment.year)
 
-    def price(self, amount: Decimal) -> str:
+    def price_or_free(self, amount: Decimal) -> str:
         return self.money(amount) if amount else self.free_of_charge
 
     def money(self, amount: Decimal) -> str:
@@ -124,10 +124,10 @@ def _environment(language: str, locale: Locale, zone: tzinfo) -> Environment:
         return f"{local:{'%H:%M:%S' if seconds else '%H:%M'}}{NO_BREAK}{_zone_name(local, locale)}"
 
     made.filters |= {
-        "day": lambda moment: locale.day(moment.astimezone(zone)),
+        "day": lambda moment: locale.date_text(moment.astimezone(zone)),
         "clock": clock,
         "money": locale.money,
-        "price": locale.price,
+        "price": locale.price_or_free,
         "name": _isolated,
     }
     return made

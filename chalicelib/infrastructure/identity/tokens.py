@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import jwt
 from jwt.exceptions import PyJWTError
 
-from chalicelib.domain.identity import Principal, roles_from_groups
+from chalicelib.domain.identity import Principal, roles_from_groups_or_buyer
 from chalicelib.domain.refusals import TokenFault, Unauthenticated
 
 ALGORITHMS = ("RS256", "EdDSA")
@@ -38,7 +38,7 @@ _ADDRESS = re.compile(r"[\x21-\x7e]{1,254}")
 _SIGNATURES = jwt.PyJWS(algorithms=list(ALGORITHMS), options={"enforce_minimum_key_length": True})
 
 
-class KeySource(Protocol):
+class PublicKeySource(Protocol):
     """A source of the public keys by which tokens are verified."""
 
     def find(self, key_id: str, now: datetime) -> jwt.PyJWK | None:
@@ -56,7 +56,7 @@ class AccessTokenVerifier:
 
     issuer: str
     client_id: str
-    keys: KeySource
+    keys: PublicKeySource
 
     def __call__(self, token: str, now: datetime) -> Principal:
         header = _header_of(token)
@@ -134,4 +134,4 @@ def _principal_of(claims: Mapping[str, Any]) -> Principal:
     if not isinstance(groups, list):
         raise _invalid("no list of groups")
     is_address = isinstance(address, str) and _ADDRESS.fullmatch(address) and claims.get("email_verified", True) is True
-    return Principal(subject, roles_from_groups(groups), address if is_address else "")
+    return Principal(subject, roles_from_groups_or_buyer(groups), address if is_address else "")

@@ -41,7 +41,7 @@ class S3InvoiceFiles:
     client: "S3Client"
     bucket: str
 
-    def put(self, invoice: Invoice, pdf: bytes) -> None:
+    def put_if_absent(self, invoice: Invoice, pdf: bytes) -> None:
         try:
             with outages_as_refusals("PutObject"):
                 self.client.put_object(

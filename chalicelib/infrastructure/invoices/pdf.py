@@ -21,7 +21,7 @@ from chalicelib.infrastructure.pdf.a4_document import (
     PAPER,
     SHADE,
     A4Document,
-    line_height,
+    line_height_mm,
 )
 
 
@@ -179,7 +179,7 @@ class _Sheet(A4Document):
             borders_layout=TableBordersLayout.HORIZONTAL_LINES,
             col_widths=(3, 1),
             headings_style=FontFace(emphasis="", color=FAINT, size_pt=8),
-            line_height=line_height(10),
+            line_height=line_height_mm(10),
             padding=(1.2, 2),
             text_align=("LEFT", "RIGHT"),
             width=self.epw,
@@ -213,7 +213,7 @@ class _Sheet(A4Document):
         `shares` are the columns' parts of the width.
         """
         tallest = max(self._text_height(text, share) for (_, text), share in zip(columns, shares, strict=True))
-        if self.will_page_break(line_height(8) + tallest):
+        if self.will_page_break(line_height_mm(8) + tallest):
             self.add_page()
         top, left, lowest = self.get_y(), float(MARGIN), 0.0
         for (caption, text), share in zip(columns, shares, strict=True):
@@ -227,4 +227,4 @@ class _Sheet(A4Document):
 
     def _text_height(self, text: str, share: float) -> float:
         self._set_pen(10)
-        return len(self._lines(text, share * self.epw - 3)) * line_height(10)
+        return len(self._lines(text, share * self.epw - 3)) * line_height_mm(10)

@@ -25,8 +25,14 @@ from urllib.parse import quote, urlencode
 
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.money import CURRENCY
-from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, PaymentUnknownAtGateway, RefundFailed
-from chalicelib.domain.refusals import SignatureInvalid
+from chalicelib.domain.payments import (
+    Charge,
+    GatewayUnavailable,
+    PaymentIntent,
+    PaymentNotYetAtGateway,
+    RefundNotConfirmed,
+)
+from chalicelib.domain.refusals import WebhookSignatureInvalid
 from chalicelib.domain.reservations import Reservation
 from chalicelib.domain.signatures import is_signed
 from chalicelib.domain.times import from_ms, to_ms
@@ -112,17 +118,17 @@ class SimulatedGateway:
         raise GatewayUnavailable("the payment gateway's list of payments does not end")
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
-        """Requests a refund from the gateway. Gives the refund's id. Raises PaymentUnknownAtGateway, RefundFailed.
+        """Requests a refund from the gateway. Gives the refund's id. Raises PaymentNotYetAtGateway, RefundNotConfirmed.
 
         An unclear answer counts as a refusal, because a retry with the same idempotency key is safe.
         """
         amount = {} if amount_cents is None else {"amountCents": amount_cents}
         body = {"transactionId": transaction_id, **amount}
-        answer = self._ask("POST", "/refunds", RefundFailed, body, idempotency_key)
+        answer = self._ask("POST", "/refunds", RefundNotConfirmed, body, idempotency_key)
         refund_id = answer.body.get("refundId")
         if answer.status_and_error in RETURNED and _is_id(refund_id):
             return str(refund_id)
-        raise (PaymentUnknownAtGateway if answer.status_and_error == UNKNOWN else RefundFailed)(str(answer))
+        raise (PaymentNotYetAtGateway if answer.status_and_error == UNKNOWN else RefundNotConfirmed)(str(answer))
 
     def ping(self) -> None:
         """Checks that the gateway answers.
@@ -178,7 +184,7 @@ class SimulatedGatewayMessages:
 
     def read_charge(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
         if not is_signed(headers.get(SIGNATURE_HEADER, ""), body, self.secrets, now):
-            raise SignatureInvalid
+            raise WebhookSignatureInvalid
         message = _object_in(body)
         if not isinstance(message.get("type"), str):
             raise UnreadableMessage("no message of the payment gateway")

@@ -19,10 +19,16 @@ from urllib.parse import quote
 
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.money import CURRENCY
-from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, PaymentUnknownAtGateway, RefundFailed
-from chalicelib.domain.refusals import SignatureInvalid
+from chalicelib.domain.payments import (
+    Charge,
+    GatewayUnavailable,
+    PaymentIntent,
+    PaymentNotYetAtGateway,
+    RefundNotConfirmed,
+)
+from chalicelib.domain.refusals import WebhookSignatureInvalid
 from chalicelib.domain.reservations import Reservation
-from chalicelib.domain.signatures import is_recent
+from chalicelib.domain.signatures import is_signature_time_recent
 from chalicelib.domain.times import from_ms
 
 from .guarded_gateway import GatewaySilent
@@ -101,7 +107,7 @@ class StripeGateway:
             return [found for charge, intent in ours if (found := _charge_from(charge, intent))]
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
-        with _errors_translated_to(RefundFailed):
+        with _errors_translated_to(RefundNotConfirmed):
             earlier = self._find_refund(transaction_id, idempotency_key)
             return earlier or self._create_refund(transaction_id, amount_cents, idempotency_key)
 
@@ -145,11 +151,11 @@ class StripeGateway:
         """Gives the id of the refund with this key. If there is none, and all the money was returned, gives the id of
         the latest refund. Otherwise gives None.
 
-        Raises PaymentUnknownAtGateway.
+        Raises PaymentNotYetAtGateway.
         """
         intent = self._read_paid_intent(transaction_id)
         if intent is None:
-            raise PaymentUnknownAtGateway(
+            raise PaymentNotYetAtGateway(
                 f"Stripe knows of no payment of ours {transaction_id[:MOST_TEXT]!r} that was charged"
             )
         charge = intent["latest_charge"]
@@ -160,7 +166,7 @@ class StripeGateway:
         return _refund_id(made[0]) if made and charge["amount_refunded"] >= charge["amount_captured"] else None
 
     def _create_refund(self, transaction_id: str, amount_cents: int | None, key: str) -> str:
-        """Requests a refund from Stripe. Gives the refund's id. Raises RefundFailed."""
+        """Requests a refund from Stripe. Gives the refund's id. Raises RefundNotConfirmed."""
         from stripe import InvalidRequestError
 
         asked: Any = {"payment_intent": transaction_id, "metadata": {REFUND_KEY: key}}
@@ -174,7 +180,7 @@ class StripeGateway:
                 return earlier
             raise
         if refund["status"] in NOT_RETURNED:
-            raise RefundFailed(f"Stripe made the refund {refund['id']}, and it is {refund['status']}")
+            raise RefundNotConfirmed(f"Stripe made the refund {refund['id']}, and it is {refund['status']}")
         return _refund_id(refund)
 
     @cached_property
@@ -200,8 +206,10 @@ class StripeMessages:
 
     def read_charge(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
         header = headers.get(SIGNATURE_HEADER, "")
-        if not (is_recent(header, now) and any(_is_verified(header, body, secret) for secret in self.secrets)):
-            raise SignatureInvalid
+        if not (
+            is_signature_time_recent(header, now) and any(_is_verified(header, body, secret) for secret in self.secrets)
+        ):
+            raise WebhookSignatureInvalid
         try:
             return _charge_from_event(loads(body))
         except _NONSENSE as error:

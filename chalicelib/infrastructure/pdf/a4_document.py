@@ -10,7 +10,7 @@ from typing import Any
 from unicodedata import normalize
 
 from . import FPDF, BidiParagraph, MethodReturnValue, XPos, YPos
-from .arabic import join_letters
+from .arabic import join_arabic_letters
 
 FONTS = Path(__file__).parent / "fonts"
 FONT = "DejaVu"
@@ -74,7 +74,7 @@ class A4Document(FPDF):
         """
         self._set_pen(size, color, style)
         lines = "\n".join(self._lines(text, width))
-        self.multi_cell(width, line_height(size), lines, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.multi_cell(width, line_height_mm(size), lines, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def _lines(self, text: str, width: float) -> list[str]:
         """Breaks a text into lines for the current font. The letters of each line are in drawing order."""
@@ -90,7 +90,7 @@ class A4Document(FPDF):
     def _drawable(self, text: str) -> str:
         """Joins Arabic letters, and replaces each letter that the font lacks by a box."""
         font: Any = self.current_font
-        shaped = [letter for letter in join_letters(text) if letter not in UNSEEN]
+        shaped = [letter for letter in join_arabic_letters(text) if letter not in UNSEEN]
         return "".join(letter if ord(letter) in font.cmap else self._plain_letters(letter, font) for letter in shaped)
 
     @staticmethod
@@ -104,6 +104,6 @@ class A4Document(FPDF):
         self.set_text_color(*color)
 
 
-def line_height(size: float) -> float:
+def line_height_mm(size: float) -> float:
     """Gives the height of a line in millimetres. `size` is the size of its letters in points."""
     return size * MM_PER_POINT * LEADING

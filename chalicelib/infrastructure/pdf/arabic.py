@@ -14,7 +14,7 @@ _SHAPES = {(False, False): "<isolated>", (True, False): "<final>", (False, True)
 """The shape of a letter, by two facts: it joins the letter before it, and it joins the letter after it."""
 
 
-def join_letters(text: str) -> str:
+def join_arabic_letters(text: str) -> str:
     """Replaces Arabic letters by their joined forms, and lam with alef by one letter.
 
     Keeps the logical order: the text is not reversed for drawing.

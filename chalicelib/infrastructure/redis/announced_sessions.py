@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AnnouncingSessions:
+class SessionsAnnouncedWhenAdded:
     """The port Sessions with one addition: a new session is first recorded in the seat cache."""
 
     sessions: Sessions
@@ -32,5 +32,5 @@ class AnnouncingSessions:
     def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
         return self.sessions.list_by_start(starting_from, limit, cursor)
 
-    def mark_cancelled(self, session_id: str, now: datetime) -> Session:
-        return self.sessions.mark_cancelled(session_id, now)
+    def mark_cancelled_for_display(self, session_id: str, now: datetime) -> Session:
+        return self.sessions.mark_cancelled_for_display(session_id, now)

@@ -1,4 +1,4 @@
-"""Shapes of Redis's answers. Each function checks an answer and gives it with its type, or raises MalformedAnswer.
+"""Shapes of Redis's answers. Each function checks an answer and gives it with its type, or raises MalformedRedisAnswer.
 
 A Redis of our own never gives an answer of another shape. Another program on its port does, or a proxy that mixes up
 connections, or an attacker. Such an answer counts as no answer: see connection.py.
@@ -14,29 +14,29 @@ Shape = Callable[[Any], T]
 LARGEST_COUNT_DIGITS = 18
 
 
-class MalformedAnswer(Exception):
+class MalformedRedisAnswer(Exception):
     """Redis gave an answer of the wrong shape for this question."""
 
 
 def integer(answer: Any) -> int:
     """Checks that the answer is a whole number, and gives it."""
     if type(answer) is not int:
-        raise MalformedAnswer(f"no number: {_type_name(answer)}")
+        raise MalformedRedisAnswer(f"no number: {_type_name(answer)}")
     return answer
 
 
 def value_or_none(answer: Any) -> bytes | None:
     """Checks that the answer is bytes or None, and gives it. None means that the key does not exist."""
     if answer is not None and type(answer) is not bytes:
-        raise MalformedAnswer(f"no value: {_type_name(answer)}")
+        raise MalformedRedisAnswer(f"no value: {_type_name(answer)}")
     return answer
 
 
 def required_value(answer: Any) -> bytes:
-    """Checks that the answer is bytes, and gives it. Raises MalformedAnswer for None, too."""
+    """Checks that the answer is bytes, and gives it. Raises MalformedRedisAnswer for None, too."""
     found = value_or_none(answer)
     if found is None:
-        raise MalformedAnswer("no text")
+        raise MalformedRedisAnswer("no text")
     return found
 
 
@@ -53,7 +53,7 @@ def list_of_integers(count: int) -> Shape[list[int]]:
 def was_set(answer: Any) -> bool:
     """Tells whether SET has set the key. False if the condition of SET failed, for example NX."""
     if answer is not None and answer != b"OK":
-        raise MalformedAnswer(f"no OK: {_type_name(answer)}")
+        raise MalformedRedisAnswer(f"no OK: {_type_name(answer)}")
     return answer is not None
 
 
@@ -77,27 +77,27 @@ def counts_by_name(answer: Any) -> dict[str, int]:
     """Reads the answer to HGETALL as counts by name. The answer lists name, count, name, count."""
     listed = [required_value(each) for each in _checked_list(answer)]
     if len(listed) % 2:
-        raise MalformedAnswer("a name without a count")
+        raise MalformedRedisAnswer("a name without a count")
     return {_parse_name(listed[at]): _parse_count(listed[at + 1]) for at in range(0, len(listed), 2)}
 
 
 def _parse_name(found: bytes) -> str:
     if not (found.isascii() and found.replace(b"_", b"").isalnum()):
-        raise MalformedAnswer("no name")
+        raise MalformedRedisAnswer("no name")
     return found.decode()
 
 
 def _parse_count(found: bytes) -> int:
     if not (found.isdigit() and len(found) <= LARGEST_COUNT_DIGITS):
-        raise MalformedAnswer("no count")
+        raise MalformedRedisAnswer("no count")
     return int(found)
 
 
 def _checked_list(answer: Any, count: int | None = None) -> list[Any]:
     if type(answer) is not list:
-        raise MalformedAnswer(f"no list: {_type_name(answer)}")
+        raise MalformedRedisAnswer(f"no list: {_type_name(answer)}")
     if count is not None and len(answer) != count:
-        raise MalformedAnswer(f"{len(answer)} answers instead of {count}")
+        raise MalformedRedisAnswer(f"{len(answer)} answers instead of {count}")
     return answer
 
 

@@ -32,13 +32,13 @@ from redis.exceptions import TimeoutError as TooLate
 from chalicelib.infrastructure.breakers import Breaker, BreakerState, BreakerStatus
 
 from . import wire
-from .answers import MalformedAnswer, Shape, integer, value_or_none
+from .answers import MalformedRedisAnswer, Shape, integer, value_or_none
 
 T = TypeVar("T")
 
 Question = Callable[["Redis"], Any]
 
-FAILING = (ConnectionLost, TooLate, InvalidResponse, ClusterDownError, OSError, MalformedAnswer)
+FAILING = (ConnectionLost, TooLate, InvalidResponse, ClusterDownError, OSError, MalformedRedisAnswer)
 """The errors that open a node's breaker. A refusal's error is not among them: a full Redis is alive."""
 
 SLOTS = 16_384
@@ -76,7 +76,7 @@ class Node:
         self.address = address or Address(str(found.get("host", "localhost")), int(found.get("port", 6379)))
 
     def ask(self, question: Question, shape: Shape[T], *, sends_asking: bool = False) -> T:
-        """Asks the question through the breaker. Raises BreakerOpen, the driver's errors, MalformedAnswer.
+        """Asks the question through the breaker. Raises BreakerOpen, the driver's errors, MalformedRedisAnswer.
 
         With `sends_asking`, sends ASKING before each command, because the slot is still moving to this node. Without
         ASKING, the node would redirect.
@@ -93,7 +93,7 @@ class Node:
             answer = question(client)
             _raise_redirect_in(answer)
             return shape(answer)
-        except MalformedAnswer:
+        except MalformedRedisAnswer:
             # Whose answer this was nobody knows, nor what else is under way: no idle connection is used again.
             client.connection_pool.disconnect(inuse_connections=False)
             raise
@@ -128,22 +128,22 @@ class Cluster:
     def ask(self, key: str, question: Question, shape: Shape[T]) -> T:
         """Asks the node that has the key, and follows redirects.
 
-        Raises BreakerOpen, the driver's errors, MalformedAnswer.
+        Raises BreakerOpen, the driver's errors, MalformedRedisAnswer.
         """
         slot = key_slot(key.encode())
-        with wire.shared_time_budget(self._seconds) as budget:
+        with wire.redis_time_budget(self._seconds) as budget:
             node = self._node_to_ask(slot, budget)
             return self._follow_redirects(slot, node, budget, question, shape, Node.ask)
 
-    def ping_all_nodes(self, key: str, question: Question, shape: Shape[object]) -> None:
+    def check_all_nodes(self, key: str, question: Question, shape: Shape[object]) -> None:
         """Asks the node that has the key, then pings all nodes. Ignores the breakers. Raises the first error."""
         slot = key_slot(key.encode())
-        with wire.shared_time_budget(self._seconds) as budget:
+        with wire.redis_time_budget(self._seconds) as budget:
             self._follow_redirects(slot, self._owner(slot), budget, question, shape, Node.ask_past_breaker)
-        with wire.shared_time_budget(self._seconds):
+        with wire.redis_time_budget(self._seconds):
             self._find_nodes()
         for node in list(self._nodes.values()):
-            with wire.shared_time_budget(self._seconds):
+            with wire.redis_time_budget(self._seconds):
                 node.ask_past_breaker(lambda redis: redis.ping(), _check_pong)
 
     def breaker_status(self) -> BreakerStatus:
@@ -154,7 +154,7 @@ class Cluster:
         return BreakerStatus(next(each for each in worst if each in states), sum(each.trips for each in statuses))
 
     def _follow_redirects(
-        self, slot: int, node: Node, budget: wire.TimeBudget, question: Question, shape: Shape[T], ask: Any
+        self, slot: int, node: Node, budget: wire.AnswerTimeBudget, question: Question, shape: Shape[T], ask: Any
     ) -> T:
         sends_asking = False
         for _ in range(MOST_REDIRECTS + 1):
@@ -168,7 +168,7 @@ class Cluster:
                 node, sends_asking = self._node_at(_address(moving.host, moving.port, node)), True
             else:
                 return answer
-        raise MalformedAnswer("redirects without end")
+        raise MalformedRedisAnswer("redirects without end")
 
     # The map.
 
@@ -176,7 +176,7 @@ class Cluster:
         address = self._owners[slot] if self._owners else None
         return self._nodes.get(address, self._first) if address else self._first
 
-    def _node_to_ask(self, slot: int, budget: wire.TimeBudget) -> Node:
+    def _node_to_ask(self, slot: int, budget: wire.AnswerTimeBudget) -> Node:
         """Gives the slot's node.
 
         If this node has failed since the map was last read, reads the map from another node first.
@@ -238,7 +238,7 @@ class Cluster:
         with self._lock:
             if address not in self._nodes:
                 if len(self._nodes) > MOST_NODES:
-                    raise MalformedAnswer("too many nodes")
+                    raise MalformedRedisAnswer("too many nodes")
                 self._nodes[address] = Node(self._url, address, self._first.breaker.closed_copy(), self._options)
             return self._nodes[address]
 
@@ -249,7 +249,7 @@ def _ask_for_slots(redis: Redis) -> Any:
 
 def _check_pong(answer: Any) -> None:
     if answer != b"PONG":
-        raise MalformedAnswer("no PONG")
+        raise MalformedRedisAnswer("no PONG")
 
 
 def _raise_redirect_in(answer: Any) -> None:
@@ -260,29 +260,30 @@ def _raise_redirect_in(answer: Any) -> None:
 
 
 def _ranges_in(answer: Any, said_by: Node) -> list[SlotRange]:
-    """Reads the slot ranges from the answer to CLUSTER SLOTS. Raises MalformedAnswer."""
+    """Reads the slot ranges from the answer to CLUSTER SLOTS. Raises MalformedRedisAnswer."""
     if type(answer) is not list:
-        raise MalformedAnswer("no list")
+        raise MalformedRedisAnswer("no list")
     ranges = [_range_in(each, said_by) for each in answer]
     if len({each.owner for each in ranges}) > MOST_NODES:
-        raise MalformedAnswer("too many nodes")
+        raise MalformedRedisAnswer("too many nodes")
     return ranges
 
 
 def _range_in(entry: Any, said_by: Node) -> SlotRange:
-    """Reads one range of slots and its primary. Ignores replicas. Raises MalformedAnswer."""
+    """Reads one range of slots and its primary. Ignores replicas. Raises MalformedRedisAnswer."""
     if type(entry) is not list or len(entry) < 3 or type(entry[2]) is not list or len(entry[2]) < 2:
-        raise MalformedAnswer("no range of slots")
+        raise MalformedRedisAnswer("no range of slots")
     first, last, (host, port) = integer(entry[0]), integer(entry[1]), entry[2][:2]
     if not 0 <= first <= last < SLOTS:
-        raise MalformedAnswer("a slot that can't be")
+        raise MalformedRedisAnswer("a slot that can't be")
     return SlotRange(
         first, last, _address((value_or_none(host) or b"").decode(errors="replace"), integer(port), said_by)
     )
 
 
 def _address(host: str, port: int, said_by: Node) -> Address:
-    """Checks an address that the node `said_by` named. An empty host means that node's own. Raises MalformedAnswer."""
+    """Checks an address that the node `said_by` named. An empty host means that node's own. Raises
+    MalformedRedisAnswer."""
     if len(host) > LONGEST_HOST or not host.isascii() or not host.isprintable() or not 0 < port < 65_536:
-        raise MalformedAnswer("no address")
+        raise MalformedRedisAnswer("no address")
     return Address(host or said_by.address.host, port)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen, BreakerStatus
 
 from . import answers
-from .answers import MalformedAnswer, Shape
+from .answers import MalformedRedisAnswer, Shape
 from .driver import load_driver
 from .keys import Keys
 
@@ -66,17 +66,17 @@ class RedisConnection:
         driver, cluster = self._driver_and_cluster
         try:
             return cluster.ask(key, question, shape)
-        except (BreakerOpen, MalformedAnswer, driver.RedisError, OSError) as error:
+        except (BreakerOpen, MalformedRedisAnswer, driver.RedisError, OSError) as error:
             raise RedisUnavailable(f"{type(error).__name__}: {error}") from error
 
-    def ping_all_nodes(self, keys: Keys) -> None:
+    def check_all_nodes(self, keys: Keys) -> None:
         """Runs a script that writes and reads, as requests do, on one node, and pings every node. Ignores breakers.
 
-        So a single Redis that answers only PING is not healthy. Raises driver errors, MalformedAnswer.
+        So a single Redis that answers only PING is not healthy. Raises driver errors, MalformedRedisAnswer.
         """
         both = keys.probe_keys()
         _, cluster = self._driver_and_cluster
-        cluster.ping_all_nodes(both[0], lambda redis: redis.eval(SIGN_OF_LIFE, len(both), *both), answers.integer)
+        cluster.check_all_nodes(both[0], lambda redis: redis.eval(SIGN_OF_LIFE, len(both), *both), answers.integer)
 
     def breaker_status(self) -> BreakerStatus:
         """Gives the worst state of all nodes' breakers, and the sum of their trips."""

@@ -74,7 +74,7 @@ class RedisRateLimiter:
 
         def evaluate(redis: Redis) -> Any:
             # EVAL and not EVALSHA: a Redis that was started anew has the script with the first request, too.
-            return redis.eval(TAKE, len(keys), *keys, to_microseconds(now), CLOCKS_DIFFER_US, *sizes)
+            return redis.eval(TAKE, len(keys), *keys, whole_ms_in_us(now), CLOCKS_DIFFER_US, *sizes)
 
         try:
             return self.redis.ask(keys[0], evaluate, lambda answer: _verdict_from(answer, list(quotas.values())))
@@ -94,10 +94,10 @@ class ProcessRateLimiter:
     lock: Lock = field(default_factory=Lock)
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
-        now_us = to_microseconds(now)
+        now_us = whole_ms_in_us(now)
         by_key = {requester_digest(requester): quota for requester, quota in quotas.items()}
         with self.lock:
-            due = {key: quota.due_us(self.due.get(key, 0), now_us) for key, quota in by_key.items()}
+            due = {key: quota.drained_at_us(self.due.get(key, 0), now_us) for key, quota in by_key.items()}
             admitted = all(quota.admits(due[key], now_us) for key, quota in by_key.items())
             for key, quota in by_key.items():
                 due[key] += quota.cost_us if admitted else 0
@@ -112,7 +112,8 @@ class ProcessRateLimiter:
 
 
 def _verdict_from(answer: Any, quotas: Sequence[Quota]) -> Verdict:
-    """Reads the verdict from the script's answer. Raises MalformedAnswer if the script can't have given this answer.
+    """Reads the verdict from the script's answer. Raises MalformedRedisAnswer if the script can't have given this
+    answer.
 
     The script refuses a request only if a quota is used up. A refusal lasts at most for the quota's window and a
     minute. The script never admits more than a quota.
@@ -123,7 +124,7 @@ def _verdict_from(answer: Any, quotas: Sequence[Quota]) -> Verdict:
     refused_by_one = any(each.retry_after_seconds for each in usages)
     within_all = all(each.used_us <= each.quota.window_us for each in usages)
     if not (within_reach and (within_all if admitted == 1 else admitted == 0 and refused_by_one)):
-        raise answers.MalformedAnswer("no verdict")
+        raise answers.MalformedRedisAnswer("no verdict")
     return Verdict(admitted == 1, usages)
 
 
@@ -135,6 +136,6 @@ def requester_digest(requester: str) -> str:
     return hashlib.blake2b(requester.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
-def to_microseconds(moment: datetime) -> int:
+def whole_ms_in_us(moment: datetime) -> int:
     """Gives the moment as microseconds since 1970, rounded to whole milliseconds."""
     return round(moment.timestamp() * 1000) * 1000

@@ -66,7 +66,7 @@ class RowsWithCache:
         self._try_cache(lambda: self.cache.forget_hold(hold))
         return release
 
-    def read_seat_entries(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_entries_with_lapsed(self, session: Session) -> Mapping[str, Occupancy]:
         """Gives the cached seat map if it shows the last write and is less than a second old. Else reads the rows."""
         try:
             wanted, kept = self.cache.read_map(session.id)
@@ -74,10 +74,12 @@ class RowsWithCache:
                 return kept.occupancy
             return self._read_or_await_map(session, wanted)
         except RedisUnavailable:
-            return self.rows.read_seat_entries(session)
+            return self.rows.read_entries_with_lapsed(session)
 
-    def sale_ids_in_rows_written_between(self, session: Session, since: datetime, until: datetime) -> Mapping[str, str]:
-        return self.rows.sale_ids_in_rows_written_between(session, since, until)
+    def sale_ids_by_reservation_written_between(
+        self, session: Session, since: datetime, until: datetime
+    ) -> Mapping[str, str]:
+        return self.rows.sale_ids_by_reservation_written_between(session, since, until)
 
     def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
         occupancy = self.rows.close_row(session_id, row, now)
@@ -91,7 +93,7 @@ class RowsWithCache:
         read, even if new writes make each map stale at once.
         """
         for _ in range(POLLS):
-            mine, version, kept = self.cache.claim_rebuild(session.id)
+            mine, version, kept = self.cache.claim_rebuild_and_read_map(session.id)
             if kept and kept.is_fresh(wanted, self.clock()):
                 if mine:
                     self._try_cache(lambda: self.cache.release_rebuild(session.id))
@@ -99,19 +101,19 @@ class RowsWithCache:
             if mine:
                 return self._read_and_store_map(session, version)
             self.sleep(POLL_SECONDS)
-        return self.rows.read_seat_entries(session)
+        return self.rows.read_entries_with_lapsed(session)
 
     def _read_and_store_map(self, session: Session, version: int) -> Mapping[str, Occupancy]:
         """Reads the rows, and stores the result in the cache as the map of this version. Gives the result."""
         read_at = self.clock()
         try:
-            occupancy = self.rows.read_seat_entries(session)
+            occupancy = self.rows.read_entries_with_lapsed(session)
         except Exception:
             self._try_cache(lambda: self.cache.release_rebuild(session.id))
             raise
         built = SeatMap(version=version, read_at=read_at, occupancy=occupancy)
         ttl_ms = MAP_MS - (to_ms(self.clock()) - to_ms(built.read_at))
-        self._try_cache(lambda: self.cache.store_map(session.id, built, ttl_ms))
+        self._try_cache(lambda: self.cache.store_map_and_end_rebuild(session.id, built, ttl_ms))
         return built.occupancy
 
     def _refuse_if_known(self, hold: Hold, now: datetime) -> None:

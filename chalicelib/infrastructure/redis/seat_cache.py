@@ -34,10 +34,10 @@ from .connection import RedisConnection, RedisUnavailable
 from .keys import Keys
 from .seat_format import (
     SeatMap,
-    entry_from_text,
+    cached_map_text,
+    entry_and_valid_until,
     entry_text,
     map_from_text,
-    map_text,
     signed_text,
     valid_until,
     verified_text,
@@ -180,7 +180,7 @@ class SeatCache:
         with _as_refusal():
             self._delete_entries(session_id, seats, f"{reservation_id}|")
 
-    def remember_reservation_id(self, session_id: str, reservation_id: str) -> None:
+    def mark_reservation_id_used(self, session_id: str, reservation_id: str) -> None:
         """Marks an id that was derived from an idempotency key as used, so that a repeated request is recognised.
 
         Raises StoreUnavailable.
@@ -202,7 +202,7 @@ class SeatCache:
         version, kept = self.connection.ask(keys[0], lambda redis: redis.mget(keys), answers.list_of_values(len(keys)))
         return VersionAndMap(_parse_version(version), self._verified_map(keys[1], kept))
 
-    def claim_rebuild(self, session_id: str) -> RebuildClaim:
+    def claim_rebuild_and_read_map(self, session_id: str) -> RebuildClaim:
         """Tries to claim the rebuild of the map, so that one process alone reads the rows.
 
         Also reads the version and the map.
@@ -227,13 +227,13 @@ class SeatCache:
         key = self.keys.rebuild_claim(session_id)
         self.connection.ask(key, lambda redis: redis.delete(key), answers.integer)
 
-    def store_map(self, session_id: str, built: SeatMap, ttl_ms: int) -> None:
+    def store_map_and_end_rebuild(self, session_id: str, built: SeatMap, ttl_ms: int) -> None:
         """Stores the map for `ttl_ms`, and releases the claim to rebuild the map.
 
         If `ttl_ms` is not positive, the map is too old: releases the claim and stores nothing.
         """
         key, rebuild = self.keys.seat_map(session_id), self.keys.rebuild_claim(session_id)
-        value = signed_text(self.secret, key, map_text(built))
+        value = signed_text(self.secret, key, cached_map_text(built))
 
         def add_map(pipeline: "Pipeline") -> None:
             if ttl_ms > 0:
@@ -264,7 +264,7 @@ class SeatCache:
         texts = {
             seat: verified_text(self.secret, self.keys.seat(session_id, seat), value) for seat, value in by_seat.items()
         }
-        entries = {seat: entry for seat, text in texts.items() if text and (entry := entry_from_text(text))}
+        entries = {seat: entry for seat, text in texts.items() if text and (entry := entry_and_valid_until(text))}
         return {seat: entry for seat, (entry, until) in entries.items() if until > now}
 
     # Writing.
@@ -379,7 +379,7 @@ class SeatCache:
             return self._unmarked_ids.keys().isdisjoint(ids)
 
 
-def derive_signing_key(id_secret: str) -> bytes:
+def derive_seat_cache_key(id_secret: str) -> bytes:
     """Derives a key from the secret of our ids. The key signs what SeatCache stores."""
     return hmac.digest(id_secret.encode(), b"seat cache", "sha256")
 

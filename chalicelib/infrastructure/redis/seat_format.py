@@ -74,7 +74,7 @@ def entry_text(entry: Occupancy, until: datetime) -> str:
     return f"{entry.reservation_id}|{kind}|{to_ms(until)}|{rest}"
 
 
-def entry_from_text(text: str) -> tuple[Occupancy, datetime] | None:
+def entry_and_valid_until(text: str) -> tuple[Occupancy, datetime] | None:
     """Reads a seat's entry, and the moment until which it is valid.
 
     None if another version of the app wrote the text.
@@ -93,7 +93,7 @@ _PlainEntry = tuple[str, int | str, str]
 _PlainMap = tuple[int, int, dict[str, _PlainEntry]]
 
 
-def map_text(seat_map: SeatMap) -> str:
+def cached_map_text(seat_map: SeatMap) -> str:
     entries = {seat: _to_plain(entry) for seat, entry in seat_map.occupancy.items()}
     return msgspec.json.encode((seat_map.version, to_ms(seat_map.read_at), entries)).decode()
 

@@ -39,20 +39,20 @@ Answer = Any
 """None, an int, bytes, a ResponseError, or a list of these."""
 
 
-class TimeBudget:
+class AnswerTimeBudget:
     """The seconds that are left to wait for the answers to one question. All nodes that are asked share them."""
 
     def __init__(self, seconds: float) -> None:
         self.left = seconds
 
 
-_budget: ContextVar[TimeBudget | None] = ContextVar("time budget", default=None)
+_budget: ContextVar[AnswerTimeBudget | None] = ContextVar("time budget", default=None)
 
 
 @contextmanager
-def shared_time_budget(seconds: float) -> Iterator[TimeBudget]:
+def redis_time_budget(seconds: float) -> Iterator[AnswerTimeBudget]:
     """Limits the total wait for answers within the block to `seconds`, over all connections."""
-    shared = TimeBudget(seconds)
+    shared = AnswerTimeBudget(seconds)
     before = _budget.set(shared)
     try:
         yield shared
@@ -87,7 +87,7 @@ class BoundedParser(BaseParser):
         """Resets the limits of time and size. Call this before each question is sent."""
         if self._sock:
             self._sock.settimeout(self._seconds)
-        self._budget = _budget.get() or TimeBudget(self._seconds)
+        self._budget = _budget.get() or AnswerTimeBudget(self._seconds)
         self._deadline: float | None = None
         self._is_over = False
         self._bytes_left, self._values_left = MOST_BYTES, MOST_VALUES
@@ -268,7 +268,7 @@ class BoundedTlsConnection(_LimitsReset, SSLConnection):
         return context.wrap_socket(sock, server_hostname=self.host)
 
 
-class AskingConnection(_AskingSent, BoundedConnection):
+class MovingSlotConnection(_AskingSent, BoundedConnection):
     """A connection that sends ASKING, for a slot that is moving to the node."""
 
 
@@ -278,7 +278,7 @@ class AskingTlsConnection(_AskingSent, BoundedTlsConnection):
 
 _CONNECTIONS = {
     (Connection, False): BoundedConnection,
-    (Connection, True): AskingConnection,
+    (Connection, True): MovingSlotConnection,
     (SSLConnection, False): BoundedTlsConnection,
     (SSLConnection, True): AskingTlsConnection,
 }

@@ -155,7 +155,7 @@ class Redelivery:
             VisibilityTimeout=round(self.pause(_read_receive_count(record))),
         )
 
-    def defer(self, record: Mapping[str, Any], least_seconds: float, most_seconds: float) -> bool:
+    def send_copy_later(self, record: Mapping[str, Any], least_seconds: float, most_seconds: float) -> bool:
         """Sends a copy of the record to its own queue, with a delay that grows with each deferral.
 
         Gives False, and sends nothing, if the record was deferred MOST_DEFERRALS times already. The caller must let the
@@ -175,7 +175,7 @@ class Redelivery:
     def is_last_attempt(self, record: Mapping[str, Any]) -> bool:
         return _read_receive_count(record) >= MOST_RECEIVES
 
-    def park(self, record: Mapping[str, Any], reason: str) -> None:
+    def park_copy(self, record: Mapping[str, Any], reason: str) -> None:
         """Sends a copy of the record to its queue's DLQ, with the reason for operators.
 
         The caller must let the queue delete the original.

@@ -98,7 +98,7 @@ class S3StreamFailures:
 
 
 @dataclass(frozen=True)
-class Parking:
+class StreamRecordParking:
     """The parking of stream records that can't be relayed, so that later records can be.
 
     `tries` counts the failed tries of each record, by its sequence number.
@@ -107,7 +107,7 @@ class Parking:
     failures: S3StreamFailures
     tries: dict[str, int] = field(default_factory=dict)
 
-    def count_try_and_decide(self, record: Record, error: Exception) -> bool:
+    def count_try_and_may_park(self, record: Record, error: Exception) -> bool:
         """Tells whether to park the record after this error. Call this once for each failed try.
 
         True after a PermanentFailure. False after an outage. Any other error counts as a try, and the result is true
@@ -115,7 +115,7 @@ class Parking:
         """
         if isinstance(error, PermanentFailure):
             return True
-        return not is_outage(error) and self._count_try(record)
+        return not can_pass_by_itself(error) and self._count_try(record)
 
     def park(self, record: Record, reason: str) -> None:
         """Writes the record as a failure. Raises BotoCoreError, ClientError."""
@@ -134,7 +134,7 @@ class Parking:
         return self.failures.clock() - created_at(record)
 
 
-def is_outage(error: BaseException) -> bool:
+def can_pass_by_itself(error: BaseException) -> bool:
     """Tells whether the error can pass by itself: a service does not answer, or the function lacks a permission until
     it is granted.
     """

@@ -28,13 +28,13 @@ from chalicelib.infrastructure.dynamodb.values import (
     find_text,
     map_value,
     ms_value,
-    read_map,
-    read_map_of_maps,
+    read_map_of_maps_or_empty,
     read_ms,
+    read_required_map,
+    read_required_texts,
     read_text,
-    read_texts,
+    text_list_value,
     text_value,
-    texts_value,
 )
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ def row_event_value(event: RowEvent) -> Value:
 
 
 def _seats_event_value(event: RowEvent, reservation_id: str, seats: tuple[str, ...], own: Item) -> Value:
-    common = {"reservation": text_value(reservation_id), "seats": texts_value(seats)}
+    common = {"reservation": text_value(reservation_id), "seats": text_list_value(seats)}
     return map_value({**_type_and_moment(event), **common, **own})
 
 
@@ -94,7 +94,7 @@ def row_event(record: Mapping[str, Any]) -> RowEvent | None:
     image = record["dynamodb"].get("NewImage", {})
     if "event" not in image:
         return None
-    row_id, event = read_text(image, "id"), read_map(image, "event")
+    row_id, event = read_text(image, "id"), read_required_map(image, "event")
     session_id, _, row = row_id.rpartition("#")
     if read_text(event, "type") == RowClosed.__name__:
         sold = _sold_reservations(image)
@@ -104,7 +104,7 @@ def row_event(record: Mapping[str, Any]) -> RowEvent | None:
 
 def _seats_event(event: Item, row_id: str) -> RowEvent:
     session_id = row_id.rpartition("#")[0]
-    reservation_id, seats = read_text(event, "reservation"), tuple(read_texts(event, "seats"))
+    reservation_id, seats = read_text(event, "reservation"), tuple(read_required_texts(event, "seats"))
     occurred_at = read_ms(event, "at")
     match read_text(event, "type"):
         case "SeatsHeld":
@@ -140,7 +140,7 @@ def _sale_of_event(event: Item, paid_at: datetime) -> Sale:
 
 def _sold_reservations(image: Item) -> tuple[str, ...]:
     """Gives the reservations that own seats of the row, each once."""
-    entries = read_map_of_maps(image, "seats").values()
+    entries = read_map_of_maps_or_empty(image, "seats").values()
     return tuple(sorted({read_text(entry, "r") for entry in entries if "s" in entry}))
 
 

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.tickets.ticket import Ticket
-from chalicelib.infrastructure.pdf.a4_document import ACCENT, FAINT, GAP, INK, LINE, MARGIN, A4Document, line_height
+from chalicelib.infrastructure.pdf.a4_document import ACCENT, FAINT, GAP, INK, LINE, MARGIN, A4Document, line_height_mm
 
-from .qr import to_rectangles
+from .qr import qr_rectangles
 
 QR_MM = 58
 """The width of a QR code with its margin: dots of a millimetre and more, which any camera reads from paper."""
@@ -104,10 +104,10 @@ class _TicketSheet(A4Document):
     def _write_title(self, title: str, width: float) -> None:
         self._set_pen(15, INK, "B")
         for line in self._lines(title, width)[:TITLE_LINES]:
-            self.cell(width, line_height(15), line, new_x="LMARGIN", new_y="NEXT")
+            self.cell(width, line_height_mm(15), line, new_x="LMARGIN", new_y="NEXT")
 
     def _draw_qr(self, token: str, left: float, top: float) -> None:
-        dots, dark = to_rectangles(token)
+        dots, dark = qr_rectangles(token)
         size = QR_MM / dots
         self.set_fill_color(0, 0, 0)
         for column, row, width in dark:

@@ -47,7 +47,7 @@ class Rectangles(NamedTuple):
     dark: list[Rectangle]
 
 
-def to_rectangles(token: str) -> Rectangles:
+def qr_rectangles(token: str) -> Rectangles:
     """Gives the dark parts of a token's QR code as rectangles, for drawing in a PDF."""
     rows = list(to_qr(token).matrix_iter(border=QUIET_DOTS))
     dark = [Rectangle(column, row, width) for row, dots in enumerate(rows) for column, width in _dark_runs(dots)]

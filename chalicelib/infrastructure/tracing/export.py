@@ -41,7 +41,7 @@ class BackgroundSpanProcessor(SpanProcessor):
         self._thread: threading.Thread | None = None
 
     def on_end(self, span: ReadableSpan) -> None:
-        if not is_worth_exporting(span):
+        if not is_sampled_and_in_request(span):
             return
         with self._changed:
             self._waiting.append(span)
@@ -93,7 +93,7 @@ class BackgroundSpanProcessor(SpanProcessor):
             return False
 
 
-def is_worth_exporting(span: ReadableSpan) -> bool:
+def is_sampled_and_in_request(span: ReadableSpan) -> bool:
     """Tells whether to export the span. False for an unsampled span, and for a call outside any request or invocation.
 
     Such calls are mostly the local pump's constant polling of queues and streams.

@@ -23,7 +23,7 @@ from .carrying import (
     context_in_headers,
     context_in_record,
     current_traceparent,
-    source_name,
+    name_without_prefix,
     span_attributes,
     span_context_in,
 )
@@ -37,7 +37,7 @@ API_HANDLER = "api_handler"
 
 
 @dataclass(frozen=True)
-class Spans:
+class TracingMiddleware:
     """The spans of requests, invocations and records. They are flushed before an invocation ends."""
 
     provider: TracerProvider
@@ -97,7 +97,7 @@ class Spans:
         def handle_within_span(record: Record) -> T:
             context, links = _context_of_record(record, invocation)
             name, attributes = (
-                f"process {source_name(record)}",
+                f"process {name_without_prefix(record)}",
                 {**span_attributes(record), **_function_attributes(invocation)},
             )
             with self.tracer.start_as_current_span(name, context, SpanKind.CONSUMER, attributes, links):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3
 
-from chalicelib.domain.addresses import ParsedUrl, UrlRefused, check_address, parse_webhook_url
+from chalicelib.domain.addresses import ParsedUrl, UrlRefused, check_address, parse_webhook_url_unresolved
 from chalicelib.domain.signatures import HEADER, sign_body
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, DeliveryTimedOut, Notification, Webhook
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
@@ -53,7 +53,8 @@ def resolve_host(host: str, port: int) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class HttpWebhookSender:
-    """A sender of deliveries over HTTP. `local` allows webhooks on this machine: see addresses.parse_webhook_url."""
+    """A sender of deliveries over HTTP. `local` allows webhooks on this machine: see
+    addresses.parse_webhook_url_unresolved."""
 
     local: bool
     seconds: float = DELIVERY_SECONDS
@@ -79,12 +80,12 @@ class HttpWebhookSender:
 
     def check(self, url: str) -> None:
         """Checks that a webhook may have the URL. Raises UrlRefused, and OSError if the host can't be resolved."""
-        self._resolve_address(parse_webhook_url(url, local=self.local))
+        self._resolve_address(parse_webhook_url_unresolved(url, local=self.local))
 
     def _post_in_time(self, webhook: Webhook, body: bytes, headers: Mapping[str, str]) -> int:
         """Posts the body. Gives the status of the answer. Raises DeliveryFailed, DeliveryTimedOut."""
         try:
-            target = parse_webhook_url(webhook.url, local=self.local)
+            target = parse_webhook_url_unresolved(webhook.url, local=self.local)
             return _call_within(self.seconds, lambda: self._post_to(target, body, headers))
         except UrlRefused as refusal:
             raise DeliveryFailed(f"webhook {webhook.id} may not have its URL: {refusal}") from refusal

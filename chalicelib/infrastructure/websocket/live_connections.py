@@ -83,7 +83,7 @@ class ApiGatewayConnections:
 
 
 class NoConnections:
-    """The port LiveConnections without a WebSocket API: there are no connections, so nothing is posted."""
+    """The port ViewerSender without a WebSocket API: there are no connections, so nothing is posted."""
 
     def send_and_list_gone(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:
         return set()

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Decides on tickets without a connection, by the keys and lists that were loaded before. Follows
- * `verify_admissible_offline` in chalicelib/domain/tickets/checking.py. Does not check whether this gate has admitted the ticket
+ * `verify_offline_except_reuse` in chalicelib/domain/tickets/checking.py. Does not check whether this gate has admitted the ticket
  * before: see `admissions.js`.
  */
 

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
+from chalicelib.infrastructure.dynamodb.live_holds import DynamoCountedHolds
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.ids import KeyedIds
 from chalicelib.settings import Settings
 
 from . import process, tables
-from .process import database, once, resource_name, settings, settings_with_secrets
+from .process import database, once_per_settings, resource_name, settings, settings_with_secrets
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import (
         Clock,
-        Ids,
-        LiveHolds,
+        CountedHolds,
+        IdsFromKeys,
         PaymentGateway,
         Payments,
         Reservations,
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     )
 
 
-@once
+@once_per_settings
 def adapters() -> Adapters:
     return Adapters()
 
 
 @dataclass(frozen=True)
 class Adapters:
-    """The adapters for `Ports` that run in production. Each is built at its first use.
+    """The adapters for `SellingAndSettlingPorts` that run in production. Each is built at its first use.
 
     So a function that never calls the payment gateway does not load the gateway's code, and a function that makes no
     ids needs no ID_SECRET.
@@ -49,7 +49,7 @@ class Adapters:
         return settings()
 
     @cached_property
-    def ids(self) -> Ids:
+    def ids(self) -> IdsFromKeys:
         return KeyedIds(settings_with_secrets().needed_id_secret.encode())
 
     @cached_property
@@ -73,8 +73,8 @@ class Adapters:
         return with_cache_announcements(self.sessions)
 
     @cached_property
-    def live_holds(self) -> LiveHolds:
-        return DynamoLiveHolds(database(), resource_name("live-holds"))
+    def live_holds(self) -> CountedHolds:
+        return DynamoCountedHolds(database(), resource_name("live-holds"))
 
     @cached_property
     def reservations(self) -> Reservations:

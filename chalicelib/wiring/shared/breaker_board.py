@@ -2,9 +2,9 @@
 
 from chalicelib.infrastructure.dynamodb.breaker_board import BreakerBoard
 
-from .process import clock, database, once, resource_name
+from .process import clock, database, once_per_settings, resource_name
 
 
-@once
+@once_per_settings
 def breaker_board() -> BreakerBoard:
     return BreakerBoard(database(), resource_name("breakers"), clock)

@@ -3,10 +3,10 @@
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, OnChange
 from chalicelib.infrastructure.metrics import Metrics
 
-from .process import once, settings
+from .process import once_per_settings, settings
 
 
-@once
+@once_per_settings
 def metrics() -> Metrics:
     return Metrics(settings().stage)
 

@@ -10,14 +10,14 @@ from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 
 from .breaker_board import breaker_board
 from .breakers import new_breaker
-from .process import once, settings, settings_with_secrets
+from .process import once_per_settings, settings, settings_with_secrets
 from .tracing import traced_calls
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import PaymentGateway
 
 
-@once
+@once_per_settings
 def payment_gateway() -> PaymentGateway:
     gateway = stripe_gateway() if settings().pays_by_stripe else simulated_gateway()
     return CircuitBreakerGateway(

@@ -46,7 +46,7 @@ def settings_with_secrets() -> configuration.Settings:
     Raises SettingInvalid, or StoreUnavailable if SSM does not answer.
     """
     global _settings
-    if configuration.secret_parameter_names() and (secrets := _secrets.read_unless_read_before()) is not None:
+    if configuration.ssm_parameter_by_variable() and (secrets := _secrets.first_read_or_none()) is not None:
         _settings = configuration.load(secrets=secrets)
     return settings()
 
@@ -54,7 +54,7 @@ def settings_with_secrets() -> configuration.Settings:
 def _fetch_secrets() -> Mapping[str, str]:
     from chalicelib.infrastructure.parameters import fetch_existing_secrets  # only who uses a secret that is in SSM
 
-    return fetch_existing_secrets(configuration.secret_parameter_names())
+    return fetch_existing_secrets(configuration.ssm_parameter_by_variable())
 
 
 _secrets: RefreshingValue[Mapping[str, str]] = RefreshingValue(_fetch_secrets)
@@ -66,7 +66,7 @@ def _use_changed_secrets() -> None:
         rebuild_with_settings(configuration.load(secrets=secrets))
 
 
-def once(build: Callable[[], T]) -> Callable[[], T]:
+def once_per_settings(build: Callable[[], T]) -> Callable[[], T]:
     """Decorates a factory: the first call builds the object, later calls give the same one, until
     `rebuild_with_settings`.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
 
-from .process import once, settings
+from .process import once_per_settings, settings
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -21,17 +21,17 @@ def sqs() -> SQSClient:
     return queues.new_sqs_client()
 
 
-@once
+@once_per_settings
 def queue_urls() -> QueueUrls:
     return QueueUrls(sqs())
 
 
-@once
+@once_per_settings
 def outbox() -> Outbox:
     return SqsOutbox(sqs(), settings().table_prefix, queue_urls())
 
 
-@once
+@once_per_settings
 def redelivery() -> Redelivery:
     """Gives the Redelivery of this process. Makes its SQS client only when a message has failed."""
     return cast("Redelivery", _MadeOnUse())
@@ -46,6 +46,6 @@ class _MadeOnUse:
         return getattr(_redelivery(), name)
 
 
-@once
+@once_per_settings
 def _redelivery() -> Redelivery:
     return Redelivery(sqs(), queue_urls())

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.infrastructure.redis.announced_sessions import AnnouncingSessions
+from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedWhenAdded
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.keys import Keys
 from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
-from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_signing_key
+from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_seat_cache_key
 
 from .breakers import new_breaker
-from .process import clock, once, settings, settings_with_secrets
+from .process import clock, once_per_settings, settings, settings_with_secrets
 from .tracing import traced_redis
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Rows, Sessions
 
 
-@once
+@once_per_settings
 def redis() -> RedisConnection | None:
     """Gives the connection to Redis, with a circuit breaker. None if the setting REDIS_URL is empty."""
     url = settings_with_secrets().redis_url
@@ -29,13 +29,15 @@ def redis_keys() -> Keys:
     return Keys(settings().table_prefix)
 
 
-@once
+@once_per_settings
 def seat_cache() -> SeatCache | None:
     """Gives the seat cache. None without Redis."""
     connection = redis()
     if connection is None:
         return None
-    return SeatCache(connection, settings().table_prefix, derive_signing_key(settings_with_secrets().needed_id_secret))
+    return SeatCache(
+        connection, settings().table_prefix, derive_seat_cache_key(settings_with_secrets().needed_id_secret)
+    )
 
 
 def with_cache_announcements(sessions: Sessions) -> Sessions:
@@ -44,7 +46,7 @@ def with_cache_announcements(sessions: Sessions) -> Sessions:
     Without Redis, gives `sessions` unchanged.
     """
     cache = seat_cache()
-    return AnnouncingSessions(sessions, cache) if cache else sessions
+    return SessionsAnnouncedWhenAdded(sessions, cache) if cache else sessions
 
 
 def with_seat_cache(rows: Rows, sessions: Sessions) -> Rows:

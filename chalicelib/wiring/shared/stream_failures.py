@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.infrastructure.streams.failures import S3StreamFailures
 
-from .process import clock, once, settings
+from .process import clock, once_per_settings, settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -20,6 +20,6 @@ def s3() -> S3Client:
     return files.new_s3_client()
 
 
-@once
+@once_per_settings
 def stream_failures() -> S3StreamFailures:
     return S3StreamFailures(s3, settings().stream_failures_bucket, clock)

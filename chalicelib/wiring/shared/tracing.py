@@ -13,7 +13,7 @@ from .process import resource_name, settings, settings_with_secrets
 if TYPE_CHECKING:
     from chalicelib.domain.events import OutgoingMessage
     from chalicelib.infrastructure.redis.connection import RedisConnection
-    from chalicelib.infrastructure.tracing.handling import Spans
+    from chalicelib.infrastructure.tracing.handling import TracingMiddleware
 
 T = TypeVar("T")
 Record = Mapping[str, Any]
@@ -71,7 +71,7 @@ def traced_calls(adapter: T, peer: str) -> T:
 
 
 @cache
-def start_tracing_once() -> Spans:
+def start_tracing_once() -> TracingMiddleware:
     """Gives the maker of spans. The first call starts tracing. Raises SettingInvalid if OpenTelemetry is not
     installed."""
     try:
@@ -82,4 +82,4 @@ def start_tracing_once() -> Spans:
         ) from error
     made = provider.new_provider(settings_with_secrets())
     aws.trace_aws_calls(made, [resource_name(table) for table in CARRY_CONTEXT])
-    return handling.Spans(made)
+    return handling.TracingMiddleware(made)

@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING, Protocol
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Clock, Ids, LiveHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
+    from chalicelib.domain.ports import (
+        Clock,
+        CountedHolds,
+        IdsFromKeys,
+        PaymentGateway,
+        Payments,
+        Reservations,
+        Rows,
+        Sessions,
+    )
 
 
-class Ports(Protocol):
+class SellingAndSettlingPorts(Protocol):
     """The ports that the use cases of selling and settling are built from."""
 
     @property
@@ -23,7 +32,7 @@ class Ports(Protocol):
     def clock(self) -> Clock: ...
 
     @property
-    def ids(self) -> Ids: ...
+    def ids(self) -> IdsFromKeys: ...
 
     @property
     def sessions(self) -> Sessions: ...
@@ -42,7 +51,7 @@ class Ports(Protocol):
         ...
 
     @property
-    def live_holds(self) -> LiveHolds: ...
+    def live_holds(self) -> CountedHolds: ...
 
     @property
     def reservations(self) -> Reservations: ...

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chalicelib.application.cancel_session import CancelSession
-from chalicelib.application.refunds import MarkPaymentSold, RequestSaleRefunds
-from chalicelib.application.relay import HandlePaymentChange, HandleReservationChange, HandleRowEvent
+from chalicelib.application.refunds import MarkPaymentSold, RequestRefundsOfCancelledSession
+from chalicelib.application.relay import RelayPaymentChange, RelayReservationChange, RelayRowEvent
 
-from .ports import Ports
+from .ports import SellingAndSettlingPorts
 from .selling import Selling
 
 
@@ -15,26 +15,26 @@ from .selling import Selling
 class Relaying:
     """Builds the use cases of relaying from the ports, each at its first use."""
 
-    ports: Ports
+    ports: SellingAndSettlingPorts
 
     @cached_property
-    def handle_row_event(self) -> HandleRowEvent:
-        return HandleRowEvent(self.ports.reservations, self.request_sale_refunds)
+    def relay_row_event(self) -> RelayRowEvent:
+        return RelayRowEvent(self.ports.reservations, self.request_refunds_of_cancelled_session)
 
     @cached_property
-    def handle_reservation_change(self) -> HandleReservationChange:
-        return HandleReservationChange(Selling(self.ports).expire_hold, MarkPaymentSold(self.ports.payments))
+    def relay_reservation_change(self) -> RelayReservationChange:
+        return RelayReservationChange(Selling(self.ports).expire_hold, MarkPaymentSold(self.ports.payments))
 
     @cached_property
-    def handle_payment_change(self) -> HandlePaymentChange:
-        return HandlePaymentChange(self.ports.reservations)
+    def relay_payment_change(self) -> RelayPaymentChange:
+        return RelayPaymentChange(self.ports.reservations)
 
     @cached_property
-    def request_sale_refunds(self) -> RequestSaleRefunds:
+    def request_refunds_of_cancelled_session(self) -> RequestRefundsOfCancelledSession:
         ports = self.ports
-        return RequestSaleRefunds(ports.reservations, ports.payments, ports.clock)
+        return RequestRefundsOfCancelledSession(ports.reservations, ports.payments, ports.clock)
 
     @cached_property
     def cancel_session(self) -> CancelSession:
         ports = self.ports
-        return CancelSession(ports.sessions, ports.rows, self.request_sale_refunds, ports.clock)
+        return CancelSession(ports.sessions, ports.rows, self.request_refunds_of_cancelled_session, ports.clock)

@@ -6,18 +6,18 @@ from functools import cached_property
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import PlaceHold
 from chalicelib.application.live_holds import CountLiveHold
-from chalicelib.application.queries import ListPurchases, ListSessions, ShowReservation, ShowSeatMap, ShowSession
+from chalicelib.application.queries import ListPurchases, ListSessions, ShowOwnReservation, ShowSeatMap, ShowSession
 from chalicelib.application.release import CancelReservation, ExpireHold
 from chalicelib.application.schedule import ScheduleSession
 
-from .ports import Ports
+from .ports import SellingAndSettlingPorts
 
 
 @dataclass(frozen=True)
 class Selling:
     """Builds the use cases of selling from the ports, each at its first use."""
 
-    ports: Ports
+    ports: SellingAndSettlingPorts
 
     @cached_property
     def schedule(self) -> ScheduleSession:
@@ -51,8 +51,8 @@ class Selling:
         )
 
     @cached_property
-    def show_reservation(self) -> ShowReservation:
-        return ShowReservation(self.ports.reservations, self.ports.clock)
+    def show_reservation(self) -> ShowOwnReservation:
+        return ShowOwnReservation(self.ports.reservations, self.ports.clock)
 
     @cached_property
     def confirm(self) -> ConfirmReservation:

@@ -8,14 +8,14 @@ from chalicelib.application.payments import SettlePayment, StartPayment
 from chalicelib.application.reconcile import ReconcilePayments
 from chalicelib.application.refunds import ExecuteRefund, MarkPaymentSold
 
-from .ports import Ports
+from .ports import SellingAndSettlingPorts
 
 
 @dataclass(frozen=True)
 class Settling:
     """Builds the use cases of payments and refunds from the ports, each at its first use."""
 
-    ports: Ports
+    ports: SellingAndSettlingPorts
 
     @cached_property
     def start_payment(self) -> StartPayment:
@@ -30,13 +30,13 @@ class Settling:
             reservations=ports.reservations,
             rows=ports.rows,
             sessions=ports.sessions,
-            confirm=self.confirm_charged,
+            confirm=self.confirm_without_charge_check,
             mark_payment_sold=MarkPaymentSold(ports.payments),
             clock=ports.clock,
         )
 
     @cached_property
-    def confirm_charged(self) -> ConfirmReservation:
+    def confirm_without_charge_check(self) -> ConfirmReservation:
         """Gives the use case that confirms reservations when payments are settled.
 
         It does not check for a charge (`charged_only` is False): the charge is known, or a request that did not need to

@@ -67,7 +67,7 @@ def test_a_conflict_is_tried_again_until_it_is_over(
     with answering(moto, "TransactWriteItems", cancelled(CONFLICT, NOTHING_WRONG), cancelled(CONFLICT, CONFLICT)):
         rows.hold(hold, NOW)
 
-    assert rows.read_seat_entries(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
+    assert rows.read_entries_with_lapsed(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
     assert len(pauses.seconds) == 2
 
 
@@ -79,7 +79,7 @@ def test_a_single_row_waits_for_a_transaction_to_end(
     with answering(moto, "UpdateItem", error("TransactionConflictException")):
         rows.hold(hold, NOW)
 
-    assert rows.read_seat_entries(session) == dict.fromkeys(ONE_ROW, held_entry(hold))
+    assert rows.read_entries_with_lapsed(session) == dict.fromkeys(ONE_ROW, held_entry(hold))
     assert len(pauses.seconds) == 1
 
 
@@ -107,7 +107,7 @@ def test_pauses_grow_with_full_jitter_and_end_in_unavailable(
     longest = [CONFLICT_FIRST_PAUSE_SECONDS * 2**attempt for attempt in range(CONFLICT_ATTEMPTS - 1)]
     assert all(0 <= pause <= most for pause, most in zip(pauses.seconds, longest, strict=False))
     assert len(set(pauses.seconds)) > 1
-    assert rows.read_seat_entries(session) == {}
+    assert rows.read_entries_with_lapsed(session) == {}
 
 
 @pytest.mark.parametrize("is_mine", [False, True], ids=["somebody else's", "my own"])
@@ -221,7 +221,7 @@ def test_rows_that_a_batch_left_out_are_read_again(moto: Dynamo, rows: DynamoRow
     nothing_yet = HttpStatus(200), {"Responses": {moto.rows_table: []}, "UnprocessedKeys": {moto.rows_table: keys}}
 
     with answering(moto, "BatchGetItem", nothing_yet, nothing_yet) as scripted:
-        assert rows.read_seat_entries(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
+        assert rows.read_entries_with_lapsed(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
 
     assert scripted.calls == 3
 
@@ -239,7 +239,7 @@ def test_rows_that_are_left_out_again_and_again_are_unavailable_after_growing_pa
     with answering(moto, "BatchGetItem", *[nothing_of(rows, session)] * (2 * tries)) as scripted:
         for _ in range(2):
             with pytest.raises(StoreUnavailable):
-                rows.read_seat_entries(session)
+                rows.read_entries_with_lapsed(session)
 
     assert scripted.calls == 2 * tries
     first, second = pauses.seconds[: tries - 1], pauses.seconds[tries - 1 :]
@@ -286,7 +286,7 @@ def test_a_refused_end_does_not_tell_of_a_reservation_that_came_after_it(moto: D
     reservation = a_reservation()
 
     with hooked(moto, "after-call.dynamodb.UpdateItem", WakingUp(moto, reservation, nth=1)):
-        ended = moto.reservations.mark_ended(reservation.hold, State.EXPIRED, NOW)
+        ended = moto.reservations.mark_ended_and_read(reservation.hold, State.EXPIRED, NOW)
 
     assert ended is None
 
@@ -345,7 +345,7 @@ def test_a_hold_whose_answer_was_lost_does_not_refuse_itself(
 
     assert losing.lost >= 2
     assert moto.reservations.find(reservation.id) == reservation
-    assert rows.read_seat_entries(session) == dict.fromkeys(seats, held_entry(reservation.hold))
+    assert rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, held_entry(reservation.hold))
 
 
 def test_a_count_whose_answer_was_lost_counts_once(moto: Dynamo) -> None:
@@ -368,4 +368,4 @@ def test_a_release_whose_answer_was_lost_leaves_the_seats_free(
     with hooked(moto, "needs-retry.dynamodb.UpdateItem", LosingTheFirstAnswer()):
         rows.release(hold, NOW)
 
-    assert rows.read_seat_entries(session) == {}
+    assert rows.read_entries_with_lapsed(session) == {}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReached
-from chalicelib.infrastructure.dynamodb.live_holds import DynamoLiveHolds
+from chalicelib.domain.reservations import CountedHold, Hold, HoldNotCounted
+from chalicelib.infrastructure.dynamodb.live_holds import DynamoCountedHolds
 from chalicelib.infrastructure.dynamodb.values import Item
 from chalicelib.infrastructure.ids import buyer_of_user
 from chalicelib.settings import MAX_LIVE_HOLDS
@@ -28,8 +28,8 @@ class User:
         self.backend.live_holds.count_hold(self.id, hold, limit, now, instead_of)
 
     def counted(self, limit: int = LIMIT, now: datetime = NOW) -> list[tuple[str, datetime, int]]:
-        """Gives the holds that HoldLimitReached names for one hold more."""
-        with pytest.raises(HoldLimitReached) as reached:
+        """Gives the holds that HoldNotCounted names for one hold more."""
+        with pytest.raises(HoldNotCounted) as reached:
             self.count(a_hold(session=SCREENING), now, limit)
         return [(hold.reservation_id, hold.expires_at, hold.age) for hold in reached.value.counted]
 
@@ -130,7 +130,7 @@ def test_who_comes_second_for_the_place_of_an_ended_one_is_told_what_counts_now(
     ended = CountedHold(reservation_id=gone.reservation_id, expires_at=gone.expires_at, age=age)
     ana.count(third, instead_of=ended)
 
-    with pytest.raises(HoldLimitReached) as reached:
+    with pytest.raises(HoldNotCounted) as reached:
         ana.count(fourth, instead_of=ended)
 
     kept = (first, second)[age]
@@ -138,7 +138,7 @@ def test_who_comes_second_for_the_place_of_an_ended_one_is_told_what_counts_now(
 
 
 def test_nothing_counts_in_place_of_what_was_never_there(ana: User) -> None:
-    with pytest.raises(HoldLimitReached) as reached:
+    with pytest.raises(HoldNotCounted) as reached:
         ana.count(a_hold(session=SCREENING), instead_of=CountedHold(reservation_id="res-none", expires_at=NOW, age=0))
 
     assert reached.value.counted == ()
@@ -212,5 +212,5 @@ def test_an_item_that_ttl_has_taken_in_between_is_room(dynamo: Dynamo) -> None:
 
     user.count(second, limit=1)
 
-    assert isinstance(dynamo.live_holds, DynamoLiveHolds)
+    assert isinstance(dynamo.live_holds, DynamoCountedHolds)
     assert user.counted(limit=1) == listed(second)

@@ -19,7 +19,7 @@ def test_released_seats_are_free(backend: Backend, session: Session, seats: tupl
     hold = held(backend, session, *seats)
 
     assert backend.rows.release(hold, NOW) == ReleaseResult(seats)
-    assert backend.rows.read_seat_entries(session) == {}
+    assert backend.rows.read_entries_with_lapsed(session) == {}
     held(backend, session, *seats, expires_in=HOLD_SECONDS + 0.001)
 
 
@@ -34,7 +34,7 @@ def test_a_released_hold_can_not_be_made_again(backend: Backend, session: Sessio
         with pytest.raises(SeatsTaken) as refused:
             backend.rows.hold(late, NOW)
         assert refused.value.occupancy == {}
-    assert backend.rows.read_seat_entries(session) == {}
+    assert backend.rows.read_entries_with_lapsed(session) == {}
 
 
 @in_one_row_and_in_two
@@ -65,7 +65,7 @@ def test_sales_are_found_by_when_their_row_was_last_written(backend: Backend, se
 
     def between(since: float, until: float) -> dict[str, str]:
         moments = (NOW + timedelta(seconds=seconds) for seconds in (since, until))
-        return dict(backend.rows.sale_ids_in_rows_written_between(session, *moments))
+        return dict(backend.rows.sale_ids_by_reservation_written_between(session, *moments))
 
     assert between(-1, 1) == between(0, 0) == {first.reservation_id: sale.id}
     assert between(1, 2) == between(-2, -1) == {}
@@ -76,7 +76,7 @@ def test_a_lapsed_hold_is_released_too(backend: Backend, session: Session, seats
     hold = held(backend, session, *seats)
 
     assert backend.rows.release(hold, hold.expires_at) == ReleaseResult(seats)
-    assert backend.rows.read_seat_entries(session) == {}
+    assert backend.rows.read_entries_with_lapsed(session) == {}
 
 
 @in_one_row_and_in_two
@@ -86,7 +86,7 @@ def test_releasing_twice_frees_nothing_more(backend: Backend, session: Session, 
     theirs = held(backend, session, *seats, expires_in=HOLD_SECONDS + 1)
 
     assert backend.rows.release(hold, NOW) == ReleaseResult(())
-    assert backend.rows.read_seat_entries(session) == dict.fromkeys(seats, held_entry(theirs))
+    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, held_entry(theirs))
 
 
 @in_one_row_and_in_two
@@ -96,7 +96,7 @@ def test_sold_seats_are_not_released_and_tell_their_sale(
     hold, sale = sold(backend, session, *seats)
 
     assert backend.rows.release(hold, hold.expires_at) == ReleaseResult((), sale.id)
-    assert backend.rows.read_seat_entries(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
+    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
 
 
 def test_someone_elses_sale_is_not_told_as_ones_own(backend: Backend, session: Session) -> None:
@@ -117,14 +117,14 @@ def test_a_later_hold_under_the_same_id_is_not_released(
     backend.rows.hold(later, hold.expires_at)
 
     assert backend.rows.release(hold, hold.expires_at) == ReleaseResult(())
-    assert backend.rows.read_seat_entries(session) == dict.fromkeys(seats, held_entry(later))
+    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, held_entry(later))
 
 
 def test_another_request_under_the_same_id_is_not_released(backend: Backend, session: Session) -> None:
     hold = held(backend, session, "A1", fingerprint="0123456789ab")
 
     assert backend.rows.release(replace(hold, fingerprint="another"), NOW) == ReleaseResult(())
-    assert backend.rows.read_seat_entries(session) == {"A1": held_entry(hold)}
+    assert backend.rows.read_entries_with_lapsed(session) == {"A1": held_entry(hold)}
 
 
 @pytest.mark.parametrize("taken", ["A1", "A2", "A10", "B1", "B2"])
@@ -135,7 +135,7 @@ def test_what_is_left_of_a_partly_taken_hold_is_released(backend: Backend, sessi
     backend.rows.hold(taker, hold.expires_at)
 
     assert backend.rows.release(hold, hold.expires_at) == ReleaseResult(tuple(seat for seat in seats if seat != taken))
-    assert backend.rows.read_seat_entries(session) == {taken: held_entry(taker)}
+    assert backend.rows.read_entries_with_lapsed(session) == {taken: held_entry(taker)}
 
 
 def test_what_is_left_of_a_hold_is_released_though_a_later_one_under_the_same_id_has_the_rest(
@@ -146,4 +146,4 @@ def test_what_is_left_of_a_hold_is_released_though_a_later_one_under_the_same_id
     backend.rows.hold(later, hold.expires_at)
 
     assert backend.rows.release(hold, hold.expires_at) == ReleaseResult(("A1",))
-    assert backend.rows.read_seat_entries(session) == {"A2": held_entry(later)}
+    assert backend.rows.read_entries_with_lapsed(session) == {"A2": held_entry(later)}

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from chalicelib.domain.refusals import CursorInvalid
-from chalicelib.domain.reservations import Contact, HoldHasEnded, Reservation, Sale, State
+from chalicelib.domain.reservations import Contact, HoldEndedBeforeStored, Reservation, Sale, State
 from chalicelib.infrastructure.dynamodb.cursors import to_cursor
 from tests.builders import IDS, NOW, a_reservation, a_sale, a_user, later_hold_of
 from tests.contract.conftest import Backend
@@ -21,13 +21,13 @@ def bought(backend: Backend, user_id: str, paid_at: datetime) -> Reservation:
 
 
 def paid(backend: Backend, reservation: Reservation, paid_at: datetime = NOW) -> Reservation:
-    confirmed = backend.reservations.mark_confirmed(reservation.id, a_sale(reservation.hold, paid_at=paid_at))
+    confirmed = backend.reservations.mark_confirmed_and_read(reservation.id, a_sale(reservation.hold, paid_at=paid_at))
     assert confirmed
     return confirmed
 
 
 def closed(backend: Backend, reservation: Reservation, state: State) -> Reservation:
-    ended = backend.reservations.mark_ended(reservation.hold, state, NOW)
+    ended = backend.reservations.mark_ended_and_read(reservation.hold, state, NOW)
     assert ended
     return ended
 
@@ -84,7 +84,7 @@ def test_a_pending_reservation_is_confirmed_with_its_sale(backend: Backend) -> N
     reservation = backend.reservations.get_or_add(a_reservation())
     sale = a_sale(reservation.hold)
 
-    assert backend.reservations.mark_confirmed(reservation.id, sale) == reservation.confirmed(sale)
+    assert backend.reservations.mark_confirmed_and_read(reservation.id, sale) == reservation.confirmed(sale)
     assert backend.reservations.find(reservation.id) == reservation.confirmed(sale)
 
 
@@ -92,7 +92,7 @@ def test_a_confirmed_reservation_keeps_its_first_sale(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add(a_reservation())
     first = paid(backend, reservation)
 
-    assert backend.reservations.mark_confirmed(reservation.id, a_sale(reservation.hold, "tx-2")) == first
+    assert backend.reservations.mark_confirmed_and_read(reservation.id, a_sale(reservation.hold, "tx-2")) == first
     assert backend.reservations.find(reservation.id) == first
 
 
@@ -102,7 +102,7 @@ def test_what_the_rows_have_sold_is_confirmed_whatever_was_written_before(backen
     reservation = backend.reservations.get_or_add(a_reservation())
     closed(backend, reservation, state)
 
-    sold = backend.reservations.mark_confirmed(reservation.id, a_sale(reservation.hold))
+    sold = backend.reservations.mark_confirmed_and_read(reservation.id, a_sale(reservation.hold))
 
     assert sold == reservation.confirmed(a_sale(reservation.hold))
     assert backend.reservations.find(reservation.id) == sold
@@ -111,7 +111,7 @@ def test_what_the_rows_have_sold_is_confirmed_whatever_was_written_before(backen
 def test_an_unknown_reservation_is_not_confirmed(backend: Backend) -> None:
     unknown = a_reservation()
 
-    assert backend.reservations.mark_confirmed(unknown.id, a_sale(unknown.hold)) is None
+    assert backend.reservations.mark_confirmed_and_read(unknown.id, a_sale(unknown.hold)) is None
     assert backend.reservations.find(unknown.id) is None
 
 
@@ -123,7 +123,7 @@ def test_a_pending_reservation_is_closed(backend: Backend, state: State) -> None
     reservation = backend.reservations.get_or_add(a_reservation())
 
     ended = replace(reservation, state=state, ended_at=LATER)
-    assert backend.reservations.mark_ended(reservation.hold, state, LATER) == ended
+    assert backend.reservations.mark_ended_and_read(reservation.hold, state, LATER) == ended
     assert backend.reservations.find(reservation.id) == ended
 
 
@@ -131,7 +131,7 @@ def test_a_closed_reservation_stays_as_it_was_closed(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add(a_reservation())
     cancelled = closed(backend, reservation, State.CANCELLED)
 
-    assert backend.reservations.mark_ended(reservation.hold, State.EXPIRED, NOW) == cancelled
+    assert backend.reservations.mark_ended_and_read(reservation.hold, State.EXPIRED, NOW) == cancelled
     assert backend.reservations.find(reservation.id) == cancelled
 
 
@@ -139,20 +139,20 @@ def test_a_confirmed_reservation_is_not_closed(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add(a_reservation())
     sold = paid(backend, reservation)
 
-    assert backend.reservations.mark_ended(reservation.hold, State.EXPIRED, NOW) == sold
+    assert backend.reservations.mark_ended_and_read(reservation.hold, State.EXPIRED, NOW) == sold
 
 
 def test_a_reservation_is_not_closed_for_another_hold_under_its_id(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add(a_reservation())
 
-    assert backend.reservations.mark_ended(later_hold_of(reservation.hold), State.EXPIRED, NOW) == reservation
+    assert backend.reservations.mark_ended_and_read(later_hold_of(reservation.hold), State.EXPIRED, NOW) == reservation
     assert backend.reservations.find(reservation.id) == reservation
 
 
 def test_an_unknown_reservation_is_not_closed(backend: Backend) -> None:
     unknown = a_reservation()
 
-    assert backend.reservations.mark_ended(unknown.hold, State.EXPIRED, NOW) is None
+    assert backend.reservations.mark_ended_and_read(unknown.hold, State.EXPIRED, NOW) is None
     assert backend.reservations.find(unknown.id) is None
 
 
@@ -165,7 +165,7 @@ def test_a_barred_hold_is_not_remembered_any_more(backend: Backend) -> None:
     assert backend.reservations.bar(reservation.hold) is None
     assert backend.reservations.bar(reservation.hold) is None
 
-    with pytest.raises(HoldHasEnded):
+    with pytest.raises(HoldEndedBeforeStored):
         backend.reservations.get_or_add(reservation)
     assert backend.reservations.find(reservation.id) is None
 
@@ -177,9 +177,9 @@ def test_a_bar_keeps_an_earlier_hold_out_and_lets_a_later_one_in(backend: Backen
     backend.reservations.bar(barred.hold)
 
     assert backend.reservations.bar(earlier.hold) is None
-    with pytest.raises(HoldHasEnded):
+    with pytest.raises(HoldEndedBeforeStored):
         backend.reservations.get_or_add(earlier)
-    with pytest.raises(HoldHasEnded):
+    with pytest.raises(HoldEndedBeforeStored):
         backend.reservations.get_or_add(barred)
     assert backend.reservations.get_or_add(later) == later
     assert backend.reservations.find(later.id) == later
@@ -196,8 +196,8 @@ def test_a_bar_is_nothing_that_could_be_closed_confirmed_or_refunded(backend: Ba
     barred = a_reservation()
     backend.reservations.bar(barred.hold)
 
-    assert backend.reservations.mark_ended(barred.hold, State.EXPIRED, NOW) is None
-    assert backend.reservations.mark_confirmed(barred.id, a_sale(barred.hold)) is None
+    assert backend.reservations.mark_ended_and_read(barred.hold, State.EXPIRED, NOW) is None
+    assert backend.reservations.mark_confirmed_and_read(barred.id, a_sale(barred.hold)) is None
     backend.reservations.mark_refunded(barred.id, a_sale(barred.hold).id, NOW)
     assert backend.reservations.find(barred.id) is None
 
@@ -228,7 +228,7 @@ def test_a_sale_whose_reservation_is_gone_is_restored_and_is_a_purchase(backend:
         backend.reservations.bar(gone.hold)
     sold = gone.confirmed(a_sale(gone.hold))
 
-    assert backend.reservations.restore_sold(sold) == sold
+    assert backend.reservations.add_sold_if_missing(sold) == sold
     assert [bought.id for bought in backend.reservations.list_purchases(user, 20, None).items] == [gone.id]
 
 
@@ -236,14 +236,14 @@ def test_what_is_remembered_is_not_restored(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add(a_reservation())
     sold = paid(backend, reservation)
 
-    assert backend.reservations.restore_sold(reservation.confirmed(a_sale(reservation.hold, "tx-other"))) == sold
+    assert backend.reservations.add_sold_if_missing(reservation.confirmed(a_sale(reservation.hold, "tx-other"))) == sold
 
 
 def test_a_sale_that_was_free_of_charge_has_no_transaction(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add(replace(a_reservation(), amount=Decimal("0.00")))
     sale = Sale(id=IDS.sale_id(reservation.id, ""), transaction_id="", payment_method="", paid_at=NOW)
 
-    assert backend.reservations.mark_confirmed(reservation.id, sale) == reservation.confirmed(sale)
+    assert backend.reservations.mark_confirmed_and_read(reservation.id, sale) == reservation.confirmed(sale)
     assert backend.reservations.find(reservation.id) == reservation.confirmed(sale)
 
 

@@ -25,13 +25,13 @@ def test_held_seats_stand_in_their_rows(
 ) -> None:
     hold = held(backend, session, *seats, fingerprint=fingerprint)
 
-    assert backend.rows.read_seat_entries(session) == dict.fromkeys(seats, held_entry(hold))
+    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, held_entry(hold))
 
 
 def test_other_seats_of_a_row_are_held_beside(backend: Backend, session: Session) -> None:
     one, other = held(backend, session, "A1"), held(backend, session, "A2")
 
-    assert backend.rows.read_seat_entries(session) == {"A1": held_entry(one), "A2": held_entry(other)}
+    assert backend.rows.read_entries_with_lapsed(session) == {"A1": held_entry(one), "A2": held_entry(other)}
 
 
 def test_the_same_seat_of_another_screening_is_another_seat(backend: Backend, session: Session) -> None:
@@ -39,7 +39,7 @@ def test_the_same_seat_of_another_screening_is_another_seat(backend: Backend, se
     backend.sessions.get_or_add(another)
     held(backend, session, "A1")
 
-    assert backend.rows.read_seat_entries(another) == {}
+    assert backend.rows.read_entries_with_lapsed(another) == {}
     held(backend, another, "A1")
 
 
@@ -52,7 +52,7 @@ def test_one_held_seat_refuses_all(backend: Backend, session: Session, seats: tu
         held(backend, session, *seats)
 
     assert refused.value.occupancy == {seats[taken]: held_entry(theirs)}
-    assert backend.rows.read_seat_entries(session) == {seats[taken]: held_entry(theirs)}
+    assert backend.rows.read_entries_with_lapsed(session) == {seats[taken]: held_entry(theirs)}
 
 
 @in_one_row_and_in_two
@@ -63,7 +63,7 @@ def test_one_sold_seat_refuses_all(backend: Backend, session: Session, seats: tu
         held(backend, session, *seats)
 
     assert refused.value.occupancy == {seats[1]: Sold(theirs.reservation_id, sale.id)}
-    assert list(backend.rows.read_seat_entries(session)) == [seats[1]]
+    assert list(backend.rows.read_entries_with_lapsed(session)) == [seats[1]]
 
 
 @pytest.mark.parametrize("rows", ["A", "AB"])
@@ -90,7 +90,7 @@ def test_a_hold_is_taken_over_from_its_very_expiry(backend: Backend, session: Se
 
     backend.rows.hold(taker, lapsed.expires_at)
 
-    assert backend.rows.read_seat_entries(session) == dict.fromkeys(seats, held_entry(taker))
+    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, held_entry(taker))
 
 
 @in_one_row_and_in_two
@@ -132,7 +132,7 @@ def test_a_hold_sent_again_meets_itself(backend: Backend, session: Session, seat
     with pytest.raises(SeatsTaken) as refused:
         backend.rows.hold(hold, NOW)
 
-    assert all(isinstance(found, Held) and found.belongs_to(hold) for found in refused.value.occupancy.values())
+    assert all(isinstance(found, Held) and found.was_written_for(hold) for found in refused.value.occupancy.values())
     assert set(refused.value.occupancy) == set(seats)
 
 
@@ -143,7 +143,7 @@ def test_a_hold_sent_again_meets_itself(backend: Backend, session: Session, seat
 def test_a_live_hold_is_sold(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold, sale = sold(backend, session, *seats)
 
-    assert backend.rows.read_seat_entries(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
+    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
 
 
 @in_one_row_and_in_two
@@ -161,7 +161,7 @@ def test_a_hold_is_not_sold_from_its_very_expiry(backend: Backend, session: Sess
         backend.rows.sell(hold, a_sale(hold), hold.expires_at)
 
     assert refused.value.sale_id_of(hold.reservation_id) is None
-    assert backend.rows.read_seat_entries(session) == dict.fromkeys(seats, held_entry(hold))
+    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, held_entry(hold))
 
 
 @in_one_row_and_in_two
@@ -174,7 +174,7 @@ def test_sold_seats_are_not_sold_again_and_tell_by_which_sale(
         backend.rows.sell(hold, a_sale(hold, "tx-2"), NOW)
 
     assert refused.value.sale_id_of(hold.reservation_id) == sale.id
-    assert backend.rows.read_seat_entries(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
+    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
 
 
 def test_free_seats_are_not_sold(backend: Backend, session: Session) -> None:
@@ -184,7 +184,7 @@ def test_free_seats_are_not_sold(backend: Backend, session: Session) -> None:
         backend.rows.sell(hold, a_sale(hold), NOW)
 
     assert refused.value.occupancy == {}
-    assert backend.rows.read_seat_entries(session) == {}
+    assert backend.rows.read_entries_with_lapsed(session) == {}
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_only_this_very_hold_is_sold(backend: Backend, session: Session, change:
     with pytest.raises(SeatsTaken):
         backend.rows.sell(replace(hold, **change), a_sale(hold), NOW)  # type: ignore[arg-type] # both are text
 
-    assert backend.rows.read_seat_entries(session) == {"A1": held_entry(hold)}
+    assert backend.rows.read_entries_with_lapsed(session) == {"A1": held_entry(hold)}
 
 
 def test_a_later_hold_under_the_same_id_is_not_sold_for_the_earlier_one(backend: Backend, session: Session) -> None:
@@ -207,7 +207,7 @@ def test_a_later_hold_under_the_same_id_is_not_sold_for_the_earlier_one(backend:
     with pytest.raises(SeatsTaken):
         backend.rows.sell(hold, a_sale(hold), NOW)
 
-    assert backend.rows.read_seat_entries(session) == {"A1": held_entry(later)}
+    assert backend.rows.read_entries_with_lapsed(session) == {"A1": held_entry(later)}
 
 
 @in_one_row_and_in_two
@@ -221,7 +221,7 @@ def test_a_hold_that_lost_a_seat_is_not_sold_in_part(
     with pytest.raises(SeatsTaken):
         backend.rows.sell(hold, a_sale(hold), NOW)
 
-    assert backend.rows.read_seat_entries(session) == {seats[1 - missing]: held_entry(hold)}
+    assert backend.rows.read_entries_with_lapsed(session) == {seats[1 - missing]: held_entry(hold)}
 
 
 # All seats at once.
@@ -237,7 +237,7 @@ def test_the_occupancy_of_250_rows_is_complete(backend: Backend) -> None:
 
     hold = held(backend, session, *seats)
 
-    assert backend.rows.read_seat_entries(session) == dict.fromkeys(seats, held_entry(hold))
+    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, held_entry(hold))
 
 
 # What a row tells, with the fact itself.

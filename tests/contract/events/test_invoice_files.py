@@ -43,7 +43,7 @@ def invoice() -> Invoice:
 
 
 def test_a_pdf_lies_under_its_series_and_number(files: S3InvoiceFiles, invoice: Invoice) -> None:
-    files.put(invoice, b"%PDF")
+    files.put_if_absent(invoice, b"%PDF")
 
     found = files.client.get_object(Bucket=files.bucket, Key=f"invoices/2044/{invoice.number}.pdf")
     assert found["Body"].read() == b"%PDF"
@@ -52,8 +52,8 @@ def test_a_pdf_lies_under_its_series_and_number(files: S3InvoiceFiles, invoice: 
 
 
 def test_what_was_filed_is_never_changed(files: S3InvoiceFiles, invoice: Invoice) -> None:
-    files.put(invoice, b"first")
-    files.put(invoice, b"second")
+    files.put_if_absent(invoice, b"first")
+    files.put_if_absent(invoice, b"second")
 
     assert files.client.get_object(Bucket=files.bucket, Key=object_key(invoice))["Body"].read() == b"first"
 
@@ -65,7 +65,7 @@ def in_bucket(data_stack: str) -> Iterator[S3InvoiceFiles]:
 
 
 def test_a_link_gives_the_pdf_to_whoever_has_it(in_bucket: S3InvoiceFiles, invoice: Invoice) -> None:
-    in_bucket.put(invoice, b"%PDF")
+    in_bucket.put_if_absent(invoice, b"%PDF")
     link = in_bucket.link(invoice, NOW)
 
     answer = urllib3.request("GET", link.url)
@@ -91,7 +91,7 @@ PUT = "before-call.s3.PutObject"
 
 def test_unreachable_files_are_an_outage(moto: S3InvoiceFiles, invoice: Invoice) -> None:
     with hooked(moto, PUT, unreachable), pytest.raises(StoreUnavailable):
-        moto.put(invoice, b"%PDF")
+        moto.put_if_absent(invoice, b"%PDF")
 
 
 @pytest.mark.parametrize(
@@ -105,4 +105,4 @@ def test_an_overload_is_an_outage_and_a_mistake_of_ours_stays_loud(
         return HttpStatus(status), {"Error": {"Code": code, "Message": "injected"}, "ResponseMetadata": metadata}
 
     with hooked(moto, PUT, answer), pytest.raises(raised):
-        moto.put(invoice, b"%PDF")
+        moto.put_if_absent(invoice, b"%PDF")

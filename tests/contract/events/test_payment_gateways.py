@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.money import CURRENCY
-from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentUnknownAtGateway
+from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentNotYetAtGateway
 from chalicelib.domain.ports import PaymentGateway
 from chalicelib.domain.reservations import Reservation
 from chalicelib.infrastructure.clock import utc_now
@@ -123,9 +123,9 @@ def test_what_was_paid_is_known_with_its_reservation_and_amount(bank: Bank) -> N
 def test_what_nobody_has_paid_is_no_charge_and_can_not_be_returned(bank: Bank, made_up: str) -> None:
     for transaction_id in (made_up, bank.start_unpaid(a_reservation())):
         assert bank.gateway.find_charge(transaction_id) is None
-        with pytest.raises(PaymentUnknownAtGateway):
+        with pytest.raises(PaymentNotYetAtGateway):
             bank.gateway.refund(transaction_id, 100, a_key())
-        with pytest.raises(PaymentUnknownAtGateway):
+        with pytest.raises(PaymentNotYetAtGateway):
             bank.gateway.refund(transaction_id, None, a_key())
 
 

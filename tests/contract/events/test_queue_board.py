@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from chalicelib.domain.analytics import BUCKET_LENGTH, bucket_start
 from chalicelib.domain.board import QueueState, RedriveResult, shown_buckets
 from chalicelib.domain.ports import QueueBoard, Refusals
-from chalicelib.domain.refusals import QueueNotFound, QueueOutOfReach, StoreUnavailable
+from chalicelib.domain.refusals import QueueNotFound, QueueNotPermitted, StoreUnavailable
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.invoices import files as invoice_files
@@ -132,7 +132,7 @@ def test_only_known_queues_are_looked_into(stage: Stage, name: str) -> None:
 @pytest.mark.parametrize(
     ("trouble", "refusal"),
     [
-        (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "any"), QueueOutOfReach),
+        (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "any"), QueueNotPermitted),
         (ClientError({"Error": {"Code": "ServiceUnavailable", "Message": "no"}}, "any"), StoreUnavailable),
         (ConnectTimeoutError(endpoint_url="https://sqs"), StoreUnavailable),
     ],

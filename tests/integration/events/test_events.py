@@ -232,8 +232,8 @@ def test_many_payments_are_returned_once_each(database: Any, data_stack: str, sa
     for transaction in transactions:
         charge = Charge(transaction, "res-forgotten", 2500, "BRL", NOW)
         gateway.pay(charge)
-        stands = payments.record_charge(charge)
-        payments.request_refund(stands.with_refund_requested(RefundReason.RESERVATION_UNKNOWN, NOW))
+        stands = payments.record_charge_and_read(charge)
+        payments.request_refund_and_read(stands.with_refund_requested(RefundReason.RESERVATION_UNKNOWN, NOW))
 
     settle = ExecuteRefund(payments, gateway, lambda payment: None, utc_now)
     worked_through(Consumer(settle, chance), requests, chance)

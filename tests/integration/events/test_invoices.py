@@ -206,7 +206,7 @@ def crashing_at_any_step(
         sessions,
         interposed(crashing, "mark_filed", before=sometimes),
         print_every_twentieth,
-        interposed(files, "put", before=sometimes),
+        interposed(files, "put_if_absent", before=sometimes),
         SELLER,
         "UTC",
     )

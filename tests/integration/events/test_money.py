@@ -181,7 +181,7 @@ def test_a_refund_that_is_declined_ends_in_the_dlq_and_a_redrive_settles_it(
     till.pump.drain()
 
     assert till.status(transaction) == ("refund_requested", "twice")
-    assert till.parked()[transaction].startswith("RefundFailed('the payment gateway answered 402 DECLINED")
+    assert till.parked()[transaction].startswith("RefundNotConfirmed('the payment gateway answered 402 DECLINED")
     waiting = ops("payments", "--older-than", "0", "--json")
     assert waiting.status == 1
     assert transaction in [one["transaction"] for one in waiting.data["waiting"]]
@@ -696,7 +696,7 @@ def test_a_sale_that_died_after_its_commit_point_is_finished_and_returned(
     reservation = held(till, session_id, "A10", "B1")
     with wire.broken(Fault.CRASH_BEFORE, at_call=4):
         assert till.pay(reservation, transaction, wired_api).status == 500
-    assert Cancellation.of(Connection.to(STAGE)).cancel(session_id).unfinished == (reservation,)
+    assert Cancellation.of(Connection.to(STAGE)).cancel(session_id).unfinished_sales == (reservation,)
     till.pump.drain()
 
     assert till.status(transaction) == ("refunded", "screening_cancelled")

@@ -15,8 +15,8 @@ import pytest
 from stripe import WebhookSignature
 
 from chalicelib.domain.events import UnreadableMessage
-from chalicelib.domain.payments import GatewayUnavailable, PaymentUnknownAtGateway, RefundFailed
-from chalicelib.domain.refusals import SignatureInvalid
+from chalicelib.domain.payments import GatewayUnavailable, PaymentNotYetAtGateway, RefundNotConfirmed
+from chalicelib.domain.refusals import WebhookSignatureInvalid
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent
 from chalicelib.infrastructure.payments.stripe_gateway import SIGNATURE_HEADER, StripeGateway, StripeMessages
@@ -112,7 +112,7 @@ def test_a_payment_of_something_else_is_left_alone(server: StripeServer, stripe:
     assert foreign not in [
         charge.transaction_id for charge in stripe.list_charges_since(utc_now() - timedelta(minutes=5))
     ]
-    with pytest.raises(PaymentUnknownAtGateway):
+    with pytest.raises(PaymentNotYetAtGateway):
         stripe.refund(foreign, None, "key-of-popcorn")
     headers, body = signed(an_event(metadata={"order": "popcorn"}))
     assert StripeMessages([WEBHOOK_SECRET]).read_charge(headers, body, NOW) is None
@@ -122,7 +122,7 @@ def test_what_a_client_made_up_is_not_asked_for(server: StripeServer) -> None:
     nobody = StripeGateway(SECRET_KEY, PUBLIC_KEY, api_base="http://127.0.0.1:9")
 
     assert nobody.find_charge("tx-456") is None
-    with pytest.raises(PaymentUnknownAtGateway):
+    with pytest.raises(PaymentNotYetAtGateway):
         nobody.refund("pi_1/../../refunds", None, "key")
 
 
@@ -237,9 +237,9 @@ def test_an_answer_that_means_nothing_is_no_payment_and_no_refund(answer: tuple[
         ):
             with pytest.raises(GatewayUnavailable):
                 ask()
-        with pytest.raises(RefundFailed) as refused:
+        with pytest.raises(RefundNotConfirmed) as refused:
             stripe.refund("pi_1", None, "key")
-    assert not isinstance(refused.value, PaymentUnknownAtGateway), "a wrong address must not make payments void"
+    assert not isinstance(refused.value, PaymentNotYetAtGateway), "a wrong address must not make payments void"
 
 
 def test_a_stripe_that_nobody_reaches_is_silent() -> None:
@@ -264,7 +264,7 @@ def test_it_is_alive_when_it_takes_our_key(stripe: StripeGateway) -> None:
 def test_a_payment_that_stripe_does_not_know_is_told_apart() -> None:
     with answering((404, error("resource_missing"))) as stripe:
         assert stripe.find_charge("pi_1") is None
-        with pytest.raises(PaymentUnknownAtGateway):
+        with pytest.raises(PaymentNotYetAtGateway):
             stripe.refund("pi_1", 5000, "key")
 
 
@@ -277,7 +277,7 @@ def test_a_refund_that_somebody_else_made_meanwhile_is_found() -> None:
 @pytest.mark.parametrize("status", ["failed", "canceled"])
 def test_a_refund_that_failed_is_none(status: str) -> None:
     unlucky = answering((200, an_intent()), (200, refund_of("key", status=status)))
-    with unlucky as stripe, pytest.raises(RefundFailed, match=status):
+    with unlucky as stripe, pytest.raises(RefundNotConfirmed, match=status):
         stripe.refund("pi_1", 5000, "key")
     with answering((200, an_intent(refund_of("key", status=status))), (200, refund_of("new"))) as stripe:
         assert stripe.refund("pi_1", 5000, "key") == "re_new"
@@ -319,7 +319,7 @@ def test_its_message_is_signed_as_we_verify_it(server: StripeServer, stripe: Str
         server.pay(transaction_id)
         message = first()
 
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(WebhookSignatureInvalid):
         StripeMessages(["whsec_other"]).read_charge(message.headers, message.raw, utc_now())
     with pytest.raises(UnreadableMessage, match="amount_received"):  # which localstripe leaves out
         StripeMessages(["whsec_other", WEBHOOK_SECRET]).read_charge(message.headers, message.raw, utc_now())
@@ -338,14 +338,14 @@ def test_several_secrets_are_good_while_they_are_rotated() -> None:
     assert (charge.transaction_id, charge.reservation_id, charge.currency) == ("pi_1", "res-1", "BRL")
     assert (charge.amount_cents, charge.charged_at) == (5000, NOW.replace(microsecond=0) - timedelta(seconds=2))
     for secrets in ([], [""], ["whsec_new"]):
-        with pytest.raises(SignatureInvalid):
+        with pytest.raises(WebhookSignatureInvalid):
             StripeMessages(secrets).read_charge(headers, body, NOW)
 
 
 @pytest.mark.parametrize("seconds", [-301, 302])
 def test_a_signature_is_worth_five_minutes(seconds: int) -> None:
     headers, body = signed(an_event())
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(WebhookSignatureInvalid):
         StripeMessages([WEBHOOK_SECRET]).read_charge(headers, body, NOW + timedelta(seconds=seconds))
 
 
@@ -354,7 +354,7 @@ def test_the_moment_that_is_signed_is_the_one_that_is_looked_at() -> None:
     headers, body = signed(an_event())
     later = NOW + timedelta(hours=1)
     forged = {SIGNATURE_HEADER: f"{headers[SIGNATURE_HEADER]},t={int(later.timestamp())}"}
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(WebhookSignatureInvalid):
         StripeMessages([WEBHOOK_SECRET]).read_charge(forged, body, later)
 
 
@@ -362,7 +362,7 @@ def test_the_moment_that_is_signed_is_the_one_that_is_looked_at() -> None:
 @pytest.mark.parametrize("body", [b"{}", b"\xff"])
 def test_what_is_no_signature_is_none(header: str, body: bytes) -> None:
     for given in ({}, {SIGNATURE_HEADER: header}, {SIGNATURE_HEADER: f"t={int(NOW.timestamp())},{header}"}):
-        with pytest.raises(SignatureInvalid):
+        with pytest.raises(WebhookSignatureInvalid):
             StripeMessages([WEBHOOK_SECRET]).read_charge(given, body, NOW)
 
 

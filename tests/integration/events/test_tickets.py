@@ -10,7 +10,7 @@ from typing import Any
 import icalendar
 import pytest
 
-from chalicelib.domain.tickets.checking import GateList, verify_admissible_offline
+from chalicelib.domain.tickets.checking import GateList, verify_offline_except_reuse
 from chalicelib.domain.tickets.tokens import PublicKey
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.tickets.signatures import is_signed
@@ -90,7 +90,7 @@ def test_a_ticket_is_good_without_asking_the_api(api: Api, pump: Pump, session_i
     (ticket,) = shown.body["tickets"]
     known = GateList({session_id: utc_now() + SOON}, {})
 
-    facts = verify_admissible_offline(
+    facts = verify_offline_except_reuse(
         ticket["token"], published_keys(api), is_signed, known, timedelta(hours=1), utc_now()
     )
 

@@ -61,7 +61,7 @@ CACHE_QUESTIONS: dict[str, Callable[[SeatCache], object]] = {
     "seats are held": lambda cache: cache.record_hold(HOLD, NOW),
     "a hold is over": lambda cache: cache.forget_hold(HOLD),
     "the map": lambda cache: cache.read_map("session")[1],
-    "whose the map is to read": lambda cache: cache.claim_rebuild("session")[2],
+    "whose the map is to read": lambda cache: cache.claim_rebuild_and_read_map("session")[2],
     "giving the map back": lambda cache: cache.release_rebuild("session"),
     "ids are kept": lambda cache: cache.mark_ids_complete_since("session", NOW),
 }

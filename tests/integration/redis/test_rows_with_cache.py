@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.application.consumers.cached_seats import UpdateSeatCache
+from chalicelib.application.consumers.cached_seats import CorrectSeatCache
 from chalicelib.domain.refusals import (
     IdempotencyKeyReused,
     Refusal,
@@ -20,7 +20,7 @@ from chalicelib.domain.refusals import (
 )
 from chalicelib.domain.reservations import Held, Hold, Reservation, SeatsTaken
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
-from chalicelib.infrastructure.redis.announced_sessions import AnnouncingSessions
+from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedWhenAdded
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
 from chalicelib.infrastructure.redis.seat_cache import CLOCKS_APART, ID_IS_REMEMBERED, MOST_UNMARKED, SeatCache
 from chalicelib.infrastructure.redis.seat_format import SOLD_ENTRY_LASTS
@@ -180,7 +180,7 @@ def test_of_a_screening_that_was_announced_every_key_is_known_at_once(cinema: Ca
     cinema.hold("A1")
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
 
-    AnnouncingSessions(cinema.sessions, cinema.cache).get_or_add(cinema.session)
+    SessionsAnnouncedWhenAdded(cinema.sessions, cinema.cache).get_or_add(cinema.session)
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == []
 
@@ -189,7 +189,7 @@ def test_a_key_that_was_used_for_another_screening_is_refused_for_the_seats_ther
     """Marks are in their screening's slot: the one thing that the gate tells otherwise than the rows."""
     other = a_session()
     cinema.sessions.get_or_add(other)
-    AnnouncingSessions(cinema.sessions, cinema.cache).get_or_add(cinema.session)
+    SessionsAnnouncedWhenAdded(cinema.sessions, cinema.cache).get_or_add(cinema.session)
     cinema.hold("A1", key="k", session_id=other.id)
     cinema.hold("A1", user="first")
 
@@ -266,7 +266,7 @@ def test_an_id_that_another_process_died_with_is_told_by_its_event(cinema: Cache
     cinema.hold("A1", user="next")
 
     created = Facts(cinema.session.id, ("A1",), first.id).created()
-    UpdateSeatCache(cinema.cache)(replace(created, data={**created.data, "fingerprint": first.fingerprint}))
+    CorrectSeatCache(cinema.cache)(replace(created, data={**created.data, "fingerprint": first.fingerprint}))
 
     assert_told_of(first, cinema)
 
@@ -283,14 +283,14 @@ def test_seats_released_by_someone_who_could_not_tell_are_free_once_their_event_
 
     released = Facts(cinema.session.id, ("A1", "A2"), sold.id).released()
     for _ in range(2):
-        UpdateSeatCache(cinema.cache)(released)
+        CorrectSeatCache(cinema.cache)(released)
 
     assert cinema.seats() == {}
     assert cinema.hold("A1", "A2", user="next")
 
 
 def test_the_invalidator_fails_as_long_as_redis_does_so_that_its_message_comes_again() -> None:
-    refresh = UpdateSeatCache(a_seat_cache("redis://127.0.0.1:9/0"))
+    refresh = CorrectSeatCache(a_seat_cache("redis://127.0.0.1:9/0"))
     facts = Facts("session", ("A1",))
 
     with pytest.raises(StoreUnavailable):

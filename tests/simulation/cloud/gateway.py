@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, PaymentUnknownAtGateway, RefundFailed
+from chalicelib.domain.payments import (
+    Charge,
+    GatewayUnavailable,
+    PaymentIntent,
+    PaymentNotYetAtGateway,
+    RefundNotConfirmed,
+)
 from chalicelib.domain.reservations import Reservation
 from tests.fakes import FakeGateway
 from tests.simulation.faults import Kind
@@ -16,7 +22,7 @@ from .doors import ON_WRITES
 T = TypeVar("T")
 
 
-class Silent(GatewayUnavailable, RefundFailed):
+class Silent(GatewayUnavailable, RefundNotConfirmed):
     """The gateway did not answer: the call may have taken effect. CircuitBreakerGateway raises both bases, too."""
 
 
@@ -62,7 +68,7 @@ class Gateway:
         return self._call(f"refund {transaction_id}", act, {Kind.GATEWAY_FORGETFUL: self._knows_none}, is_read=False)
 
     def _knows_none(self) -> Any:
-        raise PaymentUnknownAtGateway("unknown, as yet")
+        raise PaymentNotYetAtGateway("unknown, as yet")
 
     def _call(self, call: str, act: Callable[[], T], own: Mapping[Kind, Callable[[], Any]], *, is_read: bool) -> T:
         silent = {Kind.GATEWAY_SILENT: self._is_silent}

@@ -11,7 +11,7 @@ from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
-from chalicelib.infrastructure.redis.answers import MalformedAnswer
+from chalicelib.infrastructure.redis.answers import MalformedRedisAnswer
 from chalicelib.infrastructure.redis.connection import RedisUnavailable
 from tests.simulation.faults import Kind
 from tests.simulation.scheduler import Door, Scheduler
@@ -138,7 +138,7 @@ class Connection:
             raise RedisUnavailable("down")
         try:
             return shape(question(commands))
-        except MalformedAnswer as error:
+        except MalformedRedisAnswer as error:
             raise RedisUnavailable(str(error)) from error
 
     def _go_down(self) -> Any:

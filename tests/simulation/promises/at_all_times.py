@@ -17,7 +17,7 @@ from chalicelib.domain.refusals import (
 from chalicelib.domain.reservations import Held, Hold, Occupancy, Reservation, Sale, Sold, State
 from chalicelib.domain.tickets.ticket import Admission
 from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item
-from chalicelib.infrastructure.dynamodb.rows import occupancy_in
+from chalicelib.infrastructure.dynamodb.rows import seat_entries_in
 from chalicelib.infrastructure.streams.records import row_event
 from tests.fakes import MovableClock
 from tests.simulation.cloud.expressions import Item
@@ -92,7 +92,7 @@ class Promises:
     def check_row_write(self, before: Item | None, after: Item | None) -> None:
         if after is None:
             broken(f"a row is gone: {before}")
-        old, new = occupancy_in(before or {}), occupancy_in(after)
+        old, new = seat_entries_in(before or {}), seat_entries_in(after)
         row_id = after["id"]["S"]
         for seat in {**old, **new}:
             if old.get(seat) != new.get(seat):
@@ -123,7 +123,7 @@ class Promises:
         sale: Sale = event.sale  # type: ignore[attr-defined] # a SeatsSold
         reservation_id: str = event.reservation_id  # type: ignore[attr-defined]
         seats: tuple[str, ...] = event.seats  # type: ignore[attr-defined]
-        if occupancy_in(after).get(seats[0]) == old.get(seats[0]):
+        if seat_entries_in(after).get(seats[0]) == old.get(seats[0]):
             return  # the event of an earlier write
         known = self.sales.setdefault(sale.transaction_id, (reservation_id, sale.id))
         if known != (reservation_id, sale.id):

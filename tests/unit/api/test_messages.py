@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from chalicelib.api.http.errors import ERRORS, ErrorRow, error_row_of
+from chalicelib.api.http.errors import ERRORS, ErrorRow, nearest_error_row
 from chalicelib.api.http.messages import error_message
 from chalicelib.api.wire import bodies
 from chalicelib.api.wire.bodies import NOT_BLANK, CalendarMoment, MalformedRequest, parsed
@@ -29,7 +29,7 @@ EXAMPLES: list[Exception] = [
 
 
 def refused_as(error: Exception) -> ErrorRow:
-    row = error_row_of(type(error))
+    row = nearest_error_row(type(error))
     assert row, f"{type(error).__name__} has no row in chalicelib/api/http/errors.py"
     return row
 
@@ -58,7 +58,7 @@ def test_every_refusal_is_told_with_its_own_facts_in_every_language(refusal: Exc
 
 
 def test_every_code_is_told_in_both_languages_and_differently() -> None:
-    for told in (row.message_templates for row in ERRORS if row.examples):
+    for told in (row.template_by_language for row in ERRORS if row.examples):
         assert set(told) == {ENGLISH, PORTUGUESE}
         assert told[ENGLISH] != told[PORTUGUESE]
 

@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from chalicelib.api import audit
 from chalicelib.api.http import methods
-from chalicelib.api.http.errors import ERRORS, ROWS, error_row_of
+from chalicelib.api.http.errors import ERRORS, ROWS, nearest_error_row
 from chalicelib.api.http.messages import error_message
 from chalicelib.api.openapi.document import NotDescribed, document, encoded, require_described
 from chalicelib.api.openapi.parameters import PATH
@@ -130,14 +130,18 @@ def test_an_operation_without_a_route_is_refused_with_the_remedy() -> None:
 def test_a_view_that_only_says_405_or_answers_head_is_known_as_such() -> None:
     app = Chalice("one-route", configure_logs=False)
     app.register_blueprint(audit.routes)
-    methods.add_fallback_methods(app)
+    methods.answer_head_and_refuse_others(app)
     views = app.routes["/api/sessions/{session_id}/events"]
 
-    assert [method for method, entry in views.items() if not methods.is_fallback_view(entry.view_function)] == ["GET"]
+    assert [method for method, entry in views.items() if not methods.is_fallback_method_view(entry.view_function)] == [
+        "GET"
+    ]
 
 
 def test_every_error_that_a_route_names_has_its_row() -> None:
-    assert not [kind for operation in OPERATIONS.values() for kind in operation.errors if error_row_of(kind) is None]
+    assert not [
+        kind for operation in OPERATIONS.values() for kind in operation.errors if nearest_error_row(kind) is None
+    ]
 
 
 def test_every_error_is_answered_by_some_operation(made: Json) -> None:

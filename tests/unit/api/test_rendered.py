@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from chalicelib.api.http.rendered import MOST_TEXTS, TextCache
+from chalicelib.api.http.rendered import MOST_TEXTS, TextCacheByIdentity
 from chalicelib.api.http.static import VersionedText
 
 
@@ -25,18 +25,18 @@ def writer() -> Writer:
 
 
 @pytest.fixture
-def rendered(writer: Writer) -> TextCache[object]:
-    return TextCache(writer)
+def rendered(writer: Writer) -> TextCacheByIdentity[object]:
+    return TextCacheByIdentity(writer)
 
 
-def test_the_same_object_is_written_once(rendered: TextCache[object], writer: Writer) -> None:
+def test_the_same_object_is_written_once(rendered: TextCacheByIdentity[object], writer: Writer) -> None:
     page = ["Oppenheimer"]
 
     assert rendered.text_of(page) is rendered.text_of(page)
     assert writer.written == [page]
 
 
-def test_an_equal_object_is_another_one(rendered: TextCache[object], writer: Writer) -> None:
+def test_an_equal_object_is_another_one(rendered: TextCacheByIdentity[object], writer: Writer) -> None:
     """A page that was read anew may differ next time: only the very page that was written is known."""
     first, second = ["Oppenheimer"], ["Oppenheimer"]
 
@@ -45,7 +45,7 @@ def test_an_equal_object_is_another_one(rendered: TextCache[object], writer: Wri
 
 
 def test_an_object_that_takes_the_place_of_a_forgotten_one_in_memory_is_not_mistaken_for_it(
-    rendered: TextCache[object], writer: Writer
+    rendered: TextCacheByIdentity[object], writer: Writer
 ) -> None:
     for number in range(1000):  # without a reference of our own: CPython gives the next one the same address
         assert rendered.text_of([number]).body == f"[{number}]"
@@ -53,7 +53,7 @@ def test_an_object_that_takes_the_place_of_a_forgotten_one_in_memory_is_not_mist
 
 
 def test_no_more_texts_are_kept_than_most_and_the_oldest_goes_first(
-    rendered: TextCache[object], writer: Writer
+    rendered: TextCacheByIdentity[object], writer: Writer
 ) -> None:
     pages = [[number] for number in range(MOST_TEXTS + 1)]
     for page in pages:

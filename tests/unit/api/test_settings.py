@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.rate_limits import NO_LIMITS, Quota, RequesterKind
-from chalicelib.settings import SETTINGS, SettingInvalid, Settings, load, secret_parameter_names
+from chalicelib.settings import SETTINGS, SettingInvalid, Settings, load, ssm_parameter_by_variable
 from infra.processes import ROOT
 
 ON_ONES_OWN_MACHINE = Settings(
@@ -308,11 +308,11 @@ IN_SSM = {"STAGE": "prod", "ID_SECRET": "ssm:/cinema/prod/id-secret", "REDIS_URL
 
 
 def test_a_secret_that_is_in_ssm_is_named_by_its_variable_and_no_value() -> None:
-    assert secret_parameter_names(IN_SSM) == {
+    assert ssm_parameter_by_variable(IN_SSM) == {
         "ID_SECRET": "/cinema/prod/id-secret",
         "REDIS_URL": "/cinema/prod/redis-url",
     }
-    assert secret_parameter_names({"ID_SECRET": "s", "SELLER": "ssm:/cinema/prod/seller"}) == {}
+    assert ssm_parameter_by_variable({"ID_SECRET": "s", "SELLER": "ssm:/cinema/prod/seller"}) == {}
     assert (load(IN_SSM).id_secret, load(IN_SSM).redis_url) == ("", "")
 
 

@@ -63,7 +63,7 @@ def test_a_paid_reservation_is_not_cancelled(cinema: Cinema) -> None:
 
 def test_a_sale_that_is_not_written_down_yet_is_not_cancelled(cinema: Cinema) -> None:
     held = cinema.hold("A1")
-    dying = replace(cinema, reservations=interposed(cinema.reservations, "mark_confirmed", before=crash))
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "mark_confirmed_and_read", before=crash))
     with pytest.raises(Crash):
         dying.confirm(held.id)
 
@@ -105,7 +105,7 @@ def test_cancelling_a_lapsed_hold_leaves_the_seats_next_holder_alone(cinema: Cin
 
 def test_a_cancellation_that_crashed_in_the_middle_is_finished_by_the_next(cinema: Cinema) -> None:
     held = cinema.hold("A1")
-    dying = replace(cinema, reservations=interposed(cinema.reservations, "mark_ended", before=crash))
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "mark_ended_and_read", before=crash))
     with pytest.raises(Crash):
         dying.cancel(held.id)
 
@@ -115,7 +115,7 @@ def test_a_cancellation_that_crashed_in_the_middle_is_finished_by_the_next(cinem
 
 def test_a_payment_after_such_a_crash_buys_nothing(cinema: Cinema) -> None:
     held = cinema.hold("A1")
-    dying = replace(cinema, reservations=interposed(cinema.reservations, "mark_ended", before=crash))
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "mark_ended_and_read", before=crash))
     with pytest.raises(Crash):
         dying.cancel(held.id)
 
@@ -137,7 +137,7 @@ def test_a_reservation_deleted_meanwhile_is_not_found(cinema: Cinema) -> None:
     stored = FakeReservations()
     cinema.reservations = stored
     held = cinema.hold("A1")
-    forgetful = interposed(cinema.reservations, "mark_ended", before=stored.stored.clear)
+    forgetful = interposed(cinema.reservations, "mark_ended_and_read", before=stored.stored.clear)
 
     with pytest.raises(ReservationNotFound):
         replace(cinema, reservations=forgetful).cancel(held.id)

@@ -141,7 +141,7 @@ def test_a_sale_whose_request_died_is_finished_by_the_stream_and_then_returned(
     sale = a_sale(held.hold, "tx-1", NOW)
     rows.sell(held.hold, sale, NOW)
 
-    assert cinema.cancel_session().unfinished == (held.id,)
+    assert cinema.cancel_session().unfinished_sales == (held.id,)
     for event in list(rows.events[held.session_id, "A"]):
         cinema.relay_row(event)
 

@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from chalicelib.application.consumers.email import EMAILS, WAITS_FOR_TICKETS, SendBuyerEmail
-from chalicelib.application.consumers.returned_emails import SuppressAddresses
+from chalicelib.application.consumers.returned_emails import SuppressIfFinal
 from chalicelib.application.consumers.tickets import IssueOrVoidTickets
 from chalicelib.domain.booking_codes import code_from_number
 from chalicelib.domain.email import (
@@ -229,7 +229,7 @@ def test_an_email_that_waits_for_a_ticket_just_transferred_has_the_new_one(offic
     reservation, _ = office.held()
     sale = office.paid(reservation)
     (old,) = office.tickets.known.values()
-    office.tickets.transfer_and_read_old(old, old.replacement("K7QX-2MNP", office.cinema.clock()))
+    office.tickets.transfer_and_read_replaced(old, old.replacement("K7QX-2MNP", office.cinema.clock()))
     with pytest.raises(TicketsUnsigned):
         office(sale)
     office.sign(sale)
@@ -269,7 +269,7 @@ def returned(*addresses: str, reason: str = "bounce Permanent General", is_final
 def test_an_address_from_which_an_email_came_back_is_not_written_to(
     office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
-    SuppressAddresses(office.suppressed)(returned("ANA@example.com", "bia@example.com"))
+    SuppressIfFinal(office.suppressed)(returned("ANA@example.com", "bia@example.com"))
     reservation, created = office.held()
     with caplog.at_level("INFO"):
         office(created)
@@ -281,7 +281,7 @@ def test_an_address_from_which_an_email_came_back_is_not_written_to(
 
 
 def test_a_mailbox_that_is_full_for_a_while_is_written_to_again(office: Office) -> None:
-    SuppressAddresses(office.suppressed)(returned(ANA.email, reason="bounce Transient MailboxFull", is_final=False))
+    SuppressIfFinal(office.suppressed)(returned(ANA.email, reason="bounce Transient MailboxFull", is_final=False))
     _, created = office.held()
     office(created)
 
@@ -289,7 +289,7 @@ def test_a_mailbox_that_is_full_for_a_while_is_written_to_again(office: Office) 
 
 
 def test_an_address_that_an_operator_allows_is_written_to_again(office: Office) -> None:
-    SuppressAddresses(office.suppressed)(returned(ANA.email))
+    SuppressIfFinal(office.suppressed)(returned(ANA.email))
     assert office.suppressed.remove(ANA.email)
     _, created = office.held()
     office(created)

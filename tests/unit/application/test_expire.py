@@ -30,7 +30,7 @@ def test_a_lapsed_hold_is_taken_out_of_its_rows_and_its_reservation_expires(cine
     cinema.clock.forward(seconds=HOLD_SECONDS)
 
     assert state_after_expiry(cinema, held) is State.EXPIRED
-    assert cinema.rows.read_seat_entries(cinema.session) == {}
+    assert cinema.rows.read_entries_with_lapsed(cinema.session) == {}
     assert state_of(cinema.reservations.find(held.id)) is State.EXPIRED
 
 
@@ -66,7 +66,7 @@ def test_a_hold_sold_meanwhile_stays_sold(cinema: Cinema) -> None:
 
 def test_a_sale_that_is_not_written_down_yet_is_not_written_off(cinema: Cinema) -> None:
     held = cinema.hold("A1")
-    dying = replace(cinema, reservations=interposed(cinema.reservations, "mark_confirmed", before=crash))
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "mark_confirmed_and_read", before=crash))
     with pytest.raises(Crash):
         dying.confirm(held.id)
     cinema.clock.forward(seconds=HOLD_SECONDS)
@@ -89,7 +89,7 @@ def test_a_hold_that_was_never_remembered_is_taken_out_of_its_rows(cinema: Cinem
     cinema.clock.forward(seconds=HOLD_SECONDS)
 
     assert cinema.expire(hold)
-    assert cinema.rows.read_seat_entries(cinema.session) == {}
+    assert cinema.rows.read_entries_with_lapsed(cinema.session) == {}
 
 
 def test_a_later_hold_under_the_same_id_is_untouched(cinema: Cinema) -> None:
@@ -110,7 +110,7 @@ def test_a_later_hold_under_the_same_id_is_untouched(cinema: Cinema) -> None:
 def test_an_expiry_that_crashed_in_the_middle_is_finished_by_the_next_delivery(cinema: Cinema) -> None:
     held = cinema.hold("A1")
     cinema.clock.forward(seconds=HOLD_SECONDS)
-    dying = replace(cinema, reservations=interposed(cinema.reservations, "mark_ended", before=crash))
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "mark_ended_and_read", before=crash))
     with pytest.raises(Crash):
         dying.expire(held.hold)
 

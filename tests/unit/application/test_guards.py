@@ -16,7 +16,7 @@ from chalicelib.domain.payments import (
     RefundReason,
     SettlementDue,
     claimed_payment_for,
-    payment_of_sale,
+    payment_of_paid_sale,
     refund_request_for,
 )
 from chalicelib.domain.refusals import (
@@ -28,7 +28,7 @@ from chalicelib.domain.refusals import (
     SessionCancelled,
     StoreUnavailable,
 )
-from chalicelib.domain.reservations import Held, HoldHasEnded, Reservation, State, without_lapsed_holds
+from chalicelib.domain.reservations import Held, HoldEndedBeforeStored, Reservation, State, without_lapsed_holds
 from tests.builders import HOLD_SECONDS, NOW, Cinema, a_reservation
 from tests.fakes import FakePayments, FakeReservations, FakeRows, crash, interposed
 
@@ -64,7 +64,7 @@ def unavailable() -> None:
 
 
 def test_a_cancelled_screening_is_refused_before_its_rows_are_asked(cinema: Cinema) -> None:
-    cinema.sessions.mark_cancelled(cinema.session.id, NOW)
+    cinema.sessions.mark_cancelled_for_display(cinema.session.id, NOW)
 
     with pytest.raises(SessionCancelled):
         replace(cinema, rows=interposed(cinema.rows, "hold", before=crash)).hold("A1")
@@ -77,7 +77,7 @@ def test_a_hold_that_expired_before_it_was_stored_is_never_stored(cinema: Cinema
 
     cinema.expire(late.hold)
 
-    with pytest.raises(HoldHasEnded):
+    with pytest.raises(HoldEndedBeforeStored):
         cinema.reservations.get_or_add(late)
 
 
@@ -155,7 +155,7 @@ def test_a_payment_that_is_on_its_way_back_does_not_buy_the_hold_it_was_for(cine
 
 def test_a_confirmation_by_a_wrong_amount_moves_no_money(cinema: Cinema) -> None:
     held = cinema.hold("A1")
-    cinema.payments.record_charge(a_charge(held, cents=1))
+    cinema.payments.record_charge_and_read(a_charge(held, cents=1))
 
     with pytest.raises(PaymentReturned):
         cinema.confirm(held.id, TX)
@@ -167,7 +167,7 @@ def test_a_sale_whose_reservation_was_deleted_is_stored_anew(cinema: Cinema) -> 
     held = cinema.hold("A1")
     reservations = cinema.reservations
     assert isinstance(reservations, FakeReservations)
-    deleted = interposed(reservations, "mark_confirmed", before=lambda: reservations.stored.pop(held.id))
+    deleted = interposed(reservations, "mark_confirmed_and_read", before=lambda: reservations.stored.pop(held.id))
 
     replace(cinema, reservations=deleted).confirm(held.id, TX)
 
@@ -188,7 +188,7 @@ def test_a_hold_whose_seat_somebody_else_has_has_expired_whatever_this_clock_say
 
 def test_a_payment_that_another_process_has_settled_is_settled(cinema: Cinema) -> None:
     held = cinema.hold("A1")
-    known_before = cinema.payments.record_charge(a_charge(held))
+    known_before = cinema.payments.record_charge_and_read(a_charge(held))
     know(cinema, refund_request_for(TX, held, RefundReason.LATE, NOW))
 
     cinema.settle_payment.settle(known_before)
@@ -217,18 +217,18 @@ def test_a_settled_payment_is_not_due_again_though_its_hold_seems_live(cinema: C
 
 
 def test_the_gateway_is_not_asked_of_a_payment_that_is_not_to_be_returned(cinema: Cinema) -> None:
-    bought = payment_of_sale(cinema.confirm(cinema.hold("A1").id, TX))
+    bought = payment_of_paid_sale(cinema.confirm(cinema.hold("A1").id, TX))
     assert bought
     cinema.gateway.is_silent = True  # type: ignore[attr-defined] # the fake's
 
-    cinema.execute_refund.refund_if_requested(know(cinema, bought))
+    cinema.execute_refund.refund_or_settle(know(cinema, bought))
 
     assert cinema.payments.find(TX) == bought
 
 
 def test_an_outage_while_a_payment_is_settled_is_no_end(cinema: Cinema) -> None:
     held = cinema.hold("A1")
-    cinema.payments.record_charge(a_charge(held))
+    cinema.payments.record_charge_and_read(a_charge(held))
 
     with pytest.raises(StoreUnavailable):
         replace(cinema, rows=interposed(cinema.rows, "sell", before=unavailable)).settle_payment(a_charge(held))
@@ -240,7 +240,7 @@ def test_a_charged_payment_that_the_gateway_does_not_know_stays_to_be_returned(c
     requested = refund_request_for(TX, held, RefundReason.LATE, NOW)
     payment = know(cinema, replace(requested, charged_at=NOW, charged_cents=2500, charged_currency="BRL"))
 
-    replace(cinema, gateway=gateway).execute_refund.refund_if_requested(payment)
+    replace(cinema, gateway=gateway).execute_refund.refund_or_settle(payment)
 
     assert status(cinema) is PaymentStatus.REFUND_REQUESTED
 
@@ -259,7 +259,7 @@ def test_a_charge_of_a_fresh_claim_is_recorded_by_the_sweep(cinema: Cinema) -> N
 
 def test_a_payment_whose_purchase_is_anothers_is_a_finding(cinema: Cinema) -> None:
     held = cinema.hold("A1")
-    bought = payment_of_sale(cinema.confirm(held.id, TX))
+    bought = payment_of_paid_sale(cinema.confirm(held.id, TX))
     assert bought
     strange = replace(bought, transaction_id="tx-2", sale_id="sale-2", charged_at=NOW, charged_cents=2500)
     know(cinema, strange)

@@ -191,7 +191,7 @@ def test_a_hold_that_has_lapsed_by_another_instances_clock_is_not_told_that_some
     def expire_by_a_clock_that_is_ahead() -> None:
         cinema.clock.forward(seconds=HOLD_SECONDS - 4)
         ahead = replace(cinema, clock=MovableClock(cinema.clock() + timedelta(seconds=5)))
-        (entry,) = cinema.rows.read_seat_entries(cinema.session).values()
+        (entry,) = cinema.rows.read_entries_with_lapsed(cinema.session).values()
         assert isinstance(entry, Held)
         ahead.expire(Hold(cinema.session.id, entry.reservation_id, ("A1",), entry.expires_at))
 
@@ -282,7 +282,7 @@ def test_a_key_reused_for_another_screening_is_refused_and_holds_nothing(cinema:
     with pytest.raises(IdempotencyKeyReused):
         cinema.hold("A1", key="k", session_id=another.id)
 
-    assert cinema.rows.read_seat_entries(another) == {}
+    assert cinema.rows.read_entries_with_lapsed(another) == {}
 
 
 def test_a_key_reused_after_the_first_hold_lapsed_is_refused_and_holds_nothing(cinema: Cinema) -> None:

@@ -107,7 +107,11 @@ def test_a_second_delivery_changes_nothing_and_prints_nothing(office: Office) ->
 
 @pytest.mark.parametrize(
     ("method", "moment"),
-    [(method, moment) for method in ("assign_numbers", "put", "mark_filed") for moment in ("before", "after")],
+    [
+        (method, moment)
+        for method in ("assign_numbers", "put_if_absent", "mark_filed")
+        for moment in ("before", "after")
+    ],
 )
 def test_a_crash_anywhere_is_finished_by_the_next_delivery_under_the_same_number(
     office: Office, method: str, moment: str
@@ -154,7 +158,7 @@ def test_an_invoice_that_can_not_be_filed_holds_up_no_other(office: Office) -> N
         if error := next(pending):
             raise error
 
-    failures = office.issue_together(sales, files=interposed(office.files, "put", before=break_the_second))
+    failures = office.issue_together(sales, files=interposed(office.files, "put_if_absent", before=break_the_second))
 
     assert {position: type(error) for position, error in failures.items()} == {1: Crash}
     assert [invoice.filed for invoice in office.invoices.known.values()] == [True, False, True]

@@ -6,16 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.ports import LiveHolds
+from chalicelib.domain.ports import CountedHolds
 from chalicelib.domain.refusals import (
     IdempotencyKeyReused,
     ReservationCancelled,
     ReservationNotFound,
     SeatsUnavailable,
     StoreUnavailable,
-    TooManyHolds,
+    TooManyHoldsInSession,
 )
-from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReached, State
+from chalicelib.domain.reservations import CountedHold, Hold, HoldNotCounted, State
 from tests.builders import HOLD_SECONDS, MAX_LIVE_HOLDS, NOW, Cinema, a_hold, a_session
 from tests.fakes import Crash, crash, interposed, sent_twice
 
@@ -34,8 +34,8 @@ def full(cinema: Cinema) -> Cinema:
     return cinema
 
 
-def refused(cinema: Cinema, *seats: str, key: str | None = None) -> TooManyHolds:
-    with pytest.raises(TooManyHolds) as refusal:
+def refused(cinema: Cinema, *seats: str, key: str | None = None) -> TooManyHoldsInSession:
+    with pytest.raises(TooManyHoldsInSession) as refusal:
         cinema.hold(*seats, user="ana", key=key)
     return refusal.value
 
@@ -63,12 +63,12 @@ def test_others_and_other_screenings_have_limits_of_their_own(full: Cinema) -> N
 def test_who_holds_in_somebodys_name_from_elsewhere_takes_none_of_their_room(cinema: Cinema) -> None:
     for seat in ("A1", "A2"):
         cinema.hold(seat, user="ana", source="192.0.2.1")
-    with pytest.raises(TooManyHolds):
+    with pytest.raises(TooManyHoldsInSession):
         cinema.hold("A3", user="ana", source="192.0.2.1")
 
     cinema.hold("B1", user="ana", source="198.51.100.7")
     cinema.hold("B2", user="ana", source="198.51.100.7")
-    with pytest.raises(TooManyHolds):
+    with pytest.raises(TooManyHoldsInSession):
         cinema.hold("B3", user="ana", source="198.51.100.7")
 
 
@@ -316,7 +316,7 @@ def test_of_twins_one_refused_first_neither_is_promised_what_it_gives_back(full:
 
     port = {"before": ("rows", "release"), "after": ("reservations", "bar")}[moment]
     broken = interposed(getattr(full, port[0]), port[1], **{moment: twin})
-    with pytest.raises(TooManyHolds):
+    with pytest.raises(TooManyHoldsInSession):
         replace(full, **{port[0]: broken}).hold("A3", user="ana", key="k")
 
     assert full.seats() == {"A1": "sold", "A2": "reserved"}
@@ -362,9 +362,9 @@ def test_when_the_limit_is_lowered_and_holds_shortened_no_live_hold_is_forgotten
 def test_a_hold_that_never_comes_to_its_place_says_ask_again(full: Cinema) -> None:
     class Unlucky:
         def count_hold(self, user_id: str, hold: object, *_: object) -> None:
-            raise HoldLimitReached(())
+            raise HoldNotCounted(())
 
-    unlucky: LiveHolds = Unlucky()
+    unlucky: CountedHolds = Unlucky()
     with pytest.raises(StoreUnavailable):
         replace(full, live_holds=unlucky).hold("A3", user="ana")
 

@@ -20,11 +20,11 @@ from chalicelib.application.board import (
     ShowCachedBoard,
     ShowDeadLetters,
 )
-from chalicelib.application.queries import CheckReadiness
+from chalicelib.application.queries import CheckDependencies
 from chalicelib.domain.analytics import BUCKET_LENGTH, EMPTY_TALLY, Tally, bucket_start
 from chalicelib.domain.board import WINDOW, DependencyState, QueueState, RedriveResult, shown_buckets
 from chalicelib.domain.pages import Page
-from chalicelib.domain.refusals import CursorInvalid, QueueNotFound, QueueOutOfReach, StoreUnavailable
+from chalicelib.domain.refusals import CursorInvalid, QueueNotFound, QueueNotPermitted, StoreUnavailable
 from chalicelib.domain.sessions import Session
 from tests.builders import NOW, a_session
 from tests.fakes import FakeAnalytics, FakeQueueBoard, FakeRefusals, FakeSessions, MovableClock, interposed
@@ -60,7 +60,7 @@ class Stage:
 
     @property
     def show(self) -> ShowBoard:
-        readiness = CheckReadiness([lambda: DYNAMODB])
+        readiness = CheckDependencies([lambda: DYNAMODB])
         return ShowBoard(self.sessions, self.analytics, self.queues, self.refusals, readiness, self.clock)
 
     def board(self, cursor: str | None = None) -> Board:
@@ -117,7 +117,7 @@ def test_each_five_minutes_sum_up_all_screenings_and_are_there_when_nothing_happ
     stage.counts(other, ago=BUCKET_LENGTH, sales=1)
     stage.counts(other, ago=WINDOW, holds=100)
 
-    over_time = stage.board().over_time
+    over_time = stage.board().tallies_by_bucket
 
     assert [at for at, _ in over_time] == shown_buckets(NOW)
     assert [tally for _, tally in over_time[-2:]] == [
@@ -204,7 +204,7 @@ def test_numbers_of_which_one_could_not_be_read_are_not_shown_at_all(stage: Stag
 
 
 def out_of_reach() -> None:
-    raise QueueOutOfReach
+    raise QueueNotPermitted
 
 
 @pytest.mark.parametrize("trouble", [down, out_of_reach])

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.application.confirm import ConfirmReservationCommand
 from chalicelib.application.release import CancelReservationCommand
-from chalicelib.domain.identity import ANONYMOUS, UNCHECKED, AccessRule, Principal, Role, roles_from_groups
+from chalicelib.domain.identity import ANONYMOUS, UNCHECKED, AccessRule, Principal, Role, roles_from_groups_or_buyer
 from chalicelib.domain.refusals import ReservationNotFound, UserNotFound
 from chalicelib.domain.reservations import Reservation
 from tests.builders import Cinema
@@ -75,14 +75,14 @@ def test_a_rule_admits_its_roles(rule: AccessRule, admitted: list[Principal]) ->
     assert [who for who in (OWNER, OTHER, OPERATOR, GATE, ANONYMOUS, UNCHECKED) if rule.admits_by_role(who)] == admitted
 
 
-@pytest.mark.parametrize("rule", [AccessRule.ANYONE, AccessRule.SIGNED])
+@pytest.mark.parametrize("rule", [AccessRule.ANYONE, AccessRule.WEBHOOK_SIGNED])
 def test_some_rules_ask_nobody(rule: AccessRule) -> None:
     assert not rule.needs_token
 
 
 def test_who_belongs_to_no_group_is_a_buyer_and_who_belongs_to_one_is_that_only() -> None:
-    assert roles_from_groups([]) == roles_from_groups(["staff"]) == {Role.BUYER}
-    assert roles_from_groups(["gate"]) == {Role.GATE}
+    assert roles_from_groups_or_buyer([]) == roles_from_groups_or_buyer(["staff"]) == {Role.BUYER}
+    assert roles_from_groups_or_buyer(["gate"]) == {Role.GATE}
 
 
 def test_an_address_is_never_shown_where_a_principal_is_written() -> None:

@@ -12,7 +12,7 @@ from chalicelib.domain.consumers import PAYMENTS
 from chalicelib.domain.events import OutgoingMessage
 from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason, SettlementDue, claimed_payment_for
 from chalicelib.domain.refusals import (
-    NothingToPay,
+    FreeOfCharge,
     PaymentNotReceived,
     PaymentsUnavailable,
     Refusal,
@@ -49,7 +49,7 @@ class Till:
     def claimed(self, reservation: Reservation, transaction_id: str = "tx-1") -> Payment:
         """By a request that died there, where a client's word is enough."""
         claim = claimed_payment_for(reservation, transaction_id, "credit_card", self.cinema.clock())
-        stands = self.payments.try_claim(claim, charged_only=False)
+        stands = self.payments.claim_and_read(claim, charged_only=False)
         assert stands
         return stands
 
@@ -84,7 +84,7 @@ def test_a_payment_that_the_gateway_has_not_spoken_of_buys_nothing_yet(till: Til
 
 def test_a_payment_that_the_gateway_has_spoken_of_is_bought_by_whoever_comes_first(till: Till) -> None:
     held = till.cinema.hold("A1")
-    till.payments.record_charge(a_charge("tx-1", held.id, 2500))
+    till.payments.record_charge_and_read(a_charge("tx-1", held.id, 2500))
     sold = till.cinema.confirm(held.id, "tx-1")
 
     till.hears(held)
@@ -216,7 +216,7 @@ def test_a_claim_that_was_charged_is_sold_at_once_and_not_only_when_its_hold_is_
 def test_a_claim_whose_row_was_sold_before_its_request_died_is_a_sale(till: Till, seconds: int) -> None:
     till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1", user="ana")
-    dying = replace(till.cinema, reservations=interposed(till.reservations, "mark_confirmed", before=crash))
+    dying = replace(till.cinema, reservations=interposed(till.reservations, "mark_confirmed_and_read", before=crash))
     with pytest.raises(Crash):
         dying.confirm(held.id, "tx-1")
     till.cinema.clock.forward(seconds=seconds)
@@ -230,7 +230,7 @@ def test_a_sale_whose_reservation_is_gone_is_restored_from_its_claim(till: Till)
     """Its request died after the commit point, its record was given up, and TTL deleted what was pending."""
     till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1", "A2", user="ana", key="k")
-    dying = replace(till.cinema, reservations=interposed(till.reservations, "mark_confirmed", before=crash))
+    dying = replace(till.cinema, reservations=interposed(till.reservations, "mark_confirmed_and_read", before=crash))
     with pytest.raises(Crash):
         dying.confirm(held.id, "tx-1")
     del till.reservations.stored[held.id]
@@ -253,7 +253,7 @@ def test_a_sale_that_is_restored_in_a_cancelled_screening_goes_back(till: Till) 
     """The cancellation has missed it, because no reservation was there to be found."""
     till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1", user="ana")
-    dying = replace(till.cinema, reservations=interposed(till.reservations, "mark_confirmed", before=crash))
+    dying = replace(till.cinema, reservations=interposed(till.reservations, "mark_confirmed_and_read", before=crash))
     with pytest.raises(Crash):
         dying.confirm(held.id, "tx-1")
     del till.reservations.stored[held.id]
@@ -278,11 +278,11 @@ def test_a_claim_whose_reservation_is_gone_and_whose_row_was_not_sold_goes_back(
 def test_a_sale_of_a_screening_that_was_cancelled_before_its_request_could_finish_goes_back(till: Till) -> None:
     till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1")
-    dying = replace(till.cinema, reservations=interposed(till.reservations, "mark_confirmed", before=crash))
+    dying = replace(till.cinema, reservations=interposed(till.reservations, "mark_confirmed_and_read", before=crash))
     with pytest.raises(Crash):
         dying.confirm(held.id, "tx-1")
     cancellation = till.cinema.cancel_session()
-    assert (cancellation.sales, cancellation.unfinished) == (1, (held.id,))
+    assert (cancellation.sales, cancellation.unfinished_sales) == (1, (held.id,))
     till.cinema.clock.forward(seconds=HOLD_SECONDS)
     till.due()
 
@@ -352,7 +352,7 @@ def test_a_claim_that_came_to_nothing_gives_way_to_whom_the_payment_was_charged_
     till.gateway.pay(a_charge("tx-1", theirs.id, 2500))
 
     till.hears(theirs, "tx-1")
-    till.cinema.execute_refund.refund_if_requested(till.payments.known["tx-1"])
+    till.cinema.execute_refund.refund_or_settle(till.payments.known["tx-1"])
 
     assert till.status() == (PaymentStatus.SOLD, None)
     assert till.cinema.seats() == {"A2": "sold"}
@@ -362,7 +362,7 @@ def test_a_claim_that_came_to_nothing_gives_way_to_whom_the_payment_was_charged_
 def test_who_read_a_payment_before_it_was_claimed_does_not_return_it(till: Till) -> None:
     """It bought its seats meanwhile, and its reservation is gone."""
     held = till.cinema.hold("A1")
-    read = till.payments.record_charge(a_charge("tx-1", held.id, 2500))
+    read = till.payments.record_charge_and_read(a_charge("tx-1", held.id, 2500))
     till.cinema.confirm(held.id, "tx-1")
     del till.reservations.stored[held.id]
 
@@ -443,7 +443,7 @@ def test_nothing_is_started_for_what_is_free(till: Till, start: StartPayment) ->
     till.cinema.sessions.get_or_add(free)
 
     held = till.cinema.hold("A1", session_id=free.id)
-    with pytest.raises(NothingToPay) as refused:
+    with pytest.raises(FreeOfCharge) as refused:
         start(held.id)
 
     assert refused.value.args == (held.id,)

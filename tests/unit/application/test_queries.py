@@ -8,7 +8,7 @@ from threading import Semaphore
 
 import pytest
 
-from chalicelib.application.queries import CachedReadinessCheck, CheckReadiness, SeatView, ShowSeatMap
+from chalicelib.application.queries import CachedReadinessCheck, CheckDependencies, SeatView, ShowSeatMap
 from chalicelib.domain.board import DependencyState
 from chalicelib.domain.refusals import ReservationNotFound, SessionNotFound
 from chalicelib.domain.reservations import State
@@ -93,7 +93,7 @@ def test_a_hold_is_no_purchase(cinema: Cinema) -> None:
 def test_readiness_asks_every_dependency_though_one_is_down() -> None:
     states = [DependencyState("one", True, False, 1.0, "Timeout"), DependencyState("two", False, True, 2.0)]
 
-    assert CheckReadiness([lambda: states[0], lambda: states[1]])() == tuple(states)
+    assert CheckDependencies([lambda: states[0], lambda: states[1]])() == tuple(states)
 
 
 @dataclass
@@ -111,7 +111,7 @@ class CountingProbe:
 
 def test_who_asks_whether_we_are_ready_within_a_second_gets_the_same_answer() -> None:
     gateway, clock = CountingProbe(), MovableClock(NOW)
-    ready = CachedReadinessCheck(CheckReadiness([gateway]), clock)
+    ready = CachedReadinessCheck(CheckDependencies([gateway]), clock)
 
     first = [ready() for _ in range(100)]
     clock.forward(milliseconds=999)
@@ -133,7 +133,7 @@ def test_a_hundred_at_once_ask_each_dependency_once_however_long_it_takes() -> N
         clock.forward(seconds=5)
 
     gateway = CountingProbe(wait=hang)
-    ready = CachedReadinessCheck(CheckReadiness([gateway]), clock)
+    ready = CachedReadinessCheck(CheckDependencies([gateway]), clock)
 
     def ask(_: int) -> object:
         here.release()
@@ -148,7 +148,7 @@ def test_a_hundred_at_once_ask_each_dependency_once_however_long_it_takes() -> N
 
 def test_a_clock_that_goes_back_keeps_no_old_answer() -> None:
     gateway, clock = CountingProbe(), MovableClock(NOW)
-    ready = CachedReadinessCheck(CheckReadiness([gateway]), clock)
+    ready = CachedReadinessCheck(CheckDependencies([gateway]), clock)
     ready()
     clock.forward(seconds=-60)
     ready()

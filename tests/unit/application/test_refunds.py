@@ -17,7 +17,7 @@ from chalicelib.domain.payments import (
     Payment,
     PaymentChange,
     PaymentStatus,
-    RefundFailed,
+    RefundNotConfirmed,
     RefundReason,
     SettlementDue,
 )
@@ -203,7 +203,7 @@ def test_of_two_who_claim_a_payment_in_the_same_moment_one_gets_it(till: Till) -
 
 def test_a_payment_that_was_charged_for_another_reservation_buys_nothing(till: Till) -> None:
     theirs, mine = till.cinema.hold("A1", user="ana"), till.cinema.hold("A2", user="bia")
-    till.payments.record_charge(a_charge("tx-1", theirs.id, 2500))
+    till.payments.record_charge_and_read(a_charge("tx-1", theirs.id, 2500))
 
     assert isinstance(till.refused(mine.id, "tx-1"), PaymentAlreadyUsed)
     assert till.cinema.confirm(theirs.id, "tx-1").sale
@@ -294,7 +294,7 @@ def test_the_client_must_ask_again_when_the_request_could_not_be_written_down(ti
     def no_answer() -> None:
         raise StoreUnavailable("PutItem")
 
-    till.cinema.payments = interposed(till.payments, "request_refund", before=no_answer)
+    till.cinema.payments = interposed(till.payments, "request_refund_and_read", before=no_answer)
     held = till.cinema.hold("A1")
     till.cinema.clock.forward(seconds=HOLD_SECONDS)
 
@@ -469,7 +469,7 @@ def test_a_crash_between_gateway_and_record_returns_the_money_once(late: Till) -
 
 def test_a_declined_refund_stays_requested_and_is_asked_for_again(late: Till) -> None:
     late.gateway.declined.add("tx-1")
-    with pytest.raises(RefundFailed):
+    with pytest.raises(RefundNotConfirmed):
         late.cinema.execute_refund(_request("tx-1"))
     assert late.status("tx-1")[0] is PaymentStatus.REFUND_REQUESTED
     late.gateway.declined.clear()

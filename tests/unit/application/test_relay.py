@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.application.relay import ROUTES, TELLS, HandlePaymentChange
+from chalicelib.application.relay import ROUTES, TELLS, RelayPaymentChange
 from chalicelib.domain.events import (
     Event,
     EventType,
@@ -15,7 +15,7 @@ from chalicelib.domain.events import (
     SeatsReleased,
     SeatsSold,
 )
-from chalicelib.domain.payments import PaymentChange, RefundReason, payment_of_sale
+from chalicelib.domain.payments import PaymentChange, RefundReason, payment_of_paid_sale
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
 from tests.builders import HOLD_SECONDS, NOW, Cinema, a_hold, a_sale
@@ -72,7 +72,7 @@ def test_a_finished_sale_is_left_alone_by_a_second_delivery(cinema: Cinema) -> N
     held = cinema.hold("A1")
     paid = cinema.confirm(held.id)
     again = SeatsSold(held.session_id, held.id, held.seats, a_sale(held.hold, transaction_id="tx-2"), NOW)
-    written_no_more = interposed(cinema.reservations, "mark_confirmed", before=crash)
+    written_no_more = interposed(cinema.reservations, "mark_confirmed_and_read", before=crash)
 
     replace(cinema, reservations=written_no_more).relay_row(again)
 
@@ -205,7 +205,7 @@ def test_a_pending_reservation_that_ttl_deleted_gives_its_seats_back_and_is_told
 
     event = the_event(cinema.relay_reservation(changed(forgotten, None)))
 
-    assert cinema.rows.read_seat_entries(cinema.session) == {}
+    assert cinema.rows.read_entries_with_lapsed(cinema.session) == {}
     assert event.id == f"ReservationExpired:{forgotten.id}:{to_ms(forgotten.expires_at)}"
 
 
@@ -223,15 +223,15 @@ def test_a_deleted_reservation_that_was_settled_sets_nothing_off(cinema: Cinema,
     cinema.clock.forward(days=1)
 
     assert cinema.relay_reservation(changed(replace(forgotten, state=state), None)) == []
-    assert list(cinema.rows.read_seat_entries(cinema.session)) == ["A1"]
+    assert list(cinema.rows.read_entries_with_lapsed(cinema.session)) == ["A1"]
 
 
 def test_the_refund_of_a_sale_is_marked_on_its_reservation_when_it_was_made(cinema: Cinema) -> None:
     sold, other = (cinema.confirm(cinema.hold(seat, user=seat).id, f"tx-{seat}") for seat in ("A1", "A2"))
-    payment = payment_of_sale(sold)
+    payment = payment_of_paid_sale(sold)
     assert payment
     requested = payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
-    relay = HandlePaymentChange(cinema.reservations)
+    relay = RelayPaymentChange(cinema.reservations)
 
     assert the_event(relay(PaymentChange(payment, requested))).type is EventType.REFUND_REQUESTED
     assert cinema.reservations.find(sold.id) == sold, "not refunded yet"

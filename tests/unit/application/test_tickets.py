@@ -12,9 +12,9 @@ from chalicelib.application.tickets import (
     AdmittedTicket,
     AdmitTicket,
     AdmitTicketCommand,
-    ListTicketsForGate,
     RequestTicketTokens,
     ShowCalendarEntry,
+    ShowGateListPage,
     ShowTickets,
     TransferTicket,
 )
@@ -99,8 +99,8 @@ class House:
         return TransferTicket(self.tickets, cinema.reservations, cinema.sessions, self.ask, cinema.clock, self.new_code)
 
     @property
-    def list(self) -> ListTicketsForGate:
-        return ListTicketsForGate(self.tickets, self.cinema.sessions, OPENS_BEFORE, self.cinema.clock)
+    def list(self) -> ShowGateListPage:
+        return ShowGateListPage(self.tickets, self.cinema.sessions, OPENS_BEFORE, self.cinema.clock)
 
     def sign(self) -> None:
         for message, _ in self.outbox.sent:
@@ -374,7 +374,7 @@ def test_who_comes_in_during_a_transfer_stays_in(house: House) -> None:
     ticket = house.only_ticket(house.bought("A1"))
 
     house.tickets = interposed(
-        house.tickets, "transfer_and_read_old", before=lambda: house.admit(code=ticket.code) and None
+        house.tickets, "transfer_and_read_replaced", before=lambda: house.admit(code=ticket.code) and None
     )
 
     with pytest.raises(AlreadyAdmitted):

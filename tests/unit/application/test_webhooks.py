@@ -18,7 +18,7 @@ from chalicelib.application.consumers.webhooks import (
     ReplayResult,
 )
 from chalicelib.domain.events import Event, EventType, UnreadableMessage
-from chalicelib.domain.refusals import SignatureInvalid, StoreUnavailable, WebhookDisabled
+from chalicelib.domain.refusals import StoreUnavailable, WebhookDisabled, WebhookSignatureInvalid
 from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, DeliveryTimedOut, Notification, Secret
 from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBERS_SECONDS, CachedSubscribers
@@ -156,15 +156,15 @@ class PickyNotifications(FakeNotifications):
     poison: str = ""
     busy: str = ""
 
-    def assign_number(self, event: Event) -> Notification:
+    def number_in_session(self, event: Event) -> Notification:
         if event.id == self.poison:
             raise ValueError("too large")
-        return super().assign_number(event)
+        return super().number_in_session(event)
 
-    def assign_numbers(self, events: Sequence[Event]) -> Sequence[Notification]:
+    def number_all_in_session(self, events: Sequence[Event]) -> Sequence[Notification]:
         if any(event.session_id == self.busy for event in events):
             raise StoreUnavailable("TransactWriteItems")
-        return super().assign_numbers(events)
+        return super().number_all_in_session(events)
 
 
 def test_an_event_that_the_store_can_not_take_fails_alone(office: Office, facts: Facts) -> None:
@@ -214,7 +214,7 @@ def test_of_a_batch_only_events_whose_deliveries_were_not_taken_come_again(offic
 def test_a_delivery_names_the_last_number_that_its_receiver_got(office: Office, facts: Facts) -> None:
     everything, sales = a_webhook(), a_webhook(PAID)
     told = [
-        office.notifications.assign_number(event)
+        office.notifications.number_in_session(event)
         for event in (facts.paid(), facts.created(), Facts("session-1").paid())
     ]
 
@@ -229,7 +229,7 @@ def test_a_delivery_names_the_last_number_that_its_receiver_got(office: Office, 
 def delivery(office: Office, facts: Facts) -> Delivery:
     webhook = a_webhook()
     office.webhooks.add(webhook)
-    return Delivery(webhook.id, facts.session_id, office.notifications.assign_number(facts.created()).sequence)
+    return Delivery(webhook.id, facts.session_id, office.notifications.number_in_session(facts.created()).sequence)
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
@@ -300,9 +300,9 @@ class BreakerPolicy:
     def is_last_attempt(self, record: object) -> bool:
         return False
 
-    def park(self, record: object, reason: str) -> None: ...
+    def park_copy(self, record: object, reason: str) -> None: ...
 
-    def defer(self, record: object, least_seconds: float, most_seconds: float) -> bool:
+    def send_copy_later(self, record: object, least_seconds: float, most_seconds: float) -> bool:
         return False
 
 
@@ -343,7 +343,7 @@ def ask(office: Office, facts: Facts) -> Ask:
     """Asks as the webhook "mine"; five events have happened, of which the first two were sales."""
     office.webhooks.add(a_webhook(webhook_id="mine", key="whsec_mine"))
     for event in (facts.paid(), Facts("session-1").paid(), *(Facts("session-1").created() for _ in range(3))):
-        office.notifications.assign_number(event)
+        office.notifications.number_in_session(event)
 
     def asked(
         after: int = 0, webhook_id: str = "mine", session_id: str = "session-1", header: str = ""
@@ -386,14 +386,14 @@ def test_with_another_signature_nothing_is_queued(office: Office, ask: Ask) -> N
         sign_body(["whsec_mine"], BODY, NOW + timedelta(minutes=6)),
         "nonsense",
     ):
-        with pytest.raises(SignatureInvalid):
+        with pytest.raises(WebhookSignatureInvalid):
             ask(header=wrong)
 
     assert office.queued() == []
 
 
 def test_an_unknown_webhook_is_told_the_same(ask: Ask) -> None:
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(WebhookSignatureInvalid):
         ask(webhook_id="unknown")
 
 
@@ -402,7 +402,7 @@ def test_a_disabled_webhook_learns_it_only_with_its_secret(office: Office, ask: 
 
     with pytest.raises(WebhookDisabled):
         ask()
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(WebhookSignatureInvalid):
         ask(header="nonsense")
 
 
@@ -417,7 +417,7 @@ def test_a_rotated_secret_signs_beside_the_new_one_until_it_expires(office: Offi
     assert ask().queued == 3
     office.clock.forward(hours=1)
     assert rotated.signing_keys(office.clock()) == ("whsec_new",)
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(WebhookSignatureInvalid):
         ask(header=sign_body(["whsec_mine"], BODY, office.clock()))
 
 

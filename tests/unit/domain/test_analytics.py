@@ -108,7 +108,7 @@ def test_without_holds_there_is_no_conversion() -> None:
 def test_a_screening_of_which_nothing_was_counted_has_no_days_and_no_moments() -> None:
     numbers = shown()
 
-    assert (numbers.total, numbers.by_day, numbers.over_time) == (EMPTY_TALLY, (), ())
+    assert (numbers.total, numbers.by_day, numbers.running_totals) == (EMPTY_TALLY, (), ())
 
 
 def test_the_numbers_of_an_unknown_screening_are_not_found() -> None:
@@ -146,7 +146,7 @@ def test_occupancy_over_time_says_what_there_was_in_all_at_the_end_of_each_five_
         lapsed.expired(start + 5 * BUCKET_LENGTH),
     )
 
-    moments = [(at, tally.seats_in_sales, tally.held_seats) for at, tally in numbers.over_time]
+    moments = [(at, tally.seats_in_sales, tally.held_seats) for at, tally in numbers.running_totals]
     assert moments == [(start, 0, 2), (start + BUCKET_LENGTH, 2, 1), (start + 5 * BUCKET_LENGTH, 2, 0)]
 
 

@@ -14,7 +14,7 @@ from chalicelib.domain.events import (
     seat_released,
     session_cancelled,
 )
-from chalicelib.domain.payments import RefundReason, payment_of_sale
+from chalicelib.domain.payments import RefundReason, payment_of_paid_sale
 from chalicelib.domain.reservations import State
 from chalicelib.domain.times import to_ms
 from tests.builders import NOW, PAID_AT, a_reservation, a_sale, seconds
@@ -50,7 +50,7 @@ def test_a_cancelled_session_is_one_event_whichever_row_was_closed_last() -> Non
 def test_a_refund_names_payment_reservation_and_sale() -> None:
     reservation = a_reservation()
     sale = a_sale(reservation.hold)
-    payment = payment_of_sale(reservation.confirmed(sale))
+    payment = payment_of_paid_sale(reservation.confirmed(sale))
     assert payment
     requested = payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
     event, done = refund_requested(requested), refund_completed(requested.with_refund_completed("re-1", LAST))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from chalicelib.domain.signatures import TOLERANCE, is_recent, is_signed, sign_body
+from chalicelib.domain.signatures import TOLERANCE, is_signature_time_recent, is_signed, sign_body
 from tests.builders import NOW
 
 BODY = b'{"id": "e-1"}'
@@ -109,6 +109,6 @@ def test_a_signature_over_what_is_no_moment_is_none(moment: str) -> None:
 
 @pytest.mark.parametrize(("late", "recent"), [(TOLERANCE - SECOND, True), (TOLERANCE + SECOND, False)])
 def test_a_header_is_recent_by_its_moment_alone(late: timedelta, recent: bool) -> None:
-    assert is_recent(f"t={MOMENT},v1=00", NOW + late) is recent
-    assert is_recent(f"t={MOMENT},v1=00", NOW - late) is recent
-    assert not is_recent(f"v1={MOMENT}", NOW)
+    assert is_signature_time_recent(f"t={MOMENT},v1=00", NOW + late) is recent
+    assert is_signature_time_recent(f"t={MOMENT},v1=00", NOW - late) is recent
+    assert not is_signature_time_recent(f"v1={MOMENT}", NOW)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.booking_codes import ALPHABET, CODES, code_from_number, normalize_code, number_from_code
 from chalicelib.domain.refusals import AdmissionOver, TicketInvalid, TicketVoid, TooEarly, WrongRoom
 from chalicelib.domain.sessions import row_letters
-from chalicelib.domain.tickets.checking import GateList, GateListEntry, verify_admissible_offline
+from chalicelib.domain.tickets.checking import GateList, GateListEntry, verify_offline_except_reuse
 from chalicelib.domain.tickets.ticket import ADMITTED_FOR, LAST_VERSION, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey, TicketFacts, TokenMalformed, decode_token, encode_token
 from chalicelib.domain.times import from_ms
@@ -42,7 +42,7 @@ def token_of(facts: TicketFacts = FACTS, signer: FakeSigner = SIGNER) -> str:
 
 
 def check(token: str, known: GateList = KNOWN, now: datetime = NOW) -> TicketFacts:
-    return verify_admissible_offline(token, KEYS, is_signed, known, OPENS_BEFORE, now)
+    return verify_offline_except_reuse(token, KEYS, is_signed, known, OPENS_BEFORE, now)
 
 
 # The token

@@ -17,7 +17,7 @@ from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.invoices import ENGLISH, PORTUGUESE, Invoice
 from chalicelib.infrastructure.invoices.pdf import WORDS, _Sheet, print_invoice
 from chalicelib.infrastructure.pdf.a4_document import FONT
-from chalicelib.infrastructure.pdf.arabic import join_letters
+from chalicelib.infrastructure.pdf.arabic import join_arabic_letters
 from tests.builders import a_bill
 from tests.effort import effort
 
@@ -144,17 +144,17 @@ def test_a_line_of_both_directions_keeps_the_direction_of_its_title() -> None:
 
 def test_arabic_letters_are_joined() -> None:
     """Forms of letters: initial, medial, final, and lam with alef in one."""
-    assert join_letters("سلام") == "\ufeb3\ufefc\ufee1"
-    assert join_letters("قاعة") == "\ufed7\ufe8e\ufecb\ufe94"
-    assert join_letters("سِينما") == "\ufeb3\u0650\ufef4\ufee8\ufee4\ufe8e"  # a vowel sign parts nobody
-    assert join_letters("چای") == "\ufb7c\ufe8e\ufbfc"  # Persian
-    assert join_letters("Brazil שלום") == "Brazil שלום"
+    assert join_arabic_letters("سلام") == "\ufeb3\ufefc\ufee1"
+    assert join_arabic_letters("قاعة") == "\ufed7\ufe8e\ufecb\ufe94"
+    assert join_arabic_letters("سِينما") == "\ufeb3\u0650\ufef4\ufee8\ufee4\ufe8e"  # a vowel sign parts nobody
+    assert join_arabic_letters("چای") == "\ufb7c\ufe8e\ufbfc"  # Persian
+    assert join_arabic_letters("Brazil שלום") == "Brazil שלום"
 
 
 def test_an_arabic_title_is_on_paper_with_its_letters_joined() -> None:
     [line] = [line for line in drawn_lines(an_invoice(movie_title="سينما باراديسو")) if "\ufeb3" in line]
 
-    assert line == join_letters("سينما باراديسو")[::-1]
+    assert line == join_arabic_letters("سينما باراديسو")[::-1]
 
 
 def test_an_invoice_has_the_booking_code_of_the_letter_and_the_ticket() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.api.batches import NothingRelayed, handle_messages, handle_messages_together, relay_records
+from chalicelib.api.batches import NothingRelayed, handle_messages, handle_messages_together, relay_in_order
 from chalicelib.domain.events import (
     Event,
     EventType,
@@ -139,7 +139,7 @@ class Redeliveries:
         self._fail_if_broken()
         self.put_off.append(record["messageId"])
 
-    def defer(self, record: Any, least_seconds: float, most_seconds: float) -> bool:
+    def send_copy_later(self, record: Any, least_seconds: float, most_seconds: float) -> bool:
         self._fail_if_broken()
         self.deferred += [record["messageId"]] * self.deferrable
         return self.deferrable
@@ -147,7 +147,7 @@ class Redeliveries:
     def is_last_attempt(self, record: Any) -> bool:
         return self.last
 
-    def park(self, record: Any, reason: str) -> None:
+    def park_copy(self, record: Any, reason: str) -> None:
         self._fail_if_broken()
         self.parked[record["messageId"]] = reason
 
@@ -287,7 +287,7 @@ class Aside:
     broken: bool = False
     parked: dict[str, str] = field(default_factory=dict)
 
-    def count_try_and_decide(self, record: Any, error: Exception) -> bool:
+    def count_try_and_may_park(self, record: Any, error: Exception) -> bool:
         return isinstance(error, UnreadableMessage)
 
     def park(self, record: Any, reason: str) -> None:
@@ -309,7 +309,7 @@ def test_a_stream_comes_again_from_its_first_bad_record_and_what_was_before_it_g
         sent.extend(messages)
         return set()
 
-    assert relay_records(changes(3, ValueError()), relay_two, send, Aside()) == failures("2")
+    assert relay_in_order(changes(3, ValueError()), relay_two, send, Aside()) == failures("2")
     assert len(sent) == 2
 
 
@@ -321,7 +321,7 @@ def test_a_record_that_no_time_mends_is_put_aside_and_holds_up_nothing() -> None
         sent.extend(messages)
         return set()
 
-    assert relay_records(changes(3, UnreadableMessage("no event")), relay_two, send, aside) == failures()
+    assert relay_in_order(changes(3, UnreadableMessage("no event")), relay_two, send, aside) == failures()
     assert aside.parked == {"2": "no event"}
     assert len(sent) == 4
 
@@ -329,7 +329,7 @@ def test_a_record_that_no_time_mends_is_put_aside_and_holds_up_nothing() -> None
 def test_a_record_that_can_not_be_put_aside_is_not_passed_over() -> None:
     broken = Aside(broken=True)
 
-    assert relay_records(changes(3, UnreadableMessage("no")), relay_two, lambda _: set(), broken) == failures("2")
+    assert relay_in_order(changes(3, UnreadableMessage("no")), relay_two, lambda _: set(), broken) == failures("2")
 
 
 def relay_nothing(record: Any) -> list[OutgoingMessage]:
@@ -352,22 +352,22 @@ def nobody_takes(messages: Sequence[OutgoingMessage]) -> set[int]:
 def test_where_nothing_left_the_whole_batch_fails_aloud(records: Any, relay: Any) -> None:
     """There is no progress to report, and nothing is sent twice by trying all of it again."""
     with pytest.raises(NothingRelayed):
-        relay_records(records, relay, nobody_takes, Aside())
+        relay_in_order(records, relay, nobody_takes, Aside())
 
 
 @pytest.mark.parametrize(("unsent", "again"), [({5}, "3"), ({2, 5}, "2"), ({0}, "1")])
 def test_a_stream_comes_again_from_the_first_record_whose_message_was_not_taken(unsent: set[int], again: str) -> None:
-    assert relay_records(changes(3), relay_two, lambda _: unsent, Aside()) == failures(again)
+    assert relay_in_order(changes(3), relay_two, lambda _: unsent, Aside()) == failures(again)
 
 
 def test_what_comes_after_a_record_put_aside_still_comes_again_when_its_message_was_not_taken() -> None:
-    assert relay_records(changes(3, UnreadableMessage("no")), relay_two, lambda _: {3}, Aside()) == failures("3")
+    assert relay_in_order(changes(3, UnreadableMessage("no")), relay_two, lambda _: {3}, Aside()) == failures("3")
 
 
 def test_a_good_batch_reports_no_failure() -> None:
     assert handle_messages(three_messages(ValueError())[:1], refuse_bad, Redeliveries()) == failures()
-    assert relay_records(changes(2), relay_two, lambda _: set(), Aside()) == failures()
-    assert relay_records([], relay_two, lambda _: set(), Aside()) == failures()
+    assert relay_in_order(changes(2), relay_two, lambda _: set(), Aside()) == failures()
+    assert relay_in_order([], relay_two, lambda _: set(), Aside()) == failures()
 
 
 STRANGE_IMAGES: list[Any] = [

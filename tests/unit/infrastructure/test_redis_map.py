@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerState
-from chalicelib.infrastructure.redis.answers import MalformedAnswer
+from chalicelib.infrastructure.redis.answers import MalformedRedisAnswer
 from chalicelib.infrastructure.redis.cluster import MOST_NODES, Node, SlotRange, _ranges_in
 
 
@@ -59,7 +59,7 @@ def test_a_node_without_a_host_has_that_of_the_node_that_says_so(host: Any) -> N
     ],
 )
 def test_what_is_no_map_is_nonsense(answer: Any) -> None:
-    with pytest.raises(MalformedAnswer):
+    with pytest.raises(MalformedRedisAnswer):
         _ranges_in(answer, a_node())
 
 

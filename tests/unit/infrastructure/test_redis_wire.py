@@ -9,7 +9,7 @@ from redis.exceptions import BusyLoadingError, InvalidResponse, ResponseError
 from redis.exceptions import ConnectionError as ConnectionLost
 
 from chalicelib.infrastructure.redis.answers import (
-    MalformedAnswer,
+    MalformedRedisAnswer,
     counts_by_name,
     integer,
     list_of_integers,
@@ -18,7 +18,7 @@ from chalicelib.infrastructure.redis.answers import (
     was_set,
     were_executed,
 )
-from chalicelib.infrastructure.redis.wire import MOST_BYTES, MOST_VALUES, READ_BYTES, BoundedParser, shared_time_budget
+from chalicelib.infrastructure.redis.wire import MOST_BYTES, MOST_VALUES, READ_BYTES, BoundedParser, redis_time_budget
 
 SECONDS = 0.05
 
@@ -252,14 +252,14 @@ def test_an_answer_of_the_shape_that_was_asked_for_is_believed() -> None:
     ],
 )
 def test_any_other_is_nonsense(shape: Any, answer: object) -> None:
-    with pytest.raises(MalformedAnswer):
+    with pytest.raises(MalformedRedisAnswer):
         shape(answer)
 
 
 def test_all_connections_that_one_question_needs_share_its_time() -> None:
     """As after a redirect: the second node has what the first has left."""
     first, second = wire(b"+a\r\n", seconds=0.03), wire(b"+b\r\n", seconds=0.03)
-    with shared_time_budget(SECONDS) as left:
+    with redis_time_budget(SECONDS) as left:
         parser_on(first).read_response()
         assert left.left == pytest.approx(0.02)
         with pytest.raises(TimeoutError):
@@ -271,7 +271,7 @@ def test_all_connections_that_one_question_needs_share_its_time() -> None:
 
 def test_only_waiting_uses_up_time() -> None:
     first, second = wire(b"+a\r\n", seconds=0.01), wire(b"+b\r\n", seconds=0.03)
-    with shared_time_budget(SECONDS):
+    with redis_time_budget(SECONDS):
         parser_on(first).read_response()
         second.now = first.now + 60  # this process was busy, or connected
         assert parser_on(second).read_response() == b"b"

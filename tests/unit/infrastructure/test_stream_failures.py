@@ -15,8 +15,8 @@ from chalicelib.infrastructure.streams.failures import (
     LEAST_TRIES,
     PARKED,
     REMEMBERED_TRIES,
-    Parking,
     S3StreamFailures,
+    StreamRecordParking,
     describe_failures,
     failure_reason_in,
     object_key,
@@ -50,18 +50,18 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture
-def parking(clock: MovableClock) -> Parking:
+def parking(clock: MovableClock) -> StreamRecordParking:
     def nobody() -> Any:
         raise AssertionError("nothing is asked of S3 before something is parked")
 
-    return Parking(S3StreamFailures(client=nobody, bucket="bucket", clock=clock))
+    return StreamRecordParking(S3StreamFailures(client=nobody, bucket="bucket", clock=clock))
 
 
-def tried(parking: Parking, times: int, error: Exception, number: str = "1") -> list[bool]:
-    return [parking.count_try_and_decide(a_record(number), error) for _ in range(times)]
+def tried(parking: StreamRecordParking, times: int, error: Exception, number: str = "1") -> list[bool]:
+    return [parking.count_try_and_may_park(a_record(number), error) for _ in range(times)]
 
 
-def test_what_can_not_be_read_is_put_aside_at_once(parking: Parking) -> None:
+def test_what_can_not_be_read_is_put_aside_at_once(parking: StreamRecordParking) -> None:
     assert tried(parking, 1, UnreadableMessage("version 9")) == [True]
 
 
@@ -78,7 +78,7 @@ def test_what_can_not_be_read_is_put_aside_at_once(parking: Parking) -> None:
     ],
     ids=repr,
 )
-def test_an_outage_costs_time_only(parking: Parking, clock: MovableClock, outage: Exception) -> None:
+def test_an_outage_costs_time_only(parking: StreamRecordParking, clock: MovableClock, outage: Exception) -> None:
     """Only the event source mapping gives a record up for its age, hours later."""
     clock.now += timedelta(hours=11)
 
@@ -87,7 +87,7 @@ def test_an_outage_costs_time_only(parking: Parking, clock: MovableClock, outage
 
 @pytest.mark.parametrize("bug", [KeyError("seats"), refused("ValidationException")], ids=repr)
 def test_a_bug_holds_up_the_others_for_a_quarter_of_an_hour(
-    parking: Parking, clock: MovableClock, bug: Exception
+    parking: StreamRecordParking, clock: MovableClock, bug: Exception
 ) -> None:
     assert not any(tried(parking, 100, bug))
 
@@ -97,7 +97,7 @@ def test_a_bug_holds_up_the_others_for_a_quarter_of_an_hour(
 
 
 def test_what_stumbles_once_more_after_an_outage_is_not_given_up_for_its_age(
-    parking: Parking, clock: MovableClock
+    parking: StreamRecordParking, clock: MovableClock
 ) -> None:
     clock.now += timedelta(hours=3)
 
@@ -105,7 +105,7 @@ def test_what_stumbles_once_more_after_an_outage_is_not_given_up_for_its_age(
     assert tried(parking, 1, KeyError("once"), number="2") == [False]
 
 
-def test_a_process_remembers_the_tries_of_some_records_only(parking: Parking) -> None:
+def test_a_process_remembers_the_tries_of_some_records_only(parking: StreamRecordParking) -> None:
     for number in range(REMEMBERED_TRIES + 10):
         tried(parking, 1, KeyError(), str(number))
 

@@ -26,7 +26,7 @@ from chalicelib.infrastructure.tracing.aws import TraceContextWriter
 from chalicelib.infrastructure.tracing.calls import TracedAdapter
 from chalicelib.infrastructure.tracing.carrying import current_traceparent
 from chalicelib.infrastructure.tracing.export import BackgroundSpanProcessor, FileExporter
-from chalicelib.infrastructure.tracing.handling import Spans
+from chalicelib.infrastructure.tracing.handling import TracingMiddleware
 from chalicelib.infrastructure.tracing.provider import new_exporter
 from chalicelib.settings import SettingInvalid, load
 from chalicelib.wiring.shared import tracing as wiring
@@ -49,8 +49,8 @@ class Recorded:
         self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
 
     @property
-    def spans(self) -> Spans:
-        return Spans(self.provider)
+    def spans(self) -> TracingMiddleware:
+        return TracingMiddleware(self.provider)
 
     def __getitem__(self, name: str) -> list[ReadableSpan]:
         return [span for span in self.exporter.get_finished_spans() if span.name == name]
@@ -74,7 +74,7 @@ def a_change(traceparent: str, image: str = "NewImage") -> dict[str, Any]:
     }
 
 
-def invoke(spans: Spans, records: Sequence[Any], handle: Callable[[Any], Any]) -> None:
+def invoke(spans: TracingMiddleware, records: Sequence[Any], handle: Callable[[Any], Any]) -> None:
     """Handles the records as app.py does, in one invocation of on_event_to_email."""
     context = SimpleNamespace(function_name="cinema-tickets-test-on_event_to_email")
     event = SimpleNamespace(context=context, to_dict=lambda: {"Records": records})

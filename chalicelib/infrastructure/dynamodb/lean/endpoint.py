@@ -163,13 +163,13 @@ class LeanSerializer:
 
 
 class LeanParserFactory(ResponseParserFactory):
-    """A factory that wraps each of botocore's parsers in a LeanParser."""
+    """A factory that wraps each of botocore's parsers in a LeanDynamoParser."""
 
     def create_parser(self, protocol_name: str) -> Any:
-        return LeanParser(super().create_parser(protocol_name))
+        return LeanDynamoParser(super().create_parser(protocol_name))
 
 
-class LeanParser:
+class LeanDynamoParser:
     """A parser of answers. Takes the JSON from BodyWithJson if it is parsed there, else calls botocore's parser."""
 
     def __init__(self, stock: Any) -> None:

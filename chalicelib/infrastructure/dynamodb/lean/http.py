@@ -15,7 +15,7 @@ _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
 
 
-class BadAnswer(Exception):
+class MalformedHttpAnswer(Exception):
     """The received bytes are not a complete HTTP answer, or the body of a successful answer is not a JSON object."""
 
 
@@ -43,7 +43,7 @@ class DeadlineReader:
         return self._source.recv(bufsize)
 
 
-class Headers(dict[str, str]):
+class LowerCaseHeaders(dict[str, str]):
     """HTTP headers. Lookups ignore the case of names."""
 
     def __getitem__(self, name: str) -> str:
@@ -56,16 +56,16 @@ class Headers(dict[str, str]):
         return super().get(name.lower(), default)
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     status: int
-    headers: Headers
+    headers: LowerCaseHeaders
     body: bytes
     keeps_open: bool
     """Whether the connection may be used for another request."""
 
 
-def read_answer(source: ReadableSocket) -> Answer:
-    """Reads one HTTP answer. Skips interim answers (1xx). Raises BadAnswer, OSError."""
+def read_http_answer(source: ReadableSocket) -> HttpAnswer:
+    """Reads one HTTP answer. Skips interim answers (1xx). Raises MalformedHttpAnswer, OSError."""
     received = b""
     while True:
         head, received = _read_head(source, received)
@@ -74,31 +74,31 @@ def read_answer(source: ReadableSocket) -> Answer:
             break
     body, rest, ends = _read_body(source, received, headers)
     closes = ends or rest or (headers.get("connection") or "").lower() == "close" or minor == "0"
-    return Answer(status, headers, body, not closes)
+    return HttpAnswer(status, headers, body, not closes)
 
 
 def _read_head(source: ReadableSocket, received: bytes) -> tuple[bytes, bytes]:
     """Reads up to the empty line after the headers. Gives the bytes before this line, and the bytes after it."""
     while (end := received.find(b"\r\n\r\n")) < 0:
         if len(received) > LONGEST_HEAD_BYTES:
-            raise BadAnswer("its headers are too long")
+            raise MalformedHttpAnswer("its headers are too long")
         received += _read(source)
     return received[:end], received[end + 4 :]
 
 
-def _parse_head(head: bytes) -> tuple[str, int, Headers]:
+def _parse_head(head: bytes) -> tuple[str, int, LowerCaseHeaders]:
     """Gives the minor version, the status and the headers. Joins headers of the same name with commas."""
     first, *lines = head.decode("latin-1").split("\r\n")
     if not (found := _STATUS.fullmatch(first)):
-        raise BadAnswer(f"it begins with {first[:80]!r}")
+        raise MalformedHttpAnswer(f"it begins with {first[:80]!r}")
     headers: dict[str, str] = {}
     for line in lines:
         written, _, value = line.partition(":")
         if not (name := _lower_name(written)):
-            raise BadAnswer(f"a header is {line[:80]!r}")
+            raise MalformedHttpAnswer(f"a header is {line[:80]!r}")
         value = value.strip(" \t")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return found[1], int(found[2]), Headers(headers)
+    return found[1], int(found[2]), LowerCaseHeaders(headers)
 
 
 @lru_cache(maxsize=256)
@@ -110,14 +110,14 @@ def _lower_name(written: str) -> str:
     return written.lower() if _NAME.fullmatch(written) else ""
 
 
-def _read_body(source: ReadableSocket, received: bytes, headers: Headers) -> tuple[bytes, bytes, bool]:
+def _read_body(source: ReadableSocket, received: bytes, headers: LowerCaseHeaders) -> tuple[bytes, bytes, bool]:
     """Gives the body, the bytes received after it, and whether the body ended with the connection."""
     if "transfer-encoding" in headers:
         return (*_read_chunks(source, received, headers["transfer-encoding"]), False)
     if (length := headers.get("content-length")) is None:
         return _read_to_end(source, received), b"", True
     if not _LENGTH.fullmatch(length):
-        raise BadAnswer(f"its length is {length[:80]!r}")
+        raise MalformedHttpAnswer(f"its length is {length[:80]!r}")
     return (*_read_length(source, received, int(length)), False)
 
 
@@ -133,17 +133,17 @@ def _read_length(source: ReadableSocket, received: bytes, length: int) -> tuple[
 
 def _read_chunks(source: ReadableSocket, received: bytes, encoding: str) -> tuple[bytes, bytes]:
     if encoding.lower() != "chunked":
-        raise BadAnswer(f"its transfer encoding is {encoding[:80]!r}")
+        raise MalformedHttpAnswer(f"its transfer encoding is {encoding[:80]!r}")
     chunks: list[bytes] = []
     while True:
         line, received = _read_line(source, received)
         if not (found := _CHUNK.fullmatch(line)):
-            raise BadAnswer(f"a chunk begins with {line[:80]!r}")
+            raise MalformedHttpAnswer(f"a chunk begins with {line[:80]!r}")
         if not (length := int(found[1], 16)):
             break
         chunk, received = _read_length(source, received, length + 2)
         if not chunk.endswith(b"\r\n"):
-            raise BadAnswer("a chunk has another length than it says")
+            raise MalformedHttpAnswer("a chunk has another length than it says")
         chunks.append(chunk[:-2])
     while line:  # trailers, up to an empty line
         line, received = _read_line(source, received)
@@ -153,7 +153,7 @@ def _read_chunks(source: ReadableSocket, received: bytes, encoding: str) -> tupl
 def _read_line(source: ReadableSocket, received: bytes) -> tuple[bytes, bytes]:
     while (end := received.find(b"\r\n")) < 0:
         if len(received) > LONGEST_HEAD_BYTES:
-            raise BadAnswer("a line of it is too long")
+            raise MalformedHttpAnswer("a line of it is too long")
         received += _read(source)
     return received[:end], received[end + 2 :]
 
@@ -166,7 +166,7 @@ def _read_to_end(source: ReadableSocket, received: bytes) -> bytes:
 
 
 def _read(source: ReadableSocket) -> bytes:
-    """Reads the next bytes. Raises BadAnswer if the connection was closed."""
+    """Reads the next bytes. Raises MalformedHttpAnswer if the connection was closed."""
     if not (part := source.recv(READ_BYTES)):
-        raise BadAnswer("the connection was closed before its end")
+        raise MalformedHttpAnswer("the connection was closed before its end")
     return part

@@ -22,7 +22,7 @@ from botocore.exceptions import (
 from urllib3 import exceptions as pool_errors
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from .http import Answer, BadAnswer, DeadlineReader, read_answer
+from .http import DeadlineReader, HttpAnswer, MalformedHttpAnswer, read_http_answer
 from .requests import FEWEST_ERRORS, LeanRequest, host_header
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -45,12 +45,12 @@ class BodyWithJson(bytes):
     result: dict[str, Any] | None = None
 
 
-class Response:
+class LeanResponse:
     """An HTTP answer with the attributes of botocore's AWSResponse."""
 
     __slots__ = ("content", "headers", "status_code", "url")
 
-    def __init__(self, url: str, answer: Answer) -> None:
+    def __init__(self, url: str, answer: HttpAnswer) -> None:
         self.url, self.status_code, self.headers, self.content = (
             url,
             answer.status,
@@ -58,23 +58,23 @@ class Response:
             BodyWithJson(answer.body),
         )
         if answer.status < FEWEST_ERRORS:
-            self.content.result = decode_plain_json(answer.body)
+            self.content.result = parse_json_unless_binary(answer.body)
 
     @property
     def text(self) -> str:
         return self.content.decode()
 
 
-def decode_plain_json(body: bytes) -> dict[str, Any] | None:
+def parse_json_unless_binary(body: bytes) -> dict[str, Any] | None:
     """Parses the JSON of an answer. None if a value, such as bytes, needs botocore's parser.
 
-    Raises BadAnswer if the body is not JSON. botocore's parser would take such a body for an empty answer: a read would
-    find nothing, and a write would count as done.
+    Raises MalformedHttpAnswer if the body is not JSON. botocore's parser would take such a body for an empty answer: a
+    read would find nothing, and a write would count as done.
     """
     try:
         result = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadAnswer(f"its body is no JSON: {error}") from error
+        raise MalformedHttpAnswer(f"its body is no JSON: {error}") from error
     if _BINARY.search(body):
         return None
     return {name: value for name, value in result.items() if value is not None}
@@ -93,7 +93,7 @@ class LeanTransport:
         if not isinstance(request, LeanRequest):
             return self._session.send(request)
         try:
-            return Response(request.url, self._exchange(request))
+            return LeanResponse(request.url, self._exchange(request))
         except Exception as error:
             raise to_botocore_error(error, request) from error
 
@@ -108,9 +108,9 @@ class LeanTransport:
         self._session._setup_ssl_cert(self._pool, self._url, self._session._verify)
         self._longest_seconds = (self._pool.timeout.read_timeout or float("inf")) * LONGEST_ANSWER
 
-    def _exchange(self, request: LeanRequest) -> Answer:
-        """Sends the request and reads its answer, on a connection of the pool. Raises BadAnswer, and errors of urllib3
-        and sockets.
+    def _exchange(self, request: LeanRequest) -> HttpAnswer:
+        """Sends the request and reads its answer, on a connection of the pool. Raises MalformedHttpAnswer, and errors
+        of urllib3 and sockets.
 
         If the server has closed the connection since its last request, connects again first.
         """
@@ -122,7 +122,7 @@ class LeanTransport:
                 self._connect(connection)
             with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it hung up
                 connection.sock.sendall(self._head_of(request) + request.body)
-            answer = read_answer(DeadlineReader(connection.sock, monotonic() + self._longest_seconds))
+            answer = read_http_answer(DeadlineReader(connection.sock, monotonic() + self._longest_seconds))
         finally:
             if answer is None or not answer.keeps_open:
                 connection.close()
@@ -157,6 +157,6 @@ _ERRORS: tuple[tuple[tuple[type[Exception], ...], Any], ...] = (
     ((pool_errors.ConnectTimeoutError,), ConnectTimeoutError),
     ((TimeoutError, pool_errors.ReadTimeoutError), ReadTimeoutError),
     ((ssl.SSLError, CertificateError, pool_errors.SSLError), SSLError),
-    ((OSError, HTTPException, BadAnswer, pool_errors.ProtocolError), ConnectionClosedError),
+    ((OSError, HTTPException, MalformedHttpAnswer, pool_errors.ProtocolError), ConnectionClosedError),
 )
 """The errors by kind; the first that fits counts, as in botocore. TimeoutError, of sockets, is an OSError, too."""

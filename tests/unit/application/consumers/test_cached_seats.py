@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from chalicelib.application.consumers.cached_seats import UpdateSeatCache
+from chalicelib.application.consumers.cached_seats import CorrectSeatCache
 from chalicelib.domain.events import EventType
-from chalicelib.domain.ports import SeatCache
+from chalicelib.domain.ports import SeatCacheCorrections
 from tests.builders import an_event
 
 
@@ -23,7 +23,7 @@ class Corrections:
     def invalidate_map(self, session_id: str) -> None:
         self.made.append(("invalidate", session_id))
 
-    def remember_reservation_id(self, session_id: str, reservation_id: str) -> None:
+    def mark_reservation_id_used(self, session_id: str, reservation_id: str) -> None:
         self.made.append(("remember", session_id, reservation_id))
 
 
@@ -42,6 +42,6 @@ def test_an_event_makes_its_own_correction_and_no_other(
 ) -> None:
     cache = Corrections()
 
-    UpdateSeatCache(cast(SeatCache, cache))(replace(an_event("e-1"), type=kind, data=data))
+    CorrectSeatCache(cast(SeatCacheCorrections, cache))(replace(an_event("e-1"), type=kind, data=data))
 
     assert cache.made == made

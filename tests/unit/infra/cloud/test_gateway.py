@@ -15,8 +15,8 @@ import pytest
 import urllib3
 
 from chalicelib.domain.events import UnreadableMessage
-from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentUnknownAtGateway, RefundFailed
-from chalicelib.domain.refusals import SignatureInvalid
+from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentNotYetAtGateway, RefundNotConfirmed
+from chalicelib.domain.refusals import WebhookSignatureInvalid
 from chalicelib.domain.signatures import is_signed, sign_body
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
 from chalicelib.infrastructure.clock import utc_now
@@ -110,21 +110,21 @@ def test_what_was_returned_now_or_before_is_returned(status: int, body: bytes) -
     ],
 )
 def test_any_other_answer_is_no_refund_and_no_unknown_payment(status: int, body: bytes) -> None:
-    with answering(status, body) as gateway, pytest.raises(RefundFailed) as refused:
+    with answering(status, body) as gateway, pytest.raises(RefundNotConfirmed) as refused:
         gateway.refund("tx-1", 5000, "key")
 
-    assert not isinstance(refused.value, PaymentUnknownAtGateway), "a wrong address must not make payments void"
+    assert not isinstance(refused.value, PaymentNotYetAtGateway), "a wrong address must not make payments void"
     assert str(status) in str(refused.value)
 
 
 def test_a_payment_that_the_gateway_does_not_know_is_told_apart() -> None:
-    with answering(404, b'{"error": "UNKNOWN_TRANSACTION"}') as gateway, pytest.raises(PaymentUnknownAtGateway):
+    with answering(404, b'{"error": "UNKNOWN_TRANSACTION"}') as gateway, pytest.raises(PaymentNotYetAtGateway):
         gateway.refund("tx-1", 5000, "key")
 
 
 def test_money_is_not_asked_for_where_an_answer_points_to() -> None:
     elsewhere = answering(307, b"", Location="http://127.0.0.1:9/refunds")
-    with elsewhere as gateway, pytest.raises(RefundFailed, match="307"):
+    with elsewhere as gateway, pytest.raises(RefundNotConfirmed, match="307"):
         gateway.refund("tx-1", 5000, "key")
 
 
@@ -195,7 +195,7 @@ def test_without_a_gateway_nothing_is_paid_and_nothing_returned() -> None:
         nowhere.find_charge("tx-1")
     with pytest.raises(GatewayUnavailable, match="set PAYMENTS_URL"):
         nowhere.start_payment(a_reservation(), "key")
-    with pytest.raises(RefundFailed, match="set PAYMENTS_URL"):
+    with pytest.raises(RefundNotConfirmed, match="set PAYMENTS_URL"):
         nowhere.refund("tx-1", None, "key")
 
 
@@ -229,7 +229,7 @@ def test_a_silent_gateway_is_left_alone_by_every_call_and_refusals_do_not_count(
         guarded = CircuitBreakerGateway(alive, Breaker("payments", patience))
         for _ in range(3):
             assert guarded.find_charge("tx-1") is None
-            with pytest.raises(PaymentUnknownAtGateway):
+            with pytest.raises(PaymentNotYetAtGateway):
                 guarded.refund("tx-1", None, "key")
 
     guarded = CircuitBreakerGateway(SimulatedGateway("http://127.0.0.1:9"), guarded.breaker)
@@ -240,7 +240,7 @@ def test_a_silent_gateway_is_left_alone_by_every_call_and_refusals_do_not_count(
     for ask in (lambda: guarded.find_charge("tx-1"), lambda: guarded.start_payment(a_reservation(), "key")):
         with pytest.raises(GatewayUnavailable, match="was not asked"):
             ask()
-    with pytest.raises(RefundFailed, match="was not asked"):
+    with pytest.raises(RefundNotConfirmed, match="was not asked"):
         guarded.refund("tx-1", None, "key")
 
 
@@ -281,7 +281,7 @@ def test_a_key_that_came_with_another_request_is_refused(served: tuple[str, Gate
     gateway.refund("tx-1", 5000, "key")
     gateway.start_payment(a_reservation(), "key")
 
-    with pytest.raises(RefundFailed, match="KEY_REUSED"):
+    with pytest.raises(RefundNotConfirmed, match="KEY_REUSED"):
         gateway.refund("tx-1", 2500, "key")
     with pytest.raises(GatewayUnavailable, match="KEY_REUSED"):
         gateway.start_payment(a_reservation(), "key")
@@ -292,7 +292,7 @@ def test_it_returns_in_parts_and_never_more_than_was_charged(served: tuple[str, 
     gateway.charge("tx-1", "res-1", 5000)
     SimulatedGateway(url).refund("tx-1", 2000, "first")
 
-    with pytest.raises(RefundFailed, match="AMOUNT_TOO_LARGE: 3000 cents are left"):
+    with pytest.raises(RefundNotConfirmed, match="AMOUNT_TOO_LARGE: 3000 cents are left"):
         SimulatedGateway(url).refund("tx-1", 3001, "second")
     SimulatedGateway(url).refund("tx-1", None, "second")
 
@@ -310,7 +310,7 @@ def test_what_was_never_charged_can_not_be_returned(served: tuple[str, Gateway],
         post(url, "/payments", asked, **{"Idempotency-Key": "key"})
 
     assert SimulatedGateway(url).find_charge(transaction) is None
-    with pytest.raises(PaymentUnknownAtGateway):
+    with pytest.raises(PaymentNotYetAtGateway):
         SimulatedGateway(url).refund(transaction, 5000, "key")
     assert gateway.list_refunds(None) == []
 
@@ -363,11 +363,11 @@ def test_it_declines_as_often_as_the_transaction_says(served: tuple[str, Gateway
     for transaction in ("tx-decline-2", "tx-decline"):
         simulated_gateway.charge(transaction, "res-1", 5000)
     for _ in range(2):
-        with pytest.raises(RefundFailed, match="402 DECLINED: The bank declined"):
+        with pytest.raises(RefundNotConfirmed, match="402 DECLINED: The bank declined"):
             gateway.refund("tx-decline-2", 5000, "key")
     assert gateway.refund("tx-decline-2", 5000, "key")
     for _ in range(8):
-        with pytest.raises(RefundFailed):
+        with pytest.raises(RefundNotConfirmed):
             gateway.refund("tx-decline", 5000, "other key")
 
 
@@ -548,7 +548,7 @@ def signed(body: bytes, **headers: str) -> dict[str, str]:
     ],
 )
 def test_a_message_that_is_not_ours_now_is_not_believed(headers: dict[str, str], secrets: list[str]) -> None:
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(WebhookSignatureInvalid):
         SimulatedGatewayMessages(secrets).read_charge(headers, b"{}", NOW)
 
 

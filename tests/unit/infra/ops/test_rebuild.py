@@ -31,7 +31,9 @@ holds = some.tuples(
     some.sampled_from(("", "", "", "get_or_add")),
 )
 follow_ups = some.tuples(
-    some.sampled_from((("confirm", ""), ("confirm", "mark_confirmed"), ("cancel", ""), ("cancel", "mark_ended"))),
+    some.sampled_from(
+        (("confirm", ""), ("confirm", "mark_confirmed_and_read"), ("cancel", ""), ("cancel", "mark_ended_and_read"))
+    ),
     some.integers(0, 20),
 )
 passing_time = some.tuples(
@@ -61,7 +63,7 @@ def without_lone_holds(tables: Tables) -> Tables:
 
     def is_remembered(entry: Occupancy) -> bool:
         stored = tables.reservations.get(entry.reservation_id)
-        return isinstance(entry, Sold) or (stored is not None and entry.belongs_to(stored.hold))
+        return isinstance(entry, Sold) or (stored is not None and entry.was_written_for(stored.hold))
 
     return replace(tables, seats={seat: entry for seat, entry in tables.seats.items() if is_remembered(entry)})
 
@@ -127,7 +129,7 @@ def test_a_lapsed_hold_is_free_whether_or_not_it_still_stands_in_the_row(stage: 
 
 def test_seats_that_a_dying_cancellation_gave_back_are_free(stage: Stage) -> None:
     reservation = held(stage, "A1", "B1")
-    stage.request("cancel", reservation.id, dying_at="mark_ended")
+    stage.request("cancel", reservation.id, dying_at="mark_ended_and_read")
 
     assert stage.differences() == []
     assert fold_events(stage.events()).seats_at(stage.clock()) == {}

@@ -19,9 +19,9 @@ from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.tickets.ticket import Ticket
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
 from chalicelib.infrastructure.email.ses import LINES_AS_IN_MAIL, build_mime
-from chalicelib.infrastructure.tickets.enclosures import SaleEnclosures
+from chalicelib.infrastructure.tickets.enclosures import TicketAndCalendarEnclosures
 from chalicelib.infrastructure.tickets.pdf import WORDS, print_tickets
-from chalicelib.infrastructure.tickets.qr import PIXELS_A_DOT, QUIET_DOTS, to_png, to_qr, to_rectangles
+from chalicelib.infrastructure.tickets.qr import PIXELS_A_DOT, QUIET_DOTS, qr_rectangles, to_png, to_qr
 from tests.builders import NOW, a_reservation, a_sale, a_session, an_event
 
 CINEMA = ("Cine São José", "Rua da Estreia, 1")
@@ -41,7 +41,7 @@ def dots_of(token: str) -> list[list[int]]:
 
 
 def test_rectangles_are_the_dark_dots_and_no_others() -> None:
-    width, dark = to_rectangles(TOKENS[0])
+    width, dark = qr_rectangles(TOKENS[0])
     drawn = [[0] * width for _ in range(width)]
     for column, row, length in dark:
         drawn[row][column : column + length] = [1] * length
@@ -110,7 +110,7 @@ def test_each_ticket_on_paper_has_its_qr_code() -> None:
     contents: Any = page.get_contents()
     drawn = contents.get_data().decode("latin-1").count(" re f")
 
-    assert drawn == sum(len(to_rectangles(token)[1]) for token in TOKENS)
+    assert drawn == sum(len(qr_rectangles(token)[1]) for token in TOKENS)
 
 
 def test_tickets_in_portuguese_and_in_the_cinemas_time() -> None:
@@ -156,7 +156,7 @@ def letter(
     reservation: Reservation = replace(a_reservation(session=SESSION), **facts).confirmed(a_sale())
     event = replace(an_event("event-1"), data={"amountCents": 5000, "transactionId": "tx-1", "reason": "twice"})
     email = EmailContext(kind, Contact("ana@example.com", language), event, reservation, SESSION, tickets)
-    return TemplateEmailRenderer("UTC", SaleEnclosures(CINEMA, "UTC")).render(email)
+    return TemplateEmailRenderer("UTC", TicketAndCalendarEnclosures(CINEMA, "UTC")).render(email)
 
 
 def sent(message: RenderedEmail) -> EmailMessage:
