@@ -617,13 +617,17 @@ def ssm_parameter_by_variable(environment: Mapping[str, str] = os.environ) -> di
     return {name: text.removeprefix(SSM_PREFIX) for name, text in found.items() if text.startswith(SSM_PREFIX)}
 
 
-def load(environment: Mapping[str, str] = os.environ, secrets: Mapping[str, str] | None = None) -> Settings:
+def load(environment: Mapping[str, str] = os.environ, fetched_secrets: Mapping[str, str] | None = None) -> Settings:
     """Reads all settings from the environment. Raises SettingInvalid.
 
-    `secrets` maps environment variables to values fetched from SSM. A variable that names an SSM parameter, but is
-    missing in `secrets`, counts as not set: its setting gets the default.
+    `fetched_secrets` maps environment variables to values fetched from SSM. A variable that names an SSM parameter, but
+    is missing in `fetched_secrets`, counts as not set: its setting gets the default.
     """
-    environment = {**environment, **dict.fromkeys(ssm_parameter_by_variable(environment), ""), **(secrets or {})}
+    environment = {
+        **environment,
+        **dict.fromkeys(ssm_parameter_by_variable(environment), ""),
+        **(fetched_secrets or {}),
+    }
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
     values: dict[str, Any] = {}
     stage = environment.get("STAGE") or SETTINGS["stage"].default

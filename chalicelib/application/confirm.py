@@ -30,10 +30,10 @@ from chalicelib.domain.refusals import (
     AlreadyPaid,
     LatePayment,
     PaymentAlreadyUsed,
+    PaymentCannotBuy,
     PaymentForCancelledReservation,
     PaymentForCancelledSession,
     PaymentNotReceived,
-    PaymentReturned,
     Refusal,
     TransactionMissing,
 )
@@ -78,7 +78,7 @@ class ConfirmReservation:
     def __call__(self, command: ConfirmReservationCommand) -> Reservation:
         """Confirms the reservation and gives it. A second call with the same transaction gives the same sale.
 
-        Raises ReservationNotFound, TransactionMissing, PaymentNotReceived, PaymentAlreadyUsed, PaymentReturned.
+        Raises ReservationNotFound, TransactionMissing, PaymentNotReceived, PaymentAlreadyUsed, PaymentCannotBuy.
 
         If the payment can no longer buy the seats, requests its refund and raises LatePayment,
         PaymentForCancelledReservation, PaymentForCancelledSession or AlreadyPaid.
@@ -234,11 +234,11 @@ def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sa
     if stands is None:
         return PaymentNotReceived(reservation.id, sale.transaction_id)
     if stands.is_refund_requested_or_made:
-        return PaymentReturned(reservation.id, sale.transaction_id)
+        return PaymentCannotBuy(reservation.id, sale.transaction_id)
     if stands.reservation_id != reservation.id:
         return PaymentAlreadyUsed(reservation.id, sale.transaction_id)
     if stands.is_charged and not stands.matches_price_of(reservation):
-        return PaymentReturned(reservation.id, sale.transaction_id)
+        return PaymentCannotBuy(reservation.id, sale.transaction_id)
     return PaymentNotReceived(reservation.id, sale.transaction_id)
 
 

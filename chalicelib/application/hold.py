@@ -43,7 +43,7 @@ class HoldSeatsCommand:
     seat_numbers: tuple[str, ...]
     idempotency_key: str | None = None
     contact: Contact | None = None
-    source: str = ""
+    source_network: str = ""
     """The network from which the request comes, if that is known."""
 
 
@@ -101,7 +101,7 @@ class PlaceHold:
             self.count_live_hold(held)
         except (TooManyHoldsInSession, IdempotencyKeyReused) as refusal:
             return self._resends.give_up_hold_unless_twin_admitted(held, refusal)
-        return self._resends.store_or_answer_earlier(held)
+        return self._resends.store_or_answer_earlier_or_release(held)
 
     def _draft(self, command: HoldSeatsCommand) -> Reservation:
         """Makes the reservation for the command. Raises the refusals that don't depend on the rows."""
@@ -120,7 +120,7 @@ class PlaceHold:
             created_at=now,
             expires_at=now + timedelta(seconds=self.rules.hold_seconds),
             contact=command.contact,
-            source=command.source,
+            source_network=command.source_network,
         )
 
     def _session_on_sale(self, session_id: str) -> tuple[Session, datetime]:

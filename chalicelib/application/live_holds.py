@@ -63,7 +63,7 @@ class CountLiveHold:
         live = [hold for hold in counted if self._is_counted_hold_live(hold, now)]
         if len(live) >= self.limit:
             raise self._refusal_of(new, live)
-        ended = [hold for hold in counted if hold.age < self.limit and hold not in live]
+        ended = [hold for hold in counted if hold.newer_holds < self.limit and hold not in live]
         return ended[-1] if ended else None
 
     def _refusal_of(self, new: Hold, live: Sequence[CountedHold]) -> TooManyHoldsInSession | IdempotencyKeyReused:
@@ -86,4 +86,4 @@ class CountLiveHold:
 
 def _holder(reservation: Reservation) -> str:
     """Joins the user's id and the network, if the network is known."""
-    return f"{reservation.user_id}\0{reservation.source}" if reservation.source else reservation.user_id
+    return f"{reservation.user_id}\0{reservation.source_network}" if reservation.source_network else reservation.user_id

@@ -27,7 +27,7 @@ from chalicelib.domain.payments import (
 from chalicelib.domain.refusals import (
     FreeOfCharge,
     PaymentAlreadyUsed,
-    PaymentReturned,
+    PaymentCannotBuy,
     PaymentsUnavailable,
     Refusal,
     ReservationCancelled,
@@ -169,7 +169,7 @@ class SettlePayment:
         method = payment.method or BY_GATEWAY
         try:
             sold = self.confirm(ConfirmReservationCommand(payment.reservation_id, method, payment.transaction_id))
-        except (PaymentReturned, PaymentAlreadyUsed):
+        except (PaymentCannotBuy, PaymentAlreadyUsed):
             return
         except Refusal as refusal:
             if refusal.refund_reason is None:

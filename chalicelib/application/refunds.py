@@ -152,7 +152,7 @@ class ExecuteRefund:
         except PaymentNotYetAtGateway:
             self.payments.count_unknown_refund_try(payment, self.clock())
             return
-        stands = self.payments.mark_refunded(payment.with_refund_completed(refund_id, self.clock()))
+        stands = self.payments.mark_refunded_if_requested(payment.with_refund_completed(refund_id, self.clock()))
         if stands.status is not PaymentStatus.REFUNDED:
             log.error("sale without its money: returned as %s, but it stands for %s", refund_id, stands.log_fields)
 

@@ -55,7 +55,7 @@ class RepeatedHoldRequests:
             return self._finish(earlier)
         raise _refusal_of_taken(asked, taken)
 
-    def store_or_answer_earlier(self, held: Reservation) -> Reservation:
+    def store_or_answer_earlier_or_release(self, held: Reservation) -> Reservation:
         """Stores the reservation of a counted hold. If a reservation is already stored under its id, answers with that
         one.
 
@@ -94,7 +94,7 @@ class RepeatedHoldRequests:
             if not earlier.fingerprint:
                 self.rows.release(earlier.hold, self.clock())
             raise
-        return self.store_or_answer_earlier(earlier)
+        return self.store_or_answer_earlier_or_release(earlier)
 
     def _settle_with(self, stored: Reservation, held: Reservation) -> Reservation:
         """Answers with the stored reservation.

@@ -51,10 +51,10 @@ class ParsedUrl:
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def parse_webhook_url_unresolved(url: str, *, local: bool) -> ParsedUrl:
+def parse_webhook_url_unresolved(url: str, *, allows_http: bool) -> ParsedUrl:
     """Parses a webhook's URL. Raises UrlRefused.
 
-    `local` is true on a laptop, and allows http. `check_address` then checks that an http URL leads to this machine.
+    `allows_http` is true on a laptop. `check_address` then checks that an http URL leads to this machine.
     """
     if not (url.isascii() and url.isprintable() and " " not in url and len(url) <= LONGEST_URL):
         raise UrlRefused(f"it must be of printable ASCII characters, {LONGEST_URL} at most")
@@ -62,7 +62,7 @@ def parse_webhook_url_unresolved(url: str, *, local: bool) -> ParsedUrl:
         parts, port = urlsplit(url), urlsplit(url).port
     except ValueError as error:
         raise UrlRefused(str(error)) from error
-    if parts.scheme != "https" and not (local and parts.scheme == "http"):
+    if parts.scheme != "https" and not (allows_http and parts.scheme == "http"):
         raise UrlRefused("it must begin with https://")
     if not parts.hostname:
         raise UrlRefused("it has no host")

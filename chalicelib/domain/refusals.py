@@ -186,7 +186,7 @@ class PaymentAlreadyUsed(Refusal):
     transaction_id: str
 
 
-class PaymentReturned(Refusal):
+class PaymentCannotBuy(Refusal):
     """The transaction can't buy anything: it was refunded, or its refund was requested, or its charge is not the price
     of the reservation and so will be refunded.
     """

@@ -94,7 +94,7 @@ class Reservation:
     """When its payment was refunded, because its session was cancelled. The reservation stays confirmed."""
     ended_at: datetime | None = None
     """When it was cancelled, or stored as expired."""
-    source: str = field(default="", compare=False)
+    source_network: str = field(default="", compare=False)
     """The network that the request for it came from. It is not stored."""
 
     @property
@@ -212,12 +212,13 @@ class RowsClosed(SeatsTaken):
 class CountedHold:
     """A hold that counts against its holder's limit in one session.
 
-    `age` is the number of holds of the same holder and session that were counted after this hold: 0 for the newest.
+    `newer_holds` is the number of holds of the same holder and session that were counted after this hold: 0 for the
+    newest.
     """
 
     reservation_id: str
     expires_at: datetime
-    age: int
+    newer_holds: int
 
     def was_counted_for(self, hold: Hold) -> bool:
         return (self.reservation_id, self.expires_at) == (hold.reservation_id, hold.expires_at)

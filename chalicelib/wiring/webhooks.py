@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.application.consumers.webhooks import DeliverNotification, QueueWebhookDeliveries, ReplayNotifications
+from chalicelib.application.consumers.webhooks import (
+    DeliverOrDisableIfGone,
+    QueueWebhookDeliveries,
+    ReplayNotifications,
+)
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.webhooks import CachedSubscribers, DynamoWebhooks
 from chalicelib.infrastructure.sqs import envelopes
@@ -44,8 +48,8 @@ def queue_webhook_deliveries() -> QueueWebhookDeliveries:
 
 
 @once_per_settings
-def deliver_notification() -> DeliverNotification:
-    return DeliverNotification(notifications(), webhooks(), webhook_sender(), clock)
+def deliver_notification() -> DeliverOrDisableIfGone:
+    return DeliverOrDisableIfGone(notifications(), webhooks(), webhook_sender(), clock)
 
 
 def deliver_to_webhook(record: Mapping[str, Any]) -> None:

@@ -63,7 +63,7 @@ def add_webhook(connection: Connection, url: str, event_types: Sequence[str]) ->
         raise OpsError(f"There are {MOST_WEBHOOKS} webhooks already, which is the most: remove one first.")
     key, now = _new_key(), utc_now()
     webhook = Webhook(f"wh-{secrets.token_urlsafe(16)}", url, (Secret(key, now),), frozenset(event_types), now)
-    subscriptions.store.add(webhook)
+    subscriptions.store.put(webhook)
     text = f"Added {webhook.id}.\n{_secret_text(key)}"
     return Answer({**_webhook_data(webhook, now), "secret": key}, text)
 

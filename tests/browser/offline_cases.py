@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chalicelib.api.wire.tickets import keys
 from chalicelib.domain.refusals import AdmissionOver, TicketInvalid, TicketVoid, TooEarly, WrongRoom
 from chalicelib.domain.sessions import row_letters
-from chalicelib.domain.tickets.checking import GateList, GateListEntry, verify_offline_except_reuse
+from chalicelib.domain.tickets.checking import GateListEntry, OfflineGateList, verify_offline_except_reuse
 from chalicelib.domain.tickets.ticket import VoidReason, admission_times
 from chalicelib.domain.tickets.tokens import PublicKey, TicketFacts, encode_token
 from chalicelib.domain.times import to_iso, to_ms
@@ -46,7 +46,7 @@ class Case:
     @property
     def expected(self) -> str:
         """Gives the page's word for the domain's decision."""
-        known = GateList({HERE: self.starts}, {(HERE, self.seat): self.listed} if self.listed else {})
+        known = OfflineGateList({HERE: self.starts}, {(HERE, self.seat): self.listed} if self.listed else {})
         try:
             verify_offline_except_reuse(self.token, KNOWN, is_signed, known, OPENS_BEFORE, NOW)
         except TicketVoid as void:

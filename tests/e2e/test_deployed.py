@@ -333,7 +333,7 @@ def test_an_event_is_numbered_queued_for_its_subscriber_and_replayed(api: Api) -
     now = datetime.now(UTC)
     webhook = Webhook(f"wh-{uuid4()}", "https://nowhere.invalid/", (Secret("whsec_1", now),), frozenset(), now)
     webhooks = DynamoWebhooks(boto3.client("dynamodb"), f"cinema-{STAGE}-webhooks")
-    webhooks.add(webhook)
+    webhooks.put(webhook)
     session_id = _schedule(api)
     _hold(api, session_id, "A1")
     wanted = {"sessionId": session_id, "afterSequence": 0}
@@ -367,7 +367,7 @@ def test_who_numbers_events_is_refused_the_secrets_of_who_is_told(api: Api) -> N
         DynamoWebhooks(c, f"cinema-{STAGE}-webhooks")
         for c in (boto3.client("dynamodb"), _database_as_numbering_function())
     )
-    ours.add(webhook)
+    ours.put(webhook)
 
     assert webhook.without_url_and_secrets in theirs.list_all_subscribers()
     with pytest.raises(ClientError, match="AccessDenied"):

@@ -212,9 +212,9 @@ class FakeLiveHolds:
         self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
     ) -> None:
         holds = self.counted[holder, hold.session_id]
-        place = instead_of.age if instead_of else limit - 1
+        place = instead_of.newer_holds if instead_of else limit - 1
         standing = holds[place] if place < len(holds) else None
-        if any(counted == _counted(hold, counted.age) for counted in self._counted(holds)):
+        if any(counted == _counted(hold, counted.newer_holds) for counted in self._counted(holds)):
             return
         if instead_of:
             room = standing is not None and _counted(standing, place) == instead_of

@@ -72,7 +72,7 @@ class FakeSuppressedAddresses:
 class FakeWebhooks:
     known: dict[str, Webhook] = field(default_factory=dict)
 
-    def add(self, webhook: Webhook) -> None:
+    def put(self, webhook: Webhook) -> None:
         self.known[webhook.id] = webhook
 
     def find(self, webhook_id: str) -> Webhook | None:

@@ -90,7 +90,7 @@ class FakePayments:
         asked = replace(claim, asked=found.asked, asked_at=found.asked_at)
         return self._write(with_charge(asked, found))
 
-    def mark_refunded(self, payment: Payment) -> Payment:
+    def mark_refunded_if_requested(self, payment: Payment) -> Payment:
         found = self._known(payment)
         if found.status is not PaymentStatus.REFUND_REQUESTED:
             return found

@@ -165,7 +165,7 @@ def _texts(data: bytes) -> None:
 
 
 def _webhook_url(data: bytes) -> None:
-    target = parse_webhook_url_unresolved(_text(data), local=False)
+    target = parse_webhook_url_unresolved(_text(data), allows_http=False)
     assert target.scheme == "https"
     assert "\r" not in target.path + target.host
     assert "\n" not in target.path + target.host

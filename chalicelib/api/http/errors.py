@@ -354,7 +354,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="PAYMENT_RETURNED",
         status=409,
-        example=refusals.PaymentReturned(RESERVATION_ID, TRANSACTION_ID),
+        example=refusals.PaymentCannotBuy(RESERVATION_ID, TRANSACTION_ID),
         english="This payment went back, or is on its way back: it buys nothing any more.",
         portuguese="Este pagamento foi devolvido, ou está sendo devolvido: não compra mais nada.",
         facts=_reservation,

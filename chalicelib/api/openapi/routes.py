@@ -241,7 +241,7 @@ OPERATIONS: Mapping[str, Operation] = {
             refusals.TransactionMissing,
             refusals.PaymentNotReceived,
             refusals.PaymentAlreadyUsed,
-            refusals.PaymentReturned,
+            refusals.PaymentCannotBuy,
             refusals.AlreadyPaid,
             refusals.ReservationExpired,
             refusals.ReservationCancelled,

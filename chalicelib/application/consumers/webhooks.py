@@ -1,7 +1,7 @@
 """Webhooks: an event gets its number in its session and goes to every subscriber, each delivery by itself.
 
 queue notification ──► QueueWebhookDeliveries: numbered once, for good ──► queue webhooks: one message a subscriber
-queue webhooks     ──► DeliverNotification: signed and POSTed; a delivery that is not accepted comes again later
+queue webhooks     ──► DeliverOrDisableIfGone: signed and POSTed; a delivery that is not accepted comes again later
 POST …/replay      ──► Replay: deliveries queued again, for a subscriber that saw a gap
 """
 
@@ -70,7 +70,7 @@ class QueueWebhookDeliveries:
 
 
 @dataclass(frozen=True)
-class DeliverNotification:
+class DeliverOrDisableIfGone:
     """Sends a notification to its webhook. May run twice: the receiver recognizes the delivery by its id and number."""
 
     notifications: Notifications

@@ -66,7 +66,7 @@ class Subscribers(Protocol):
 class Webhooks(Subscribers, Protocol):
     """The stored webhooks. They are few, so lists have no pages. Each method raises StoreUnavailable."""
 
-    def add(self, webhook: Webhook) -> None: ...
+    def put(self, webhook: Webhook) -> None: ...
 
     def find(self, webhook_id: str) -> Webhook | None:
         """Reads the webhook, strongly consistent. None if there is no such webhook."""

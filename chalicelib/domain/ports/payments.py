@@ -62,7 +62,7 @@ class Payments(Protocol):
         """
         ...
 
-    def mark_refunded(self, payment: Payment) -> Payment:
+    def mark_refunded_if_requested(self, payment: Payment) -> Payment:
         """Marks the payment as refunded.
 
         Changes nothing if no refund was requested. Raises LookupError if the payment is not stored.

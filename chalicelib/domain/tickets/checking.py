@@ -27,7 +27,7 @@ class GateListEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class GateList:
+class OfflineGateList:
     """A gate's offline list: the start of each of the room's sessions, and the latest ticket of each sold seat."""
 
     starts: Mapping[str, datetime]
@@ -51,7 +51,7 @@ def verify_offline_except_reuse(
     text: str,
     keys: Mapping[str, PublicKey],
     is_signed: IsSigned,
-    known: GateList,
+    known: OfflineGateList,
     opens_before: timedelta,
     now: datetime,
 ) -> TicketFacts:

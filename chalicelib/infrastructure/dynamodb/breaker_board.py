@@ -56,7 +56,7 @@ class BreakerBoard:
                 ExpressionAttributeValues={
                     ":state": text_value(change.state),
                     ":half_open_at": ms_value(half_open_at),
-                    ":trips": number_value(int(change.is_trip)),
+                    ":trips": number_value(int(change.was_closed)),
                 },
             )
         except (BotoCoreError, ClientError):

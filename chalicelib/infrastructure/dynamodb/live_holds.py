@@ -55,7 +55,7 @@ class DynamoCountedHolds:
         self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
     ) -> None:
         key = text_key(buyer=buyer_of_user(holder), session_id=hold.session_id)
-        place = instead_of.age if instead_of else limit - 1
+        place = instead_of.newer_holds if instead_of else limit - 1
         has_room = self.same_ended_hold_condition(place) if instead_of else self.free_or_lapsed_condition(place)
         room = {":ended": _entry_value(instead_of)} if instead_of else {":now": ms_value(now)}
         try:
@@ -103,7 +103,7 @@ def _counted_holds(item: Item) -> list[CountedHold]:
     ages = sorted(int(name.removeprefix("age")) for name in item if name.startswith("age"))
     found = [(age, read_required_map(item, f"age{age}")) for age in ages if item[f"age{age}"] != NO_HOLD]
     return [
-        CountedHold(reservation_id=read_text(entry, "r"), expires_at=read_ms(entry, "x"), age=age)
+        CountedHold(reservation_id=read_text(entry, "r"), expires_at=read_ms(entry, "x"), newer_holds=age)
         for age, entry in found
     ]
 

@@ -133,7 +133,7 @@ class DynamoPayments:
         update = _PaymentUpdate(requested).where(condition, reservation=payment.reservation_id, **compared)
         return self._write_or_read(payment, update)
 
-    def mark_refunded(self, payment: Payment) -> Payment:
+    def mark_refunded_if_requested(self, payment: Payment) -> Payment:
         returned = {
             "fate": PaymentStatus.REFUNDED,
             "refund_id": payment.refund_id,

@@ -51,7 +51,7 @@ class DynamoWebhooks:
     client: DynamoDBClient
     table_name: str
 
-    def add(self, webhook: Webhook) -> None:
+    def put(self, webhook: Webhook) -> None:
         Table(self.client, self.table_name).put(_item_from_webhook(webhook))
 
     def find(self, webhook_id: str) -> Webhook | None:

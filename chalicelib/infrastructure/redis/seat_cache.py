@@ -38,7 +38,7 @@ from .seat_format import (
     entry_and_valid_until,
     entry_text,
     map_from_text,
-    signed_text,
+    text_signed_for_key,
     valid_until,
     verified_text,
 )
@@ -124,7 +124,7 @@ class SeatCache:
 
     # Before and after a decision of the rows.
 
-    def read_known_seats(self, hold: Hold, now: datetime) -> KnownSeats:
+    def read_known_seats_and_begin_ids(self, hold: Hold, now: datetime) -> KnownSeats:
         """Reads the unexpired entries of the hold's seats, and whether its id is marked as used, in one round trip.
 
         Redis also has the moment since when it knows all ids of the session. If that is missing, stores `now` in its
@@ -163,7 +163,7 @@ class SeatCache:
             for seat, entry in occupancy.items():
                 key, until = self.keys.seat(session_id, seat), valid_until(entry, now)
                 if until > now:
-                    value = signed_text(self.secret, key, entry_text(entry, until))
+                    value = text_signed_for_key(self.secret, key, entry_text(entry, until))
                     pipeline.set(key, value, px=to_ms(until) - to_ms(now))
 
         self._write(session_id, add_entries, invalidates_map=invalidates_map)
@@ -233,7 +233,7 @@ class SeatCache:
         If `ttl_ms` is not positive, the map is too old: releases the claim and stores nothing.
         """
         key, rebuild = self.keys.seat_map(session_id), self.keys.rebuild_claim(session_id)
-        value = signed_text(self.secret, key, cached_map_text(built))
+        value = text_signed_for_key(self.secret, key, cached_map_text(built))
 
         def add_map(pipeline: "Pipeline") -> None:
             if ttl_ms > 0:
@@ -348,7 +348,7 @@ class SeatCache:
         with contextlib.suppress(RedisUnavailable):  # the next buyer's process will
             memory = self.connection.ask(key, lambda redis: redis.info("memory"), answers.required_value)
             if _evicts_no_key(memory):
-                value = signed_text(self.secret, key, str(to_ms(moment)))
+                value = text_signed_for_key(self.secret, key, str(to_ms(moment)))
                 self.connection.ask(key, lambda redis: redis.set(key, value, ex=IDS_COMPLETE_SECONDS), answers.was_set)
 
     def _add_marks(self, pipeline: "Pipeline", session_id: str, ids: Iterable[str]) -> None:

@@ -42,7 +42,7 @@ class SeatMap:
         return self.version >= least_version and abs(to_ms(now) - to_ms(self.read_at)) < MAP_MS
 
 
-def signed_text(secret: bytes, key: str, text: str) -> str:
+def text_signed_for_key(secret: bytes, key: str, text: str) -> str:
     """Appends the signature of key and text to the text."""
     return f"{text}|{_signature(secret, key, text.encode())}"
 

@@ -250,11 +250,11 @@ class _AskingSent:
         return (("ASKING",), command) if self._is_connected else (command,)
 
 
-class BoundedConnection(_LimitsReset, Connection):
+class TimeAndSizeLimitedConnection(_LimitsReset, Connection):
     """A connection that limits the time and the size of answers."""
 
 
-class BoundedTlsConnection(_LimitsReset, SSLConnection):
+class TimeAndSizeLimitedTlsConnection(_LimitsReset, SSLConnection):
     """A TLS connection that limits the time and the size of answers.
 
     Connections with the same trust settings share one TLS context. The driver's own code would read the machine's
@@ -268,18 +268,18 @@ class BoundedTlsConnection(_LimitsReset, SSLConnection):
         return context.wrap_socket(sock, server_hostname=self.host)
 
 
-class MovingSlotConnection(_AskingSent, BoundedConnection):
+class MovingSlotConnection(_AskingSent, TimeAndSizeLimitedConnection):
     """A connection that sends ASKING, for a slot that is moving to the node."""
 
 
-class AskingTlsConnection(_AskingSent, BoundedTlsConnection):
+class AskingTlsConnection(_AskingSent, TimeAndSizeLimitedTlsConnection):
     """A TLS connection that sends ASKING, for a slot that is moving to the node."""
 
 
 _CONNECTIONS = {
-    (Connection, False): BoundedConnection,
+    (Connection, False): TimeAndSizeLimitedConnection,
     (Connection, True): MovingSlotConnection,
-    (SSLConnection, False): BoundedTlsConnection,
+    (SSLConnection, False): TimeAndSizeLimitedTlsConnection,
     (SSLConnection, True): AskingTlsConnection,
 }
 

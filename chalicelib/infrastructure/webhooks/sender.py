@@ -80,12 +80,12 @@ class HttpWebhookSender:
 
     def check(self, url: str) -> None:
         """Checks that a webhook may have the URL. Raises UrlRefused, and OSError if the host can't be resolved."""
-        self._resolve_address(parse_webhook_url_unresolved(url, local=self.local))
+        self._resolve_address(parse_webhook_url_unresolved(url, allows_http=self.local))
 
     def _post_in_time(self, webhook: Webhook, body: bytes, headers: Mapping[str, str]) -> int:
         """Posts the body. Gives the status of the answer. Raises DeliveryFailed, DeliveryTimedOut."""
         try:
-            target = parse_webhook_url_unresolved(webhook.url, local=self.local)
+            target = parse_webhook_url_unresolved(webhook.url, allows_http=self.local)
             return _call_within(self.seconds, lambda: self._post_to(target, body, headers))
         except UrlRefused as refusal:
             raise DeliveryFailed(f"webhook {webhook.id} may not have its URL: {refusal}") from refusal

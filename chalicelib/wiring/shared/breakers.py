@@ -11,7 +11,7 @@ def metrics() -> Metrics:
     return Metrics(settings().stage)
 
 
-def new_breaker(name: str, *listeners: OnChange) -> Breaker:
-    """Makes a circuit breaker with the policy `name` of POLICIES. Reports its state changes to metrics and
+def new_breaker(policy_name: str, *listeners: OnChange) -> Breaker:
+    """Makes a circuit breaker with the policy `policy_name` of POLICIES. Reports its state changes to metrics and
     listeners."""
-    return Breaker(name, POLICIES[name], (metrics().write_breaker_change, *listeners))
+    return Breaker(policy_name, POLICIES[policy_name], (metrics().write_breaker_change, *listeners))

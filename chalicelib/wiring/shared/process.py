@@ -47,7 +47,7 @@ def settings_with_secrets() -> configuration.Settings:
     """
     global _settings
     if configuration.ssm_parameter_by_variable() and (secrets := _secrets.first_read_or_none()) is not None:
-        _settings = configuration.load(secrets=secrets)
+        _settings = configuration.load(fetched_secrets=secrets)
     return settings()
 
 
@@ -63,7 +63,7 @@ _secrets: RefreshingValue[Mapping[str, str]] = RefreshingValue(_fetch_secrets)
 def _use_changed_secrets() -> None:
     """Reads the secrets in SSM again from time to time. Drops all objects of `once` if a secret has changed."""
     if (secrets := _secrets.poll_changed_value()) is not None:
-        rebuild_with_settings(configuration.load(secrets=secrets))
+        rebuild_with_settings(configuration.load(fetched_secrets=secrets))
 
 
 def once_per_settings(build: Callable[[], T]) -> Callable[[], T]:

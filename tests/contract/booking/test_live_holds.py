@@ -31,7 +31,7 @@ class User:
         """Gives the holds that HoldNotCounted names for one hold more."""
         with pytest.raises(HoldNotCounted) as reached:
             self.count(a_hold(session=SCREENING), now, limit)
-        return [(hold.reservation_id, hold.expires_at, hold.age) for hold in reached.value.counted]
+        return [(hold.reservation_id, hold.expires_at, hold.newer_holds) for hold in reached.value.counted]
 
 
 SCREENING = a_session()
@@ -103,7 +103,9 @@ def test_a_hold_is_counted_in_place_of_one_that_has_ended_and_the_others_stay(an
     ended = newest_first.pop(age)
 
     ana.count(
-        new, limit=3, instead_of=CountedHold(reservation_id=ended.reservation_id, expires_at=ended.expires_at, age=age)
+        new,
+        limit=3,
+        instead_of=CountedHold(reservation_id=ended.reservation_id, expires_at=ended.expires_at, newer_holds=age),
     )
 
     assert ana.counted(limit=3) == listed(new, *newest_first)
@@ -113,7 +115,7 @@ def test_counted_in_place_of_an_ended_one_it_is_counted_once_however_often_it_is
     first, second, third = holds(3)
     ana.count(first)
     ana.count(second)
-    ended = CountedHold(reservation_id=first.reservation_id, expires_at=first.expires_at, age=1)
+    ended = CountedHold(reservation_id=first.reservation_id, expires_at=first.expires_at, newer_holds=1)
 
     ana.count(third, instead_of=ended)
     ana.count(third, instead_of=ended)
@@ -127,7 +129,7 @@ def test_who_comes_second_for_the_place_of_an_ended_one_is_told_what_counts_now(
     ana.count(first)
     ana.count(second)
     gone = (second, first)[age]
-    ended = CountedHold(reservation_id=gone.reservation_id, expires_at=gone.expires_at, age=age)
+    ended = CountedHold(reservation_id=gone.reservation_id, expires_at=gone.expires_at, newer_holds=age)
     ana.count(third, instead_of=ended)
 
     with pytest.raises(HoldNotCounted) as reached:
@@ -139,7 +141,9 @@ def test_who_comes_second_for_the_place_of_an_ended_one_is_told_what_counts_now(
 
 def test_nothing_counts_in_place_of_what_was_never_there(ana: User) -> None:
     with pytest.raises(HoldNotCounted) as reached:
-        ana.count(a_hold(session=SCREENING), instead_of=CountedHold(reservation_id="res-none", expires_at=NOW, age=0))
+        ana.count(
+            a_hold(session=SCREENING), instead_of=CountedHold(reservation_id="res-none", expires_at=NOW, newer_holds=0)
+        )
 
     assert reached.value.counted == ()
 

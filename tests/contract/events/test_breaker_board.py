@@ -128,7 +128,7 @@ def unreachable() -> Iterator[BreakerBoard]:
 
 @pytest.mark.usefixtures("moto")
 def test_without_the_database_nothing_can_be_read_and_nothing_breaks(unreachable: BreakerBoard, name: str) -> None:
-    unreachable.record_change(BreakerChange(name, BreakerState.OPEN, is_trip=True, trips=1, open_seconds=5))
+    unreachable.record_change(BreakerChange(name, BreakerState.OPEN, was_closed=True, trips=1, open_seconds=5))
 
     with pytest.raises(StoreUnavailable):
         unreachable.read_status(name)
@@ -136,5 +136,5 @@ def test_without_the_database_nothing_can_be_read_and_nothing_breaks(unreachable
 
 def test_a_table_that_is_not_there_yet_breaks_nothing(dynamo: Dynamo, name: str) -> None:
     BreakerBoard(client=dynamo.client, table_name="not-deployed", clock=MovableClock(NOW)).record_change(
-        BreakerChange(name, BreakerState.OPEN, is_trip=True, trips=1, open_seconds=5)
+        BreakerChange(name, BreakerState.OPEN, was_closed=True, trips=1, open_seconds=5)
     )

@@ -156,7 +156,7 @@ def test_what_went_back_or_is_on_its_way_is_never_claimed(payments: Payments, sa
     request = a_claim(sale).with_refund_requested(RefundReason.LATE, LATER)
     stands = payments.request_refund_and_read(request)
     if ended == "refunded":
-        stands = payments.mark_refunded(stands.with_refund_completed("re-1", LATER))
+        stands = payments.mark_refunded_if_requested(stands.with_refund_completed("re-1", LATER))
 
     for charged_only in (False, True):
         assert payments.claim_and_read(a_claim(sale), charged_only=charged_only) == stands
@@ -247,7 +247,7 @@ def test_what_was_sold_or_returned_stays_though_it_was_charged_for_another(
     stands = payments.mark_sold_and_read(sale)
     if step == "returned":
         request = payments.request_refund_and_read(sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER))
-        stands = payments.mark_refunded(request.with_refund_completed("re-1", LATER))
+        stands = payments.mark_refunded_if_requested(request.with_refund_completed("re-1", LATER))
     charge = a_charge(sale, reservation_id="res-of-its-buyer")
 
     assert payments.record_charge_and_read(charge) == charged(stands, charge)
@@ -267,7 +267,7 @@ def test_what_is_outstanding_is_listed_until_it_was_returned(payments: Payments,
     asked = payments.count_unknown_refund_try(request, LATER)
     assert (asked.asked, asked.asked_at) == (1, LATER)
     assert listed() == [asked]
-    payments.mark_refunded(request.with_refund_completed("re-1", LATER))
+    payments.mark_refunded_if_requested(request.with_refund_completed("re-1", LATER))
     assert listed() == []
 
 
@@ -340,7 +340,9 @@ def test_a_sale_takes_the_place_of_its_own_request_for_nothing(payments: Payment
     payments.request_refund_and_read(request)
 
     assert payments.mark_sold_and_read(sale) == sale
-    assert payments.mark_refunded(request.with_refund_completed("re-1", LATER)) == sale, "and is not returned any more"
+    assert payments.mark_refunded_if_requested(request.with_refund_completed("re-1", LATER)) == sale, (
+        "and is not returned any more"
+    )
 
 
 def test_a_sale_does_not_take_the_place_of_another_reservations_request(payments: Payments, sale: Payment) -> None:
@@ -370,8 +372,8 @@ def test_what_was_returned_stays_returned(payments: Payments, sale: Payment) -> 
     payments.request_refund_and_read(request)
     returned = request.with_refund_completed("re-1", LATER)
 
-    assert payments.mark_refunded(returned) == returned
-    assert payments.mark_refunded(request.with_refund_completed("re-2", LATER)) == returned
+    assert payments.mark_refunded_if_requested(returned) == returned
+    assert payments.mark_refunded_if_requested(request.with_refund_completed("re-2", LATER)) == returned
     assert payments.mark_sold_and_read(sale) == returned
     assert payments.request_refund_and_read(request) == returned
     assert payments.count_unknown_refund_try(request, LATER) == returned
@@ -383,14 +385,14 @@ def test_a_returned_sale_keeps_what_it_was(payments: Payments, sale: Payment) ->
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
     payments.request_refund_and_read(request)
 
-    assert payments.mark_refunded(request.with_refund_completed("re-1", LATER)) == request.with_refund_completed(
-        "re-1", LATER
-    )
+    assert payments.mark_refunded_if_requested(
+        request.with_refund_completed("re-1", LATER)
+    ) == request.with_refund_completed("re-1", LATER)
 
 
 def test_nothing_is_settled_that_nobody_knows(payments: Payments, sale: Payment) -> None:
     with pytest.raises(LookupError):
-        payments.mark_refunded(sale.with_refund_completed("re-1", LATER))
+        payments.mark_refunded_if_requested(sale.with_refund_completed("re-1", LATER))
     with pytest.raises(LookupError):
         payments.count_unknown_refund_try(sale, LATER)
 
@@ -416,7 +418,7 @@ def test_only_what_is_to_be_returned_is_outstanding(dynamo: Dynamo, sale: Paymen
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
     dynamo.payments.request_refund_and_read(request)
     assert stored(dynamo, sale)["outstanding"] == {"S": OUTSTANDING}
-    dynamo.payments.mark_refunded(request.with_refund_completed("re-1", LATER))
+    dynamo.payments.mark_refunded_if_requested(request.with_refund_completed("re-1", LATER))
     assert "outstanding" not in stored(dynamo, sale)
 
 

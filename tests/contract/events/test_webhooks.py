@@ -82,7 +82,7 @@ def test_a_webhook_is_found_as_it_was_added(webhooks: Webhooks) -> None:
         a_webhook("PaymentConfirmed", "SeatReleased").with_rotated_secret("new", NOW, timedelta(hours=1)),
     )
     for webhook in (plain, special):
-        webhooks.add(webhook)
+        webhooks.put(webhook)
 
     assert webhooks.find(plain.id) == plain
     assert webhooks.find(special.id) == special
@@ -98,7 +98,7 @@ def test_what_is_no_id_of_ours_is_not_found(webhooks: Webhooks, webhook_id: str)
 
 def test_a_webhook_that_is_gone_is_not_made_again_by_a_change(webhooks: Webhooks) -> None:
     webhook = a_webhook()
-    webhooks.add(webhook)
+    webhooks.put(webhook)
 
     assert webhooks.remove(webhook.id)
 
@@ -110,7 +110,7 @@ def test_a_webhook_that_is_gone_is_not_made_again_by_a_change(webhooks: Webhooks
 
 def test_changes_touch_nothing_else(webhooks: Webhooks) -> None:
     webhook = a_webhook("PaymentConfirmed")
-    webhooks.add(webhook)
+    webhooks.put(webhook)
     rotated = webhook.with_rotated_secret("new", NOW, timedelta(hours=1))
 
     assert webhooks.set_disabled(webhook.id, "it answered 410 Gone")
@@ -124,7 +124,7 @@ def test_changes_touch_nothing_else(webhooks: Webhooks) -> None:
 def test_subscribers_are_listed_with_what_they_want_and_whether_they_are_called(webhooks: Webhooks) -> None:
     called, silenced = a_webhook("PaymentConfirmed"), a_webhook()
     for webhook in (called, silenced):
-        webhooks.add(webhook)
+        webhooks.put(webhook)
     webhooks.set_disabled(silenced.id, "it answered 410 Gone")
 
     known = {one.id: one for one in webhooks.list_all_subscribers()}
@@ -491,7 +491,7 @@ def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo, session_id: s
 
 def test_who_lists_subscribers_reads_no_secret_and_no_address(moto: Dynamo) -> None:
     found = dynamo_webhooks(moto)
-    found.add(webhook := a_webhook("PaymentConfirmed"))
+    found.put(webhook := a_webhook("PaymentConfirmed"))
     answers: list[str] = []
 
     with hooked(moto, "after-call.dynamodb.Scan", lambda parsed, **_: answers.append(repr(parsed["Items"]))):

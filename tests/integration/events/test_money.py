@@ -386,7 +386,9 @@ def test_a_request_delivered_again_and_again_returns_the_money_once(till: Till, 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_crash_around_the_record_of_a_refund_returns_the_money_once(till: Till, session_id: str, when: str) -> None:
     transaction, crashes = a_transaction(), iter([True, False])
-    payments = interposed(till.payments, "mark_refunded", **{when: lambda: crash() if next(crashes) else None})
+    payments = interposed(
+        till.payments, "mark_refunded_if_requested", **{when: lambda: crash() if next(crashes) else None}
+    )
     till.settle = till.settling(SimulatedGateway(till.url, PATIENCE_SECONDS), payments)
     paid_twice(till, session_id, transaction)
     till.pump.drain()

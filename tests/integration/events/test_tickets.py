@@ -10,7 +10,7 @@ from typing import Any
 import icalendar
 import pytest
 
-from chalicelib.domain.tickets.checking import GateList, verify_offline_except_reuse
+from chalicelib.domain.tickets.checking import OfflineGateList, verify_offline_except_reuse
 from chalicelib.domain.tickets.tokens import PublicKey
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.tickets.signatures import is_signed
@@ -88,7 +88,7 @@ def test_a_sale_becomes_tickets_that_a_gate_admits_once(api: Api, pump: Pump, se
 def test_a_ticket_is_good_without_asking_the_api(api: Api, pump: Pump, session_id: str) -> None:
     _, shown = bought(api, pump, session_id, "A1")
     (ticket,) = shown.body["tickets"]
-    known = GateList({session_id: utc_now() + SOON}, {})
+    known = OfflineGateList({session_id: utc_now() + SOON}, {})
 
     facts = verify_offline_except_reuse(
         ticket["token"], published_keys(api), is_signed, known, timedelta(hours=1), utc_now()

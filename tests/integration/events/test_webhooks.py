@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mypy_boto3_sqs import SQSClient
 
 from chalicelib.api.batches import handle_messages_in_parallel, handle_messages_together
-from chalicelib.application.consumers.webhooks import DeliverNotification, QueueWebhookDeliveries
+from chalicelib.application.consumers.webhooks import DeliverOrDisableIfGone, QueueWebhookDeliveries
 from chalicelib.domain.addresses import UrlRefused
 from chalicelib.domain.events import Event, EventType, OutgoingMessage
 from chalicelib.domain.signatures import is_signed, sign_body
@@ -70,7 +70,7 @@ class Office:
     def subscribe(self, url: str, *event_types: str, key: str = "whsec_1") -> Webhook:
         now = utc_now()
         webhook = Webhook(f"wh-{uuid.uuid4()}", url, (Secret(key, now),), frozenset(event_types), now)
-        self.webhooks.add(webhook)
+        self.webhooks.put(webhook)
         self.subscribed.append(webhook)
         return webhook
 
@@ -92,7 +92,7 @@ class Office:
 
     def delivering(self) -> QueueSource:
         courier = CircuitBreakerWebhookSender(self.courier, partial(Breaker, "webhooks", POLICIES["webhooks"]))
-        deliver = DeliverNotification(self.notifications, self.webhooks, courier, utc_now)
+        deliver = DeliverOrDisableIfGone(self.notifications, self.webhooks, courier, utc_now)
 
         def handle(event: Any, _: Any) -> Any:
             return handle_messages_in_parallel(

@@ -185,7 +185,7 @@ def subscriber(data_stack: str) -> Iterator[Receiver]:
     webhooks, now = DynamoWebhooks(boto3.client("dynamodb"), f"{data_stack}-webhooks"), utc_now()
     with receiver() as theirs:
         webhook = Webhook(f"wh-{uuid.uuid4()}", theirs.url, (Secret("whsec_1", now),), frozenset(), now)
-        webhooks.add(webhook)
+        webhooks.put(webhook)
         build_anew()
         yield theirs
         webhooks.remove(webhook.id)

@@ -156,7 +156,7 @@ def test_in_another_stage_than_a_laptops_this_machine_is_refused(
 
 def test_there_is_an_end_to_webhooks(webhooks: Webhooks, theirs: Receiver, store: DynamoWebhooks) -> None:
     for _ in range(commands.MOST_WEBHOOKS - len(store.list_all()) - 1):
-        store.add(a_webhook(url=theirs.url))
+        store.put(a_webhook(url=theirs.url))
     assert webhooks("add", theirs.url).status == 0
 
     said = webhooks("add", theirs.url)

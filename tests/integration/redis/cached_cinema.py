@@ -74,7 +74,9 @@ def keeps_ids_since(cinema: CachedCinema, moment: datetime) -> None:
     """Makes Redis vouch for all ids since that moment."""
     cinema.cache.mark_ids_complete_since(cinema.session.id, moment)
     if (
-        cinema.cache.read_known_seats(replace(a_hold(session=cinema.session), fingerprint="f"), NOW).ids_complete_since
+        cinema.cache.read_known_seats_and_begin_ids(
+            replace(a_hold(session=cinema.session), fingerprint="f"), NOW
+        ).ids_complete_since
         is None
     ):
         pytest.skip("this Redis (fakeredis) does not say whether it drops keys: ids are looked up in the database")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.infrastructure.redis.seat_format import signed_text, verified_text
+from chalicelib.infrastructure.redis.seat_format import text_signed_for_key, verified_text
 from tests.builders import a_seat_cache
 from tests.redis_machine import past_the_door
 
@@ -32,7 +32,7 @@ SEAT_LIES: dict[str, Callable[[Any, str, "CachedCinema"], object]] = {
     "held for ever, unsigned": lambda redis, key, _: redis.set(key, "res-evil|h|99999999999999|f"),
     "held for ever, badly signed": lambda redis, key, _: redis.set(key, "res-evil|h|99999999999999|f|AAAAAAAAAAAA"),
     "sold, by another secret": lambda redis, key, c: redis.set(
-        key, signed_text(b"evil", key, "res-evil|s|99999999999999|sale-evil")
+        key, text_signed_for_key(b"evil", key, "res-evil|s|99999999999999|sale-evil")
     ),
     "another seat's entry": lambda redis, key, c: redis.set(key, redis.get(c.cache.keys.seat(c.session.id, "B1"))),
 }

@@ -21,8 +21,8 @@ from chalicelib.domain.payments import (
 )
 from chalicelib.domain.refusals import (
     LatePayment,
+    PaymentCannotBuy,
     PaymentForCancelledReservation,
-    PaymentReturned,
     ReservationCancelled,
     ReservationExpired,
     SessionCancelled,
@@ -147,7 +147,7 @@ def test_a_payment_that_is_on_its_way_back_does_not_buy_the_hold_it_was_for(cine
     held = cinema.hold("A1")
     know(cinema, refund_request_for(TX, held, RefundReason.LATE, NOW))
 
-    with pytest.raises(PaymentReturned):
+    with pytest.raises(PaymentCannotBuy):
         cinema.confirm(held.id, TX)
 
     assert cinema.seats() == {"A1": "reserved"}
@@ -157,7 +157,7 @@ def test_a_confirmation_by_a_wrong_amount_moves_no_money(cinema: Cinema) -> None
     held = cinema.hold("A1")
     cinema.payments.record_charge_and_read(a_charge(held, cents=1))
 
-    with pytest.raises(PaymentReturned):
+    with pytest.raises(PaymentCannotBuy):
         cinema.confirm(held.id, TX)
 
     assert status(cinema) is PaymentStatus.ASSERTED

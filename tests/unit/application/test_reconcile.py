@@ -153,7 +153,7 @@ def test_what_the_gateway_returned_by_itself_for_a_sale_is_named(till: Till) -> 
 def test_what_is_said_to_be_returned_and_was_not_is_named(till: Till) -> None:
     till.cinema.settle_payment(till.charge("res-forgotten"))
     stands = till.payments.known["tx-1"]
-    till.payments.mark_refunded(stands.with_refund_completed("re-1", NOW))
+    till.payments.mark_refunded_if_requested(stands.with_refund_completed("re-1", NOW))
     till.cinema.clock.forward(seconds=AT_WORK.total_seconds() + 1)
 
     ((subject, says),) = findings(till.sweep())
@@ -164,7 +164,7 @@ def test_what_is_returned_while_the_sweep_reads_is_not_named(till: Till) -> None
     """The gateway's list is from before the refund, our payment from after it."""
     till.cinema.settle_payment(till.charge("res-forgotten"))
     stands = till.payments.known["tx-1"]
-    refund = partial(till.payments.mark_refunded, stands.with_refund_completed("re-1", NOW))
+    refund = partial(till.payments.mark_refunded_if_requested, stands.with_refund_completed("re-1", NOW))
     gateway = interposed(till.gateway, "list_charges_since", after=refund)
 
     assert findings(replace(till.reconcile, gateway=gateway)()) == []

@@ -25,9 +25,9 @@ from chalicelib.domain.refusals import (
     AlreadyPaid,
     LatePayment,
     PaymentAlreadyUsed,
+    PaymentCannotBuy,
     PaymentForCancelledReservation,
     PaymentNotReceived,
-    PaymentReturned,
     Refusal,
     ReservationNotFound,
     StoreUnavailable,
@@ -172,7 +172,7 @@ def test_a_payment_that_went_back_buys_nothing_any_more(till: Till) -> None:
     better = till.cinema.hold("A1", "A2", "A3")
 
     for _ in range(2):
-        assert isinstance(till.refused(better.id, "tx-1"), PaymentReturned)
+        assert isinstance(till.refused(better.id, "tx-1"), PaymentCannotBuy)
         till.gateway.pay(a_charge("tx-1", cancelled.id, 2500))
         till.settle("tx-1")
 
@@ -455,7 +455,7 @@ def test_a_refund_is_settled_once_whatever_is_delivered_twice(late: Till) -> Non
 
 
 def test_a_crash_between_gateway_and_record_returns_the_money_once(late: Till) -> None:
-    late.cinema.payments = interposed(late.payments, "mark_refunded", before=crash)
+    late.cinema.payments = interposed(late.payments, "mark_refunded_if_requested", before=crash)
     with pytest.raises(Crash):
         late.cinema.execute_refund(_request("tx-1"))
     late.cinema.payments = late.payments

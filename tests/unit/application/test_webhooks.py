@@ -11,7 +11,7 @@ import pytest
 from chalicelib.api.batches import handle_messages_in_parallel
 from chalicelib.application.consumers.numbering import number_by_series
 from chalicelib.application.consumers.webhooks import (
-    DeliverNotification,
+    DeliverOrDisableIfGone,
     QueueWebhookDeliveries,
     ReplayNotifications,
     ReplayNotificationsCommand,
@@ -61,8 +61,8 @@ class Office:
         return alone(self.announce_together)
 
     @property
-    def deliver(self) -> DeliverNotification:
-        return DeliverNotification(self.notifications, self.webhooks, self.webhook_sender, self.clock)
+    def deliver(self) -> DeliverOrDisableIfGone:
+        return DeliverOrDisableIfGone(self.notifications, self.webhooks, self.webhook_sender, self.clock)
 
     @property
     def replay(self) -> ReplayNotifications:
@@ -88,7 +88,7 @@ def facts() -> Facts:
 
 
 def test_events_of_a_screening_are_numbered_from_one(office: Office, facts: Facts) -> None:
-    office.webhooks.add(a_webhook(webhook_id="all"))
+    office.webhooks.put(a_webhook(webhook_id="all"))
     for event in (facts.created(), facts.paid(), Facts("session-2").created()):
         office.announce(event)
 
@@ -96,9 +96,9 @@ def test_events_of_a_screening_are_numbered_from_one(office: Office, facts: Fact
 
 
 def test_each_webhook_is_told_what_it_wants(office: Office, facts: Facts) -> None:
-    office.webhooks.add(a_webhook(webhook_id="all"))
-    office.webhooks.add(a_webhook(PAID, webhook_id="sales"))
-    office.webhooks.add(replace(a_webhook(webhook_id="gone"), disabled="it answered 410 Gone"))
+    office.webhooks.put(a_webhook(webhook_id="all"))
+    office.webhooks.put(a_webhook(PAID, webhook_id="sales"))
+    office.webhooks.put(replace(a_webhook(webhook_id="gone"), disabled="it answered 410 Gone"))
     for event in (facts.created(), facts.paid()):
         office.announce(event)
 
@@ -106,7 +106,7 @@ def test_each_webhook_is_told_what_it_wants(office: Office, facts: Facts) -> Non
 
 
 def test_a_second_delivery_of_an_event_has_the_same_number(office: Office, facts: Facts) -> None:
-    office.webhooks.add(a_webhook(webhook_id="all"))
+    office.webhooks.put(a_webhook(webhook_id="all"))
     for event in (facts.created(), facts.paid(), facts.created()):
         office.announce(event)
 
@@ -114,7 +114,7 @@ def test_a_second_delivery_of_an_event_has_the_same_number(office: Office, facts
 
 
 def test_a_crash_between_numbering_and_queueing_is_finished_by_the_redelivery(office: Office, facts: Facts) -> None:
-    office.webhooks.add(a_webhook(webhook_id="all"))
+    office.webhooks.put(a_webhook(webhook_id="all"))
     with pytest.raises(Crash):
         alone(
             replace(office.announce_together, outbox=interposed(office.outbox, "send_and_list_unsent", before=crash))
@@ -126,7 +126,7 @@ def test_a_crash_between_numbering_and_queueing_is_finished_by_the_redelivery(of
 
 
 def test_deliveries_that_the_queue_did_not_take_make_the_event_come_again(office: Office, facts: Facts) -> None:
-    office.webhooks.add(a_webhook())
+    office.webhooks.put(a_webhook())
     office.outbox.deaf.add("webhooks")
 
     with pytest.raises(StoreUnavailable):
@@ -136,7 +136,7 @@ def test_deliveries_that_the_queue_did_not_take_make_the_event_come_again(office
 def test_events_of_a_batch_are_numbered_each_in_its_screening_and_one_that_occurs_twice_once(
     office: Office, facts: Facts
 ) -> None:
-    office.webhooks.add(a_webhook(webhook_id="all"))
+    office.webhooks.put(a_webhook(webhook_id="all"))
     events = [facts.created(), Facts("session-2").created(), facts.paid(), facts.created()]
 
     assert office.announce_together(events) == {}
@@ -168,7 +168,7 @@ class PickyNotifications(FakeNotifications):
 
 
 def test_an_event_that_the_store_can_not_take_fails_alone(office: Office, facts: Facts) -> None:
-    office.webhooks.add(a_webhook(webhook_id="all"))
+    office.webhooks.put(a_webhook(webhook_id="all"))
     office.notifications = PickyNotifications(poison="too large")
     events = [facts.created(), replace(Facts("session-1").created(), id="too large"), facts.paid()]
 
@@ -179,7 +179,7 @@ def test_an_event_that_the_store_can_not_take_fails_alone(office: Office, facts:
 
 
 def test_a_screening_that_is_too_busy_delays_no_other(office: Office, facts: Facts) -> None:
-    office.webhooks.add(a_webhook(webhook_id="all"))
+    office.webhooks.put(a_webhook(webhook_id="all"))
     office.notifications = PickyNotifications(busy="session-2")
     events = [facts.created(), Facts("session-2").created(), facts.paid(), Facts("session-2").paid()]
 
@@ -203,7 +203,7 @@ def test_in_an_outage_a_series_is_asked_for_once() -> None:
 
 
 def test_of_a_batch_only_events_whose_deliveries_were_not_taken_come_again(office: Office, facts: Facts) -> None:
-    office.webhooks.add(a_webhook(PAID, webhook_id="sales"))
+    office.webhooks.put(a_webhook(PAID, webhook_id="sales"))
     office.outbox.deaf.add("webhooks")
 
     failures = office.announce_together([facts.created(), facts.paid(), facts.released()])
@@ -228,7 +228,7 @@ def test_a_delivery_names_the_last_number_that_its_receiver_got(office: Office, 
 @pytest.fixture
 def delivery(office: Office, facts: Facts) -> Delivery:
     webhook = a_webhook()
-    office.webhooks.add(webhook)
+    office.webhooks.put(webhook)
     return Delivery(webhook.id, facts.session_id, office.notifications.number_in_session(facts.created()).sequence)
 
 
@@ -341,7 +341,7 @@ Ask = Callable[..., ReplayResult]
 @pytest.fixture
 def ask(office: Office, facts: Facts) -> Ask:
     """Asks as the webhook "mine"; five events have happened, of which the first two were sales."""
-    office.webhooks.add(a_webhook(webhook_id="mine", key="whsec_mine"))
+    office.webhooks.put(a_webhook(webhook_id="mine", key="whsec_mine"))
     for event in (facts.paid(), Facts("session-1").paid(), *(Facts("session-1").created() for _ in range(3))):
         office.notifications.number_in_session(event)
 
@@ -368,7 +368,7 @@ def test_one_call_queues_so_many_at_most_and_says_where_to_go_on(office: Office,
 
 
 def test_only_what_the_webhook_wants_is_queued_again(office: Office, ask: Ask) -> None:
-    office.webhooks.add(a_webhook(PAID, webhook_id="mine", key="whsec_mine"))
+    office.webhooks.put(a_webhook(PAID, webhook_id="mine", key="whsec_mine"))
 
     assert ask() == ReplayResult("session-1", queued=2, next_after_sequence=3)
     assert office.queued() == [("mine", 1), ("mine", 2)]
@@ -411,7 +411,7 @@ def test_a_disabled_webhook_learns_it_only_with_its_secret(office: Office, ask: 
 
 def test_a_rotated_secret_signs_beside_the_new_one_until_it_expires(office: Office, ask: Ask) -> None:
     rotated = office.webhooks.known["mine"].with_rotated_secret("whsec_new", NOW, HOUR)
-    office.webhooks.add(rotated)
+    office.webhooks.put(rotated)
 
     assert rotated.signing_keys(NOW) == ("whsec_new", "whsec_mine")
     assert ask().queued == 3
@@ -450,9 +450,9 @@ def test_a_new_subscriber_is_told_after_five_seconds_and_a_removed_one_nothing_f
     ticks = Ticks()
     subscribers = CachedSubscribers(office.webhooks, TtlCache(SUBSCRIBERS_SECONDS, seconds=ticks))
     announce = alone(QueueWebhookDeliveries(office.notifications, subscribers, office.outbox, office.clock))
-    office.webhooks.add(a_webhook(webhook_id="wh-old"))
+    office.webhooks.put(a_webhook(webhook_id="wh-old"))
     announce(Facts(facts.session_id).created())
-    office.webhooks.add(a_webhook(webhook_id="wh-new"))
+    office.webhooks.put(a_webhook(webhook_id="wh-new"))
     office.webhooks.remove("wh-old")
 
     announce(Facts(facts.session_id).created())

@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 
 from chalicelib.domain.addresses import LONGEST_URL, UrlRefused, check_address, parse_webhook_url_unresolved
 
-TARGET = parse_webhook_url_unresolved("https://example.com/", local=False)
+TARGET = parse_webhook_url_unresolved("https://example.com/", allows_http=False)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ TARGET = parse_webhook_url_unresolved("https://example.com/", local=False)
     ],
 )
 def test_a_url_is_taken_apart(url: str, header: str, path: str) -> None:
-    target = parse_webhook_url_unresolved(url, local=False)
+    target = parse_webhook_url_unresolved(url, allows_http=False)
 
     assert (target.host_header, target.path) == (header, path)
 
@@ -50,11 +50,11 @@ def test_a_url_is_taken_apart(url: str, header: str, path: str) -> None:
 )
 def test_what_no_webhook_may_have_is_refused(url: str) -> None:
     with pytest.raises(UrlRefused):
-        parse_webhook_url_unresolved(url, local=False)
+        parse_webhook_url_unresolved(url, allows_http=False)
 
 
 def test_on_a_laptop_http_may_lead_to_this_machine_and_nowhere_else() -> None:
-    target = parse_webhook_url_unresolved("http://localhost:9000/", local=True)
+    target = parse_webhook_url_unresolved("http://localhost:9000/", allows_http=True)
 
     check_address(target, "127.0.0.1", local=True)
     check_address(target, "::1", local=True)
@@ -112,10 +112,12 @@ def test_an_address_that_is_not_simply_public_is_refused(kind: str, address: str
 
 
 def test_on_a_laptop_this_machine_may_be_written_as_an_ipv6_address_in_disguise() -> None:
-    check_address(parse_webhook_url_unresolved("http://localhost:9000/", local=True), "::ffff:127.0.0.1", local=True)
+    check_address(
+        parse_webhook_url_unresolved("http://localhost:9000/", allows_http=True), "::ffff:127.0.0.1", local=True
+    )
 
 
 @given(some.text())
 def test_any_text_is_a_target_or_refused(text: str) -> None:
     with suppress(UrlRefused):
-        assert parse_webhook_url_unresolved(text, local=False).scheme == "https"
+        assert parse_webhook_url_unresolved(text, allows_http=False).scheme == "https"

@@ -79,7 +79,7 @@ def test_a_hold_may_have_lapsed_as_soon_as_it_has_by_the_clock_that_is_most_ahea
 
 def test_a_counted_hold_is_of_one_hold_not_of_a_later_one_under_its_id() -> None:
     hold = a_hold("A1")
-    counted = CountedHold(hold.reservation_id, hold.expires_at, age=0)
+    counted = CountedHold(hold.reservation_id, hold.expires_at, newer_holds=0)
 
     assert counted.was_counted_for(hold)
     assert not counted.was_counted_for(later_hold_of(hold))

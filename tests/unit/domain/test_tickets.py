@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.booking_codes import ALPHABET, CODES, code_from_number, normalize_code, number_from_code
 from chalicelib.domain.refusals import AdmissionOver, TicketInvalid, TicketVoid, TooEarly, WrongRoom
 from chalicelib.domain.sessions import row_letters
-from chalicelib.domain.tickets.checking import GateList, GateListEntry, verify_offline_except_reuse
+from chalicelib.domain.tickets.checking import GateListEntry, OfflineGateList, verify_offline_except_reuse
 from chalicelib.domain.tickets.ticket import ADMITTED_FOR, LAST_VERSION, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey, TicketFacts, TokenMalformed, decode_token, encode_token
 from chalicelib.domain.times import from_ms
@@ -34,14 +34,14 @@ FACTS = TicketFacts(
     starts_at=STARTS,
     issued_at=NOW.replace(microsecond=0),
 )
-KNOWN = GateList({SESSION: STARTS}, {(SESSION, "AB12"): GateListEntry("K7QX-2MNP", 1)})
+KNOWN = OfflineGateList({SESSION: STARTS}, {(SESSION, "AB12"): GateListEntry("K7QX-2MNP", 1)})
 
 
 def token_of(facts: TicketFacts = FACTS, signer: FakeSigner = SIGNER) -> str:
     return encode_token(facts.to_bytes(), signer.sign(facts.to_bytes()))
 
 
-def check(token: str, known: GateList = KNOWN, now: datetime = NOW) -> TicketFacts:
+def check(token: str, known: OfflineGateList = KNOWN, now: datetime = NOW) -> TicketFacts:
     return verify_offline_except_reuse(token, KEYS, is_signed, known, OPENS_BEFORE, now)
 
 
@@ -168,7 +168,7 @@ def test_no_byte_of_a_token_can_be_changed(place: int, change: int) -> None:
 
 def test_an_old_version_is_refused_offline() -> None:
     """The ticket was transferred before the list was made: the list has the next version, under another code."""
-    listed = GateList(KNOWN.starts, {(SESSION, "AB12"): GateListEntry("BBBB-BBBB", 2)})
+    listed = OfflineGateList(KNOWN.starts, {(SESSION, "AB12"): GateListEntry("BBBB-BBBB", 2)})
 
     with pytest.raises(TicketVoid) as refusal:
         check(token_of(), listed)
@@ -179,7 +179,7 @@ def test_an_old_version_is_refused_offline() -> None:
 
 def test_another_ticket_of_the_same_version_is_refused_offline() -> None:
     """The seat was sold again after a refund: both tickets are the first version."""
-    listed = GateList(KNOWN.starts, {(SESSION, "AB12"): GateListEntry("BBBB-BBBB", 1)})
+    listed = OfflineGateList(KNOWN.starts, {(SESSION, "AB12"): GateListEntry("BBBB-BBBB", 1)})
 
     with pytest.raises(TicketVoid):
         check(token_of(), listed)
@@ -187,7 +187,7 @@ def test_another_ticket_of_the_same_version_is_refused_offline() -> None:
 
 def test_a_transferred_ticket_is_refused_offline_and_the_new_one_is_not() -> None:
     renewed = replace(FACTS, code="CCCC-CCCC", version=2)
-    listed = GateList(KNOWN.starts, {(SESSION, "AB12"): GateListEntry(renewed.code, renewed.version)})
+    listed = OfflineGateList(KNOWN.starts, {(SESSION, "AB12"): GateListEntry(renewed.code, renewed.version)})
 
     with pytest.raises(TicketVoid):
         check(token_of(), listed)
@@ -203,7 +203,7 @@ def test_what_offline_can_not_know_is_let_in() -> None:
 
 
 def test_a_refunded_ticket_is_refused_offline() -> None:
-    listed = GateList(KNOWN.starts, {(SESSION, "AB12"): GateListEntry(FACTS.code, 1, VoidReason.REFUNDED)})
+    listed = OfflineGateList(KNOWN.starts, {(SESSION, "AB12"): GateListEntry(FACTS.code, 1, VoidReason.REFUNDED)})
 
     with pytest.raises(TicketVoid) as refusal:
         check(token_of(), listed)

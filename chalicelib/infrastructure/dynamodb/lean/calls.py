@@ -31,7 +31,7 @@ class Operation(NamedTuple):
 EVENTS = ("provide-client-params", "before-parameter-build", "before-call", "after-call", "after-call-error")
 
 
-class LeanApiCalls:
+class LeanMakeApiCall:
     """A faster replacement of a client's `_make_api_call`. Emits the same events."""
 
     def __init__(self, client: Any) -> None:

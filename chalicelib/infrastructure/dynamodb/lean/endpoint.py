@@ -10,7 +10,7 @@ from botocore.endpoint import Endpoint, convert_to_response_dict
 from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserFactory
 
-from .calls import LeanApiCalls
+from .calls import LeanMakeApiCall
 from .requests import FEWEST_ERRORS, PLAIN, LeanRequest, fits_lean_request
 from .signing import LeanSigner
 from .transport import BodyWithJson, LeanTransport
@@ -42,16 +42,16 @@ def use_lean_endpoint(client: DynamoDBClient) -> None:
     client.meta.events.register(signed, LeanSigner(inner._request_signer))
     _shorten_retries(client, service)
     if inner._ruleset_resolver is not None and not inner.meta.config.auth_scheme_preference:
-        inner._make_api_call = LeanApiCalls(inner)
+        inner._make_api_call = LeanMakeApiCall(inner)
 
 
 def _shorten_retries(client: Any, service: str) -> None:
-    """Replaces the client's handler of `needs-retry` by LeanRetries."""
+    """Replaces the client's handler of `needs-retry` by SkipRetriesIfGood."""
     event, unique = f"needs-retry.{service}", f"retry-config-{service}"
     known = client.meta.events._emitter._unique_id_handlers.get(unique)
     if known and client.meta.config.retries.get("mode") == "standard":
         client.meta.events.unregister(event, unique_id=unique)
-        client.meta.events.register(event, LeanRetries(known["handler"]), unique_id=unique)
+        client.meta.events.register(event, SkipRetriesIfGood(known["handler"]), unique_id=unique)
 
 
 class LeanEndpoint(Endpoint):
@@ -121,7 +121,7 @@ class LeanEndpoint(Endpoint):
         return parsed
 
 
-class LeanRetries:
+class SkipRetriesIfGood:
     """A filter before botocore's rules for retries.
 
     A first attempt that succeeded, with an undamaged answer, is not passed on to the rules.

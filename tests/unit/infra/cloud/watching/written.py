@@ -11,7 +11,7 @@ from chalicelib.infrastructure.metrics import Metrics
 def metric_lines() -> list[dict[str, Any]]:
     out = io.StringIO()
     metrics = Metrics("prod", out)
-    metrics.write_breaker_change(BreakerChange("redis", BreakerState.OPEN, is_trip=True, trips=1, open_seconds=30))
+    metrics.write_breaker_change(BreakerChange("redis", BreakerState.OPEN, was_closed=True, trips=1, open_seconds=30))
     metrics.write_findings_count(3)
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert len(lines) == len([name for name in vars(Metrics) if name.startswith("write_")]), (
