@@ -38,7 +38,7 @@ from chalicelib.domain.events import (
     seat_released,
     session_cancelled,
 )
-from chalicelib.domain.payments import PaymentChange, PaymentStatus, SettlementDue
+from chalicelib.domain.payments import Payment, PaymentChange, PaymentStatus, SettlementDue
 from chalicelib.domain.reservations import Reservation, State
 
 from .cancel_session import LAST_CLOSED
@@ -138,15 +138,18 @@ class RelayReservationChange:
 
 @dataclass(frozen=True)
 class RelayPaymentChange:
-    """Addresses a change of a payment to the queues that act on it: a claim, a requested refund, or a refund."""
+    """Addresses a change of a payment to the queues that act on it: a claim, a requested refund, its charge that was
+    told only afterwards, or a refund."""
 
     reservations: Reservations
 
     def __call__(self, change: PaymentChange) -> list[OutgoingMessage]:
         """Gives the messages to send. Also marks a refunded sale on its reservation, so that the buyer sees it."""
-        payment = change.after
-        if payment is None or (change.before and change.before.status is payment.status):
+        payment, before = change.after, change.before
+        if payment is None:
             return []
+        if before and before.status is payment.status:
+            return _refund_now_charged(before, payment)
         if payment.status is PaymentStatus.CLAIMED and payment.due_at:
             return [OutgoingMessage(PAYMENTS, SettlementDue(payment.transaction_id, payment.due_at))]
         if payment.status is PaymentStatus.REFUND_REQUESTED:
@@ -156,6 +159,16 @@ class RelayPaymentChange:
                 self.reservations.mark_refunded(payment.reservation_id, payment.sale_id, payment.refunded_at)
             return _route(refund_completed(payment))
         return []
+
+
+def _refund_now_charged(before: Payment, payment: Payment) -> list[OutgoingMessage]:
+    """Requests the refund once more if the gateway knows of the charge only since this change.
+
+    The refund was tried in vain before; without this the next try would be the sweep's, up to a day later.
+    """
+    if payment.status is PaymentStatus.REFUND_REQUESTED and payment.is_charged and not before.is_charged:
+        return [OutgoingMessage(REFUNDS, refund_requested(payment))]
+    return []
 
 
 def _route(event: Event) -> list[OutgoingMessage]:

@@ -512,6 +512,23 @@ def test_a_strangers_payment_that_was_claimed_for_a_lapsed_hold_is_not_returned_
     assert till.status("tx-1") == (PaymentStatus.SOLD, None)
 
 
+def test_a_charge_that_is_told_after_the_tries_has_its_refund_requested_again(till: Till) -> None:
+    sold = till.sold("A1")
+    till.refused(sold.id, "tx-2")
+    till.settle("tx-2")
+    before = till.payments.known["tx-2"]
+    assert (before.asked, before.is_charged) == (1, False)
+
+    till.gateway.pay(a_charge("tx-2", sold.id, 2500))
+    after = till.payments.record_charge_and_read(a_charge("tx-2", sold.id, 2500))
+
+    (message,) = till.cinema.relay_payment(PaymentChange(before, after))
+    assert (message.queue, told([message]).data["transactionId"]) == (REFUNDS, "tx-2")
+    till.cinema.execute_refund(told([message]))
+    assert till.status("tx-2")[0] is PaymentStatus.REFUNDED
+    assert till.cinema.relay_payment(PaymentChange(after, after)) == []
+
+
 def test_what_was_charged_goes_back_whatever_the_seats_cost(till: Till) -> None:
     held = till.cinema.hold("A1")
     till.cinema.settle_payment(a_charge("tx-1", held.id, 2499))
