@@ -27,9 +27,9 @@ from chalicelib.infrastructure.ids import KeyedIds
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.settings import Settings, load
-from chalicelib.wiring.use_cases.relaying import Relaying
-from chalicelib.wiring.use_cases.selling import Selling
-from chalicelib.wiring.use_cases.settling import Settling
+from chalicelib.wiring.use_cases.relaying import RelayingUseCases
+from chalicelib.wiring.use_cases.selling import SellingUseCases
+from chalicelib.wiring.use_cases.settling import SettlingUseCases
 
 from .fakes import (
     FakeGateway,
@@ -185,20 +185,20 @@ class Cinema:
         return self.rows
 
     @property
-    def sessions_announced_to_cache(self) -> Sessions:
+    def sessions_announcing_new_to_cache(self) -> Sessions:
         return self.sessions
 
     @property
-    def selling(self) -> Selling:
-        return Selling(self)
+    def selling(self) -> SellingUseCases:
+        return SellingUseCases(self)
 
     @property
-    def relaying(self) -> Relaying:
-        return Relaying(self)
+    def relaying(self) -> RelayingUseCases:
+        return RelayingUseCases(self)
 
     @property
-    def settling(self) -> Settling:
-        return Settling(self)
+    def settling(self) -> SettlingUseCases:
+        return SettlingUseCases(self)
 
     def hold(
         self,

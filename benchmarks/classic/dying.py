@@ -14,7 +14,7 @@ from datetime import datetime
 
 from chalicelib.domain.reservations import Hold, Sale
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
-from chalicelib.wiring.shared.adapters import Adapters
+from chalicelib.wiring.shared.adapters import SellingAndSettlingAdapters
 from chalicelib.wiring.shared.process import database, resource_name
 from infra.local import server
 
@@ -48,7 +48,7 @@ def main() -> int:
     options = parser.parse_args()
     FatalRows.place, FatalRows.end = options.at, SIGNALS[options.by]
     rows = FatalRows(database(), resource_name("rows"))
-    setattr(Adapters, "rows", property(lambda _: rows))  # noqa: B010 - a cached property, so mypy forbids the plain way
+    setattr(SellingAndSettlingAdapters, "rows", property(lambda _: rows))  # noqa: B010 - a cached property, so mypy forbids the plain way
     return server.main(["--port", str(options.port)])
 
 

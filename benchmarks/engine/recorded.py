@@ -9,7 +9,7 @@ from chalicelib import wiring
 from chalicelib.application.confirm import ConfirmReservationCommand
 from chalicelib.application.hold import HoldSeatsCommand
 from chalicelib.domain.refusals import SeatsUnavailable
-from chalicelib.infrastructure.ids import buyer_of_user
+from chalicelib.infrastructure.ids import buyer_partition_of_user
 from chalicelib.wiring.shared.process import database
 
 BUYER, TRANSACTION = "recorded-buyer", "recorded-transaction"
@@ -81,7 +81,7 @@ def rewrite(
         its_own["seat"]: f'"{seat}"',
         its_own["id"]: f"{its_own['id'][:-8]}{purchase_number:08d}",
         its_own["sale"]: f"{its_own['sale'][:-8]}{purchase_number:08d}",
-        buyer_of_user(BUYER): f"{purchase_number:011d}",
+        buyer_partition_of_user(BUYER): f"{purchase_number:011d}",
         BUYER: f"buyer-{purchase_number:08d}",
         TRANSACTION: f"transaction-{purchase_number:08d}",
     }

@@ -25,7 +25,7 @@ class Redelivery(Protocol):
 
     def retry_later(self, record: Record) -> None: ...
 
-    def send_copy_later(self, record: Record, least_seconds: float, most_seconds: float) -> bool:
+    def defer_by_copy(self, record: Record, least_seconds: float, most_seconds: float) -> bool:
         """Sends a copy of the message, to arrive after the delay. Gives False if the message was deferred too often."""
         ...
 
@@ -50,8 +50,9 @@ class StreamRecordParking(Protocol):
 def handle_messages(records: Iterable[Record], handle: Callable[[Record], None], redelivery: Redelivery) -> BatchAnswer:
     """Handles queue messages one after the other. Gives the ids of the messages that the queue must not delete.
 
-    A message that fails is retried after a pause, which grows with each try. A message whose last try fails is parked
-    in the dead-letter queue, and so is one that raises PermanentFailure. One that raises RetryLater is deferred.
+    A message that fails comes again after a pause, which grows with each try. After its last try it is parked in the
+    dead-letter queue. One that raises PermanentFailure is parked at once. One that raises RetryLater is put off, which
+    counts as no try; it is parked once it was put off too often.
     """
     return _failures(record["messageId"] for record in records if not _handle_one(record, handle, redelivery))
 
@@ -192,7 +193,7 @@ def _try_to_defer(record: Record, redelivery: Redelivery, error: RetryLater) -> 
     """Defers a message. Parks it if it was deferred too often. True if its queue may delete it."""
     log.info("message deferred", record_id=record["messageId"], reason=str(error))
     try:
-        if redelivery.send_copy_later(record, error.least_seconds, error.most_seconds):
+        if redelivery.defer_by_copy(record, error.least_seconds, error.most_seconds):
             return True
     except Exception:  # noqa: BLE001 - then it comes again as any other that failed
         log.exception("message could not be deferred", record_id=record["messageId"])

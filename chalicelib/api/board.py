@@ -66,5 +66,5 @@ def look_at_letters(request: Request, queue: str) -> Response:
 def redrive_queue(request: Request, queue: str) -> Response:
     from .wire import board as board_wire
 
-    redriven = wiring.board.redrive_dead_letters()(queue, board_wire.refuse_csrf_and_read_limit(request))
+    redriven = wiring.board.redrive_dead_letters()(queue, board_wire.read_redrive_limit(request))
     return ok(board_wire.redriven(queue, redriven))

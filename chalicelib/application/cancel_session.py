@@ -29,9 +29,9 @@ LAST_CLOSED = row_letters(0)
 class SessionCancellation:
     """The result of cancelling a session: the number of its sales, and the payments whose refunds were requested.
 
-    `unfinished` are the reservation ids of sales whose reservations are not confirmed yet: the buyer's request died
-    after the commit point, or is still running. The relay, or the resend that finishes such a sale, requests its
-    refund.
+    `unfinished_sales` are the reservation ids of those sales whose reservations are not confirmed yet, because the
+    buyer's request died after the commit point or is still running. Whoever finishes such a sale, the relay or a
+    resend, requests its refund.
     """
 
     session: Session

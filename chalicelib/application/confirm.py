@@ -37,7 +37,7 @@ from chalicelib.domain.refusals import (
     Refusal,
     TransactionMissing,
 )
-from chalicelib.domain.reservations import Reservation, RowsClosed, Sale, SeatsTaken, State
+from chalicelib.domain.reservations import Reservation, RowsOfCancelledSession, Sale, SeatsTaken, State
 
 from .owned import get_owned_reservation
 
@@ -153,7 +153,7 @@ class ConfirmReservation:
             sold_by = taken.sale_id_of(reservation.id) or self._release_hold(reservation, sale, taken)
             if sold_by != sale.id:
                 raise AlreadyPaid(reservation.id, sold_by, sale.transaction_id) from taken
-            return isinstance(taken, RowsClosed)
+            return isinstance(taken, RowsOfCancelledSession)
         return False
 
     def _release_hold(self, reservation: Reservation, sale: Sale, taken: SeatsTaken) -> str:
@@ -166,7 +166,7 @@ class ConfirmReservation:
         If the session is cancelled, releases nothing and raises PaymentForCancelledSession: no instance can sell the
         hold.
         """
-        if isinstance(taken, RowsClosed):
+        if isinstance(taken, RowsOfCancelledSession):
             raise PaymentForCancelledSession(reservation.session_id, reservation.id, sale.transaction_id) from taken
         if sold_by := self.rows.release(reservation.hold, sale.paid_at).sale_id:
             return sold_by

@@ -26,7 +26,7 @@ from chalicelib.domain.refusals import (
     TooManyHoldsInSession,
     TooManySeats,
 )
-from chalicelib.domain.reservations import Contact, Reservation, RowsClosed, SeatsTaken
+from chalicelib.domain.reservations import Contact, Reservation, RowsOfCancelledSession, SeatsTaken
 from chalicelib.domain.sessions import Session
 
 from .live_holds import CountLiveHold
@@ -47,7 +47,7 @@ class HoldSeatsCommand:
     """The network from which the request comes, if that is known."""
 
 
-class HoldRules(Protocol):
+class HoldSettings(Protocol):
     """The settings for holds. The fields have the names of settings.py."""
 
     @property
@@ -73,7 +73,7 @@ class PlaceHold:
     reservations: Reservations
     clock: Clock
     ids: IdsFromKeys
-    rules: HoldRules
+    rules: HoldSettings
 
     def __call__(self, command: HoldSeatsCommand) -> Reservation:
         """Holds the seats and gives the pending reservation.
@@ -86,7 +86,7 @@ class PlaceHold:
         reservation = self._draft(command)
         try:
             self.rows.hold(reservation.hold, reservation.created_at)
-        except RowsClosed as closed:
+        except RowsOfCancelledSession as closed:
             raise SessionCancelled(reservation.session_id) from closed
         except SeatsTaken as taken:
             return self._resends.finish_earlier_attempt_or_refuse(reservation, taken)

@@ -101,7 +101,7 @@ class QueueReportedCharge:
     def __call__(self, headers: Mapping[str, str], body: bytes) -> None:
         """Queues the charge that the message reports, if any.
 
-        Raises WebhookSignatureInvalid, UnreadableMessage, StoreUnavailable. After any of these the gateway sends the
+        Raises MessageSignatureInvalid, UnreadableMessage, StoreUnavailable. After any of these the gateway sends the
         message again.
         """
         now = self.clock()
@@ -121,8 +121,8 @@ class NotDueYet(Exception):
 class SettlePayment:
     """Settles a charged or claimed payment: it becomes a sale or a refund.
 
-    Idempotent, also if the buyer confirms at the same time: both claim the payment for the same reservation, and the
-    row sells the seats once.
+    Idempotent, also if the buyer confirms at the same time: the buyer's request and this one claim the payment for the
+    same reservation, and the row sells the seats once.
     """
 
     payments: Payments

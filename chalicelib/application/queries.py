@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.refusals import SessionCancelled, UserNotFound
-from chalicelib.domain.reservations import Held, Occupancy, Reservation, RowsClosed, Sold, State, without_lapsed_holds
+from chalicelib.domain.reservations import (
+    Held,
+    Occupancy,
+    Reservation,
+    RowsOfCancelledSession,
+    Sold,
+    State,
+    without_lapsed_holds,
+)
 from chalicelib.domain.sessions import Session
 
 from .owned import get_owned_reservation
@@ -50,7 +58,7 @@ class ShowSeatMap:
         session = self.sessions.get(session_id)
         try:
             occupancy = self.rows.read_entries_with_lapsed(session)
-        except RowsClosed as closed:
+        except RowsOfCancelledSession as closed:
             raise SessionCancelled(session.id) from closed
         now = self.clock()
         taken = without_lapsed_holds(occupancy, now)

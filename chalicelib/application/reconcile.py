@@ -63,14 +63,14 @@ class Finding:
 
 
 class OutcomeWithoutOperator(Enum):
-    """The outcome of a comparison that needs no operator."""
+    """What came of comparing a charge, refund or sale, if no operator has to look at it. Otherwise it is a Finding."""
 
     MENDED = auto()
     NOTHING_TO_DO = auto()
 
 
 @dataclass(frozen=True, slots=True)
-class ReconciliationResult:
+class SweepResult:
     """The result of a sweep.
 
     `looked_at` is the number of compared charges, refunds and sales. `mended` is the number of those that were settled.
@@ -85,7 +85,7 @@ class ReconciliationResult:
 class ReconcilePayments:
     """Compares our payments and sales with the gateway's charges, and settles payments that are still open.
 
-    Idempotent, also while consumers run, because it settles through the consumers' use cases.
+    Idempotent. It may run beside the consumers, because it settles by the same use cases.
     """
 
     payments: Payments
@@ -97,7 +97,7 @@ class ReconcilePayments:
     execute_refund: ExecuteRefund
     clock: Clock
 
-    def __call__(self, looked_back: timedelta = LOOKED_BACK, *, mend: bool = True) -> ReconciliationResult:
+    def __call__(self, looked_back: timedelta = LOOKED_BACK, *, mend: bool = True) -> SweepResult:
         """Compares the charges of the last `looked_back`, the outstanding refunds and the recent sales. Settles the
         payments that are still open.
 
@@ -214,8 +214,8 @@ class _Sweep:
         elif outcome is OutcomeWithoutOperator.MENDED:
             self.mended += 1
 
-    def result(self) -> ReconciliationResult:
-        return ReconciliationResult(self.looked_at, self.mended, tuple(self.findings))
+    def result(self) -> SweepResult:
+        return SweepResult(self.looked_at, self.mended, tuple(self.findings))
 
 
 def _unsettled_charge_finding(charge: Charge) -> Finding:

@@ -111,10 +111,11 @@ class ExecuteRefund:
         self.refund_or_settle(payment)
 
     def refund_or_settle(self, payment: Payment) -> None:
-        """Refunds the payment if its refund is requested. Counts the try if the gateway does not know the payment.
+        """Refunds the payment if its refund is requested. If the gateway does not know the payment, only adds one to
+        the number of tries, by which the sweep lengthens its pauses.
 
-        If the payment has bought nothing, and its charge turns out to be for another reservation, settles the payment
-        for that one instead. It may become a sale.
+        If the gateway has charged the payment for another reservation than the stored one, and the payment has bought
+        nothing, settles it for that reservation. It may become a sale.
 
         Raises RefundNotConfirmed, GatewayUnavailable, StoreUnavailable.
         """
@@ -142,9 +143,9 @@ class ExecuteRefund:
         return self.payments.record_charge_and_read(charge) if charge else None
 
     def _refund(self, payment: Payment) -> None:
-        """Refunds the payment at the gateway, and marks it as refunded.
+        """Refunds the payment at the gateway, and marks the payment as refunded.
 
-        Counts the try if the gateway does not know the payment.
+        If the gateway does not know the payment, only adds one to the number of tries.
         """
         key = f"refund-{payment.transaction_id}"
         try:

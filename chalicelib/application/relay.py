@@ -162,11 +162,12 @@ class RelayPaymentChange:
 
 
 def _refund_now_charged(before: Payment, payment: Payment) -> list[OutgoingMessage]:
-    """Requests the refund once more if the gateway knows of the charge only since this change.
+    """Requests the refund again if it was tried before the gateway knew of the charge, and this change tells of it.
 
-    The refund was tried in vain before; without this the next try would be the sweep's, up to a day later.
+    Otherwise the next try would be the sweep's, up to a day later.
     """
-    if payment.status is PaymentStatus.REFUND_REQUESTED and payment.is_charged and not before.is_charged:
+    is_charged_now = payment.is_charged and not before.is_charged
+    if payment.status is PaymentStatus.REFUND_REQUESTED and payment.asked and is_charged_now:
         return [OutgoingMessage(REFUNDS, refund_requested(payment))]
     return []
 

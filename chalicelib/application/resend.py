@@ -59,7 +59,7 @@ class RepeatedHoldRequests:
         """Stores the reservation of a counted hold. If a reservation is already stored under its id, answers with that
         one.
 
-        Raises ReservationExpired or ReservationCancelled if the hold was barred meanwhile.
+        If the hold was barred meanwhile, releases its seats, and raises ReservationExpired or ReservationCancelled.
         """
         try:
             return self._settle_with(self.reservations.get_or_add(held), held)

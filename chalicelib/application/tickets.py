@@ -43,7 +43,7 @@ older than the ticket feature."""
 
 
 @dataclass(frozen=True)
-class RequestTicketTokens:
+class RequestSigningAgain:
     """Requests that a sale's unsigned tickets are signed, by sending the sale's event again.
 
     Idempotent: see IssueOrVoidTickets.
@@ -70,7 +70,7 @@ class ShowTickets:
     tickets: Tickets
     reservations: Reservations
     sessions: Sessions
-    ask_for_tokens: RequestTicketTokens
+    ask_for_tokens: RequestSigningAgain
     clock: Clock
 
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> ShownTickets:
@@ -121,7 +121,7 @@ class TransferTicket:
     tickets: Tickets
     reservations: Reservations
     sessions: Sessions
-    ask_for_tokens: RequestTicketTokens
+    ask_for_tokens: RequestSigningAgain
     clock: Clock
     new_code: Callable[[], str]
 
@@ -135,7 +135,7 @@ class TransferTicket:
         reservation = self._owned(ticket, asked_by)
         _session_taking_place(self.sessions, ticket.session_id)
         if not (ticket.renewed_as or ticket.void or ticket.admission):
-            ticket = self.tickets.transfer_and_read_replaced(ticket, ticket.replacement(self.new_code(), self.clock()))
+            ticket = self.tickets.transfer_then_read_old(ticket, ticket.replacement(self.new_code(), self.clock()))
         if not ticket.renewed_as:
             raise _refusal(ticket)
         renewed = self._find(ticket.renewed_as)

@@ -53,7 +53,8 @@ class Quota:
     weight: int = 1
 
     def with_weight(self, weight: int) -> "Quota":
-        """Gives the quota for a request of this weight. The weight is limited to the whole quota."""
+        """Gives this quota for a request that counts as `weight` requests. A weight above the whole quota is cut to the
+        whole quota."""
         return replace(self, weight=min(max(weight, 1), self.requests))
 
     @property
@@ -66,7 +67,8 @@ class Quota:
 
     @property
     def cost_us(self) -> int:
-        """Gives the microseconds by which one request moves `due` ahead: an interval for each unit of weight."""
+        """Gives the microseconds by which one request postpones the moment when all requests have leaked out: an
+        interval for each unit of its weight."""
         return self.interval_us * self.weight
 
     @property
@@ -74,11 +76,11 @@ class Quota:
         return self.interval_us * self.requests
 
     def drained_at_us(self, known_us: int, now_us: int) -> int:
-        """Gives the moment when all requests counted so far will have leaked out, in microseconds since 1970; `now_us`
-        if they have already. `known_us` is the stored moment, 0 if none is stored.
+        """Gives the moment when all requests counted so far will have leaked out, in microseconds since 1970. If they
+        have already, gives `now_us`. `known_us` is the stored moment, 0 if none is stored.
 
-        A stored moment far beyond the quota's window was stored under an earlier, larger quota. Then the whole quota
-        counts as used: the result is the end of the window.
+        A stored moment more than a window ahead comes from an earlier, larger quota. It is cut to one window ahead: the
+        whole quota counts as used.
         """
         if known_us > now_us + self.window_us + CLOCKS_DIFFER_US:
             return now_us + self.window_us
@@ -100,7 +102,7 @@ class QuotaUsage:
 
     @property
     def remaining(self) -> int:
-        """Gives the number of requests of weight 1 that would be admitted now."""
+        """Gives the number of requests that would be admitted now, if each counts as one."""
         return max(0, (self.quota.window_us - self.used_us) // self.quota.interval_us)
 
     @property
@@ -152,8 +154,8 @@ class RateLimits:
         """Applies the entries of a setting to these limits, one after the other, and gives the result. Such a text is
         `hold_seats=10/10s per user, show_seats=off per address`.
 
-        An entry `*=…` applies to every route, and removes earlier entries of the same kind of requester. The text `off`
-        alone removes all limits. Raises ValueError with the entry that can't be read.
+        An entry `*=… per user` applies to every route, and removes all earlier entries per user; likewise per address.
+        The text `off` alone removes all limits. Raises ValueError with the entry that can't be read.
         """
         quotas = dict(self.quotas)
         for requester, route, quota in _parse_entries(text):

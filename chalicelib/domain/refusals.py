@@ -267,7 +267,7 @@ class UserNotFound(Refusal):
     user_id: str
 
 
-class WebhookSignatureInvalid(Refusal):
+class MessageSignatureInvalid(Refusal):
     """The signature is not valid for this webhook, or is too old, or there is no such webhook.
 
     The answer does not say which.

@@ -204,7 +204,7 @@ class HoldEndedBeforeStored(Exception):
     """The hold ended before its reservation was stored. Its seats were released, or are being released."""
 
 
-class RowsClosed(SeatsTaken):
+class RowsOfCancelledSession(SeatsTaken):
     """The session was cancelled, so its rows accept no hold or sale."""
 
 

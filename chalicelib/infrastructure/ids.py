@@ -31,7 +31,7 @@ class KeyedIds:
 
     def reservation_id(self, user_id: str, key: str | None) -> str:
         own = secrets.token_bytes(16) if key is None else self._derive("reservation", user_id, key)
-        return f"{PREFIX}{buyer_of_user(user_id)}{_to_base64(own)}"
+        return f"{PREFIX}{buyer_partition_of_user(user_id)}{_to_base64(own)}"
 
     def fingerprint(self, *parts: str) -> str:
         return self._derive("fingerprint", *parts).hex()[:FINGERPRINT_CHARACTERS]
@@ -52,7 +52,7 @@ class KeyedIds:
         return hmac.digest(self.secret, message, "sha256")[:16]
 
 
-def buyer_of_user(user_id: str) -> str:
+def buyer_partition_of_user(user_id: str) -> str:
     """Gives the partition of a user's reservations: 64 bits of the SHA-256 of the user's id, in 11 characters."""
     return _to_base64(hashlib.sha256(user_id.encode()).digest()[:8])
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-class Pingable(Protocol):
+class PingableGateway(Protocol):
     """A payment gateway that can be asked for a sign of life."""
 
     def ping(self) -> None:
@@ -35,8 +35,8 @@ class TimedProbe:
     """A probe of one dependency. Calls `ask`, and reports its latency, and the type of its error if it fails.
 
     `breaker` gives the status of the dependency's breaker, or None if it is unknown. `required` is true if nothing can
-    be booked without the dependency. Without a dependency that is not required, bookings are only slower, or emails and
-    refunds only come later.
+    be booked while the dependency is out. If it is false, bookings are only slower meanwhile, or emails and refunds
+    come later.
     """
 
     name: str
@@ -92,7 +92,7 @@ def new_ses_probe(client: "SESClient", breakers: BreakerBoard) -> TimedProbe:
     )
 
 
-def new_payments_probe(gateway: Pingable, breakers: BreakerBoard) -> TimedProbe:
+def new_payments_probe(gateway: PingableGateway, breakers: BreakerBoard) -> TimedProbe:
     """Makes a probe that pings the payment gateway."""
     return TimedProbe(name="payments", required=False, ask=gateway.ping, breaker=_status_reader(breakers, "payments"))
 

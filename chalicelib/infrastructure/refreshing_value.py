@@ -24,7 +24,7 @@ AGAIN_SECONDS = 30.0
 
 @dataclass
 class RefreshingValue(Generic[T]):
-    """A value that `read` gives on first use, and again once the value is stale.
+    """A value that is read by `read` at first, and again once it is older than KEPT_SECONDS. `seconds` is the clock.
 
     Several threads may call `read` at the same moment.
     """

@@ -70,7 +70,7 @@ class TtlCache(Generic[T]):
         return mine.wait() if others else self._read(key, mine, read)
 
     def clear(self) -> None:
-        """Removes all entries. An answer that is being read at this moment is not cached either.
+        """Removes all entries, also those that are being read at this moment: what is read is given, and not kept.
 
         Call this after a change of the source.
         """

@@ -7,12 +7,12 @@ from chalicelib.infrastructure.sqs import envelopes
 
 from .shared.adapters import adapters
 from .shared.process import once_per_settings
-from .use_cases.selling import Selling
+from .use_cases.selling import SellingUseCases
 
 
 @once_per_settings
-def selling() -> Selling:
-    return Selling(adapters())
+def selling() -> SellingUseCases:
+    return SellingUseCases(adapters())
 
 
 def expire_hold(record: Mapping[str, Any]) -> None:

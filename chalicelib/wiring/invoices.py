@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chalicelib.application.consumers.invoices import CreateInvoiceLink, IssueInvoices
+from chalicelib.application.consumers.invoices import IssueInvoices, LinkToFiledInvoice
 from chalicelib.domain.invoices import Invoice
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.invoices import files
@@ -48,5 +48,5 @@ def invoice_printer() -> Callable[[Invoice], bytes]:
 
 
 @once_per_settings
-def create_invoice_link() -> CreateInvoiceLink:
-    return CreateInvoiceLink(invoices(), invoice_files(), reservations(), clock)
+def create_invoice_link() -> LinkToFiledInvoice:
+    return LinkToFiledInvoice(invoices(), invoice_files(), reservations(), clock)

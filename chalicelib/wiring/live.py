@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.application.live import SendRowChanges, StopWatchingSession
 from chalicelib.infrastructure.dynamodb.rows import row_state_after_write
 from chalicelib.infrastructure.dynamodb.viewers import DynamoViewers
-from chalicelib.infrastructure.streams.failures import created_at
+from chalicelib.infrastructure.streams.failures import stream_write_time
 from chalicelib.infrastructure.websocket.live_connections import (
     ApiGatewayConnections,
     NoConnections,
@@ -37,7 +37,7 @@ changes already."""
 
 def is_recent_change(record: Mapping[str, Any]) -> bool:
     """Tells whether the change in a stream record is at most MAX_CHANGE_AGE old. Older changes need not be sent."""
-    return clock() - created_at(record) <= MAX_CHANGE_AGE
+    return clock() - stream_write_time(record) <= MAX_CHANGE_AGE
 
 
 @once_per_settings

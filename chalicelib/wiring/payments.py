@@ -16,15 +16,15 @@ from .shared.adapters import adapters
 from .shared.breakers import metrics
 from .shared.process import clock, once_per_settings, settings, settings_with_secrets
 from .shared.queues import outbox
-from .use_cases.settling import Settling
+from .use_cases.settling import SettlingUseCases
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import GatewayMessages
 
 
 @once_per_settings
-def settling() -> Settling:
-    return Settling(adapters())
+def settling() -> SettlingUseCases:
+    return SettlingUseCases(adapters())
 
 
 def start_payment() -> StartPayment:

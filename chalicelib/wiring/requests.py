@@ -2,9 +2,9 @@
 
 from .shared.adapters import adapters
 from .shared.process import once_per_settings
-from .use_cases.selling import Selling
+from .use_cases.selling import SellingUseCases
 
 
 @once_per_settings
-def selling() -> Selling:
-    return Selling(adapters())
+def selling() -> SellingUseCases:
+    return SellingUseCases(adapters())

@@ -11,14 +11,14 @@ from .shared.adapters import adapters
 from .shared.process import clock, once_per_settings
 from .shared.queues import outbox
 from .shared.stream_failures import stream_failures
-from .use_cases.relaying import Relaying
+from .use_cases.relaying import RelayingUseCases
 
 Record = Mapping[str, Any]
 
 
 @once_per_settings
-def relaying() -> Relaying:
-    return Relaying(adapters())
+def relaying() -> RelayingUseCases:
+    return RelayingUseCases(adapters())
 
 
 def relay_row(record: Record) -> list[OutgoingMessage]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.application.tickets import (
     AdmitTicket,
-    RequestTicketTokens,
+    RequestSigningAgain,
     ShowCalendarEntry,
     ShowGateListPage,
     ShowTickets,
@@ -81,5 +81,5 @@ def _opens_before() -> timedelta:
     return timedelta(minutes=settings().admission_minutes)
 
 
-def _ask_for_tokens() -> RequestTicketTokens:
-    return RequestTicketTokens(outbox(), clock)
+def _ask_for_tokens() -> RequestSigningAgain:
+    return RequestSigningAgain(outbox(), clock)

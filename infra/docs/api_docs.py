@@ -19,7 +19,7 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from chalicelib.api.openapi.document import NotDescribed, document, encoded
+from chalicelib.api.openapi.document import OpenApiTablesMismatch, document, encoded
 from infra.processes import ROOT
 
 HERE = ROOT / "docs" / "api"
@@ -235,7 +235,7 @@ def main() -> int:
 
     try:
         return _check_files(app) if checks_only else _write_files(app)
-    except NotDescribed as remedy:
+    except OpenApiTablesMismatch as remedy:
         sys.exit(str(remedy))
 
 

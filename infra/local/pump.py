@@ -35,7 +35,7 @@ from chalicelib import settings
 from chalicelib.domain.ports import Clock
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.invoices import files as invoice_files
-from chalicelib.infrastructure.streams.failures import TOO_OLD, S3StreamFailures, created_at
+from chalicelib.infrastructure.streams.failures import TOO_OLD, S3StreamFailures, stream_write_time
 from infra.cloud.functions import STREAMS_RETRY_FOR, TIMEOUT_SECONDS
 
 logger = logging.getLogger("pump")
@@ -312,7 +312,7 @@ class StreamSource:
         """Counts the first record's failure. Moves it to `failures` if it failed alone and is too old."""
         shard.failures += 1
         record = shard.waiting[0]
-        if was_alone and self.clock() - created_at(record) >= RETRIED_FOR:
+        if was_alone and self.clock() - stream_write_time(record) >= RETRIED_FOR:
             failures.put([record], TOO_OLD, f"{self.name} failed {shard.failures} times")
             logger.error("%s is older than %s and PUT ASIDE by %s", record["eventID"], RETRIED_FOR, self.name)
             del shard.waiting[0]

@@ -10,7 +10,7 @@ from chalicelib.application.cancel_session import CancelSession, SessionCancella
 from chalicelib.application.refunds import RequestRefundsOfCancelledSession
 from chalicelib.domain.payments import PaymentStatus
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
-from chalicelib.domain.reservations import RowsClosed, Sold
+from chalicelib.domain.reservations import RowsOfCancelledSession, Sold
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import to_iso
 from chalicelib.infrastructure.clock import utc_now
@@ -72,7 +72,7 @@ class Cancellation:
         """Counts the reservations that own seats of the screening. Raises SessionNotFound."""
         try:
             occupancy = self.rows.read_entries_with_lapsed(self.sessions.get(session_id))
-        except RowsClosed as closed:
+        except RowsOfCancelledSession as closed:
             occupancy = closed.occupancy
         return len({entry.reservation_id for entry in occupancy.values() if isinstance(entry, Sold)})
 

@@ -21,7 +21,7 @@ from chalicelib.domain.reservations import buyer_or_empty
 from chalicelib.domain.times import from_ms, to_iso
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.tables import PROGRAMME
-from chalicelib.infrastructure.ids import buyer_of_user
+from chalicelib.infrastructure.ids import buyer_partition_of_user
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, aligned, counted
 
@@ -84,7 +84,7 @@ class Records:
 
     def find_buyer(self, user: str) -> Found:
         """Finds the user's known reservations, the newest first. Searches by email if no user has this id."""
-        items = self._query("reservations", "buyer = :buyer", {":buyer": buyer_of_user(user)})
+        items = self._query("reservations", "buyer = :buyer", {":buyer": buyer_partition_of_user(user)})
         found, _ = _read_and_filter(items, self.most, lambda item: item["user_id"] == user)
         if found or "@" not in user:
             newest = sorted(found, key=lambda item: item["created_at_ms"], reverse=True)

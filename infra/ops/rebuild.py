@@ -18,7 +18,7 @@ from chalicelib.domain.analytics import COUNTERS, EMPTY_TALLY, Tally, bucket_sta
 from chalicelib.domain.consumers import ANALYTICS, AUDIT
 from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
-from chalicelib.domain.reservations import Occupancy, Reservation, RowsClosed, buyer_or_empty
+from chalicelib.domain.reservations import Occupancy, Reservation, RowsOfCancelledSession, buyer_or_empty
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of, sort_key, tally_from_item
@@ -120,7 +120,7 @@ class Screening:
         """Reads the entries of all rows, by seat. Also tells whether at least one row is closed."""
         try:
             return DynamoRows(self.client, self.table_name("rows")).read_entries_with_lapsed(self.session), False
-        except RowsClosed as closed:
+        except RowsOfCancelledSession as closed:
             return closed.occupancy, True
 
     def scan_reservation_ids(self) -> set[str]:

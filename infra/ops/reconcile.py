@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.application.reconcile import Finding, ReconciliationResult
+from chalicelib.application.reconcile import Finding, SweepResult
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.times import to_iso
 from infra.cloud.deploying.secrets import Secrets
@@ -26,14 +26,14 @@ def reconcile_payments(connection: Connection, hours: float) -> Answer:
     return _make_answer(sweep_payments(connection, hours, mend=True))
 
 
-def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> ReconciliationResult:
+def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> SweepResult:
     """Compares the payments of the last hours with the gateway's list. With `mend`, repairs ours. Raises OpsError."""
     _set_gateway_url(connection)
     if not os.environ.get("ID_SECRET"):
         os.environ["ID_SECRET"] = Secrets(connection.stage, connection.client("ssm")).ensure_made()["ID_SECRET"]
     sweep = load_wiring(connection).payments.reconcile_payments()
     try:
-        result: ReconciliationResult = sweep(timedelta(hours=hours), mend=mend)
+        result: SweepResult = sweep(timedelta(hours=hours), mend=mend)
     except StoreUnavailable as refusal:
         unreached = f"{connection.where} did not answer ({refusal.operation})"
         raise OpsError(f"{unreached}: nothing is lost, run the command again once it does.") from refusal
@@ -54,7 +54,7 @@ def _set_gateway_url(connection: Connection) -> None:
         )
 
 
-def _make_answer(result: ReconciliationResult) -> Answer:
+def _make_answer(result: SweepResult) -> Answer:
     data = {"looked_at": result.looked_at, "mended": result.mended, "findings": findings_data(result)}
     lines = [f"{counted(result.looked_at, 'record')} compared, {result.mended} mended."]
     if result.findings:
@@ -62,12 +62,12 @@ def _make_answer(result: ReconciliationResult) -> Answer:
     return Answer(data, "\n".join(lines), status=1 if result.findings else 0)
 
 
-def findings_data(result: ReconciliationResult) -> list[dict[str, Any]]:
+def findings_data(result: SweepResult) -> list[dict[str, Any]]:
     """Gives the findings for JSON."""
     return [_finding_data(finding) for finding in result.findings]
 
 
-def findings_table(result: ReconciliationResult) -> str:
+def findings_table(result: SweepResult) -> str:
     """Gives the findings as a table."""
     rows = [(one.transaction_id, one.reservation_id, _since_text(one), one.says) for one in result.findings]
     return aligned(HEADINGS, rows)

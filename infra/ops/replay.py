@@ -17,7 +17,7 @@ from chalicelib.domain.events import Event, OutgoingMessage
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
-from chalicelib.infrastructure.streams.failures import can_pass_by_itself
+from chalicelib.infrastructure.streams.failures import may_pass_later
 from infra.ops.application import load_wiring
 from infra.ops.connection import Connection, OpsError
 from infra.ops.rebuild import Screening
@@ -112,7 +112,7 @@ class FailedRecords:
 
     def count_try_and_may_park(self, record: Mapping[str, Any], error: Exception) -> bool:
         """Tells whether to park the record and go on: always, except in an outage, which will end."""
-        return not can_pass_by_itself(error)
+        return not may_pass_later(error)
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:
         """Notes the reason. The record stays in its object."""

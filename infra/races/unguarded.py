@@ -19,12 +19,12 @@ from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
 from chalicelib.infrastructure.ids import KeyedIds
-from chalicelib.wiring.shared.adapters import Adapters
+from chalicelib.wiring.shared.adapters import SellingAndSettlingAdapters
 from chalicelib.wiring.shared.process import database, resource_name, settings
 from infra.local import server
 
 Parts = Mapping[str, Callable[[], object]]
-"""The functions that make replacement adapters, by the name of the adapter's port in `Adapters`."""
+"""The functions that make replacement adapters, by the name of the adapter's port in `SellingAndSettlingAdapters`."""
 
 
 class RowsWithoutHoldCondition(DynamoRows):
@@ -37,8 +37,8 @@ class RowsWithoutHoldCondition(DynamoRows):
 class RowsWithoutSellCondition(DynamoRows):
     """Sells seats even if others have them, or the hold has lapsed."""
 
-    def live_hold_condition(self, seat: str) -> str:
-        return _or_anyway(super().live_hold_condition(seat))
+    def this_hold_is_live_condition(self, seat: str) -> str:
+        return _or_anyway(super().this_hold_is_live_condition(seat))
 
 
 class RowsWithoutConditions(RowsWithoutHoldCondition, RowsWithoutSellCondition):
@@ -139,7 +139,7 @@ WITHOUT: Mapping[str, Parts] = {
 def leave_out_guard(guard: str) -> None:
     """Replaces the adapter that has the guard by an adapter without it. Call this before the adapter is first used."""
     for port, make in WITHOUT[guard].items():
-        setattr(Adapters, port, _property_of(make))
+        setattr(SellingAndSettlingAdapters, port, _property_of(make))
 
 
 def _property_of(make: Callable[[], object]) -> property:

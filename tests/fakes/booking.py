@@ -17,7 +17,7 @@ from chalicelib.domain.reservations import (
     Occupancy,
     ReleaseResult,
     Reservation,
-    RowsClosed,
+    RowsOfCancelledSession,
     Sale,
     SeatsTaken,
     Sold,
@@ -99,7 +99,7 @@ class FakeRows:
 
     def read_entries_with_lapsed(self, session: Session) -> Mapping[str, Occupancy]:
         if any((session.id, row) in self.closed for row in session.rows):
-            raise RowsClosed(self.taken[session.id])
+            raise RowsOfCancelledSession(self.taken[session.id])
         return dict(self.taken[session.id])
 
     def sale_ids_by_reservation_written_between(
@@ -120,7 +120,8 @@ class FakeRows:
         return standing
 
     def _refuse_unless(self, hold: Hold, now: datetime, allowed: Callable[[str, Occupancy | None], bool]) -> None:
-        """Raises SeatsTaken or RowsClosed unless each seat is allowed. Reports only the rows that refuse."""
+        """Raises SeatsTaken or RowsOfCancelledSession unless each seat is allowed. Reports only the rows that
+        refuse."""
         seats, refused, closed = self.taken[hold.session_id], list[str](), False
         for row, members in seats_by_row(hold.seats).items():
             is_closed = (hold.session_id, row) in self.closed
@@ -129,7 +130,7 @@ class FakeRows:
                 closed = closed or is_closed
         if refused:
             standing = {seat: seats[seat] for seat in refused if seat in seats}
-            raise (RowsClosed if closed else SeatsTaken)(without_lapsed_holds(standing, now))
+            raise (RowsOfCancelledSession if closed else SeatsTaken)(without_lapsed_holds(standing, now))
 
     def _was_later(self, hold: Hold, seat: str) -> bool:
         """Tells whether this hold of the seat, or a later one, was released before: holds of a seat expire in order."""

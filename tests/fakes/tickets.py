@@ -53,7 +53,7 @@ class FakeTickets:
         stored = self.known[ticket.code]
         self.known[ticket.code] = stored if stored.token else stored.with_token(ticket.token)
 
-    def transfer_and_read_replaced(self, ticket: Ticket, renewed: Ticket) -> Ticket:
+    def transfer_then_read_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
         stored, codes = self.known[ticket.code], self.codes[ticket.reservation_id]
         ended = stored.void or stored.admission or ticket.reservation_id in self.voided
         if ended or codes[ticket.seat] != ticket.code or renewed.code in self.known:

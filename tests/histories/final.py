@@ -10,7 +10,7 @@ from typing import Any, cast
 import boto3
 
 from chalicelib import wiring
-from chalicelib.application.reconcile import ReconciliationResult
+from chalicelib.application.reconcile import SweepResult
 from chalicelib.domain.consumers import ANALYTICS, INVOICES, NOTIFICATION, TICKETS
 from chalicelib.domain.payments import Charge
 from chalicelib.domain.times import from_ms
@@ -116,7 +116,7 @@ def _redrive(connection: Connection) -> int:
     return moved
 
 
-def sweep(*, mend: bool) -> ReconciliationResult:
+def sweep(*, mend: bool) -> SweepResult:
     """Compares our payments with the gateway's list, as the scheduled sweep does, but half an hour ahead."""
     reconcile = wiring.payments.reconcile_payments()
     return replace(reconcile, clock=lambda: utc_now() + LATER)(timedelta(hours=3), mend=mend)

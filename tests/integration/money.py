@@ -20,8 +20,8 @@ from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGatewa
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in, to_body
 from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery
-from chalicelib.wiring.shared.adapters import Adapters
-from chalicelib.wiring.use_cases.settling import Settling
+from chalicelib.wiring.shared.adapters import SellingAndSettlingAdapters
+from chalicelib.wiring.use_cases.settling import SettlingUseCases
 from infra.local.payment_gateway import Gateway
 from infra.local.pump import Pump, QueueSource, queue_source
 from infra.ops import dlq
@@ -70,7 +70,7 @@ class Till:
         return queue_source(f"till-{queue}", handle, self.sqs, f"{self.prefix}-{queue}", 10)
 
     def settling(self, gateway: Any, payments: Any = None) -> ExecuteRefund:
-        execute_refund = Settling(adapters_with(gateway=gateway)).execute_refund
+        execute_refund = SettlingUseCases(adapters_with(gateway=gateway)).execute_refund
         return replace(execute_refund, payments=payments or self.payments)
 
     def charge(self, reservation_id: str, transaction: str, cents: int | None = None) -> None:
@@ -126,9 +126,9 @@ class Till:
         assert returned == {transaction: 1 for transaction, status in fates.items() if status is PaymentStatus.REFUNDED}
 
 
-def adapters_with(**replaced: object) -> Adapters:
+def adapters_with(**replaced: object) -> SellingAndSettlingAdapters:
     """The real ones, but for those that are named."""
-    ports = Adapters()
+    ports = SellingAndSettlingAdapters()
     vars(ports).update(replaced)
     return ports
 

@@ -42,9 +42,9 @@ from chalicelib.infrastructure.streams import records
 from chalicelib.infrastructure.streams.failures import StreamRecordParking
 from chalicelib.infrastructure.ttl_cache import TtlCache
 from chalicelib.settings import Settings
-from chalicelib.wiring.use_cases.relaying import Relaying
-from chalicelib.wiring.use_cases.selling import Selling
-from chalicelib.wiring.use_cases.settling import Settling
+from chalicelib.wiring.use_cases.relaying import RelayingUseCases
+from chalicelib.wiring.use_cases.selling import SellingUseCases
+from chalicelib.wiring.use_cases.settling import SettlingUseCases
 from tests.fakes import FakeSigner
 
 from .services import PREFIX, Services
@@ -158,7 +158,7 @@ class Instance:
         return RowsWithCache(self.rows, self.sessions, self.cache, self.clock, self.services.sleep)
 
     @cached_property
-    def sessions_announced_to_cache(self) -> Sessions:
+    def sessions_announcing_new_to_cache(self) -> Sessions:
         return SessionsAnnouncedWhenAdded(self.sessions, self.cache) if self.cache else self.sessions
 
     @cached_property
@@ -195,20 +195,20 @@ class Instance:
     # The use cases of requests.
 
     @cached_property
-    def selling(self) -> Selling:
-        selling = Selling(self)
+    def selling(self) -> SellingUseCases:
+        selling = SellingUseCases(self)
         vars(selling)["confirm"] = self.adapters.confirm(selling.confirm)
         return selling
 
     @cached_property
-    def settling(self) -> Settling:
-        settling = Settling(self)
+    def settling(self) -> SettlingUseCases:
+        settling = SettlingUseCases(self)
         vars(settling)["confirm_without_charge_check"] = self.adapters.confirm(settling.confirm_without_charge_check)
         return settling
 
     @cached_property
-    def relaying(self) -> Relaying:
-        return Relaying(self)
+    def relaying(self) -> RelayingUseCases:
+        return RelayingUseCases(self)
 
     @cached_property
     def admit(self) -> AdmitTicket:

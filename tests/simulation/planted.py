@@ -114,7 +114,7 @@ class SoldIsFree(DynamoRows):
 class AnyHoldSells(DynamoRows):
     """Sells a held seat to any payer, whose hold it may not be."""
 
-    def live_hold_condition(self, seat_path: str) -> str:
+    def this_hold_is_live_condition(self, seat_path: str) -> str:
         return f"{seat_path}.x > :now"
 
 

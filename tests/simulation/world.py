@@ -7,12 +7,12 @@ from decimal import Decimal
 from itertools import count
 from random import Random
 
-from chalicelib.application.reconcile import AT_WORK, ReconciliationResult
+from chalicelib.application.reconcile import AT_WORK, SweepResult
 from chalicelib.application.schedule import ScheduleSessionCommand
 from chalicelib.domain import consumers
 from chalicelib.domain.booking_codes import CODES, code_from_number
 from chalicelib.domain.payments import PaymentStatus
-from chalicelib.domain.reservations import Occupancy, RowsClosed, State, without_lapsed_holds
+from chalicelib.domain.reservations import Occupancy, RowsOfCancelledSession, State, without_lapsed_holds
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.ids import KeyedIds
 from chalicelib.infrastructure.sqs.envelopes import hold_in
@@ -84,7 +84,7 @@ def _listed(numbers: frozenset[int]) -> str:
 def _occupancy(instance: Instance, screening: Session) -> Mapping[str, Occupancy]:
     try:
         return instance.cached_rows.read_entries_with_lapsed(screening)
-    except RowsClosed as closed:
+    except RowsOfCancelledSession as closed:
         return closed.occupancy
 
 
@@ -112,7 +112,7 @@ class World:
     commands: int = 0
     asked: list[int] = field(default_factory=list)
     """The numbers of the commands that were given."""
-    last_sweep: ReconciliationResult | None = None
+    last_sweep: SweepResult | None = None
 
     def __post_init__(self) -> None:
         self.chance = chance = self._chance("turns")

@@ -78,7 +78,7 @@ ANSWER_HEADERS: Mapping[str, Json] = {
 IF_NONE_MATCH = Parameter("If-None-Match", "The `ETag` of what you have: 304 when it is still the same.")
 
 
-class NotDescribed(Exception):
+class OpenApiTablesMismatch(Exception):
     """A route, parameter, header or error of the app has no entry in the document's tables, or an entry has no route.
 
     The message tells which entry to add or to remove.
@@ -86,7 +86,7 @@ class NotDescribed(Exception):
 
 
 def document(app: Chalice) -> Json:
-    """Makes the app's OpenAPI document. Raises NotDescribed, for example if a route is missing in the table
+    """Makes the app's OpenAPI document. Raises OpenApiTablesMismatch, for example if a route is missing in the table
     OPERATIONS."""
     refs, schemas = refs_and_schemas(OPERATIONS.values())
     return {
@@ -111,13 +111,13 @@ def encoded(made: Json) -> str:
 
 
 def require_described(names: Iterable[str], described: Container[str], table: str) -> None:
-    """Raises NotDescribed unless all names have entries in the table `described`.
+    """Raises OpenApiTablesMismatch unless all names are in `described`.
 
-    `table` is the name of that table and of its file, for the message.
+    `table` is the name of the Python table that lacks them, for the message.
     """
     missing = sorted(name for name in names if name not in described)
     if missing:
-        raise NotDescribed(f"Describe {', '.join(missing)} in {table}.")
+        raise OpenApiTablesMismatch(f"Describe {', '.join(missing)} in {table}.")
 
 
 def _components(schemas: Json) -> Json:
@@ -134,7 +134,7 @@ def _components(schemas: Json) -> Json:
 
 
 def _view_name_by_route(app: Chalice) -> dict[str, str]:
-    """Gives the name of each route's view. Raises NotDescribed when the routes and OPERATIONS differ."""
+    """Gives the name of each route's view. Raises OpenApiTablesMismatch when the routes and OPERATIONS differ."""
     registered = {
         f"{method} {path}": entry.view_function.__name__
         for path, entries in app.routes.items()
@@ -144,7 +144,9 @@ def _view_name_by_route(app: Chalice) -> dict[str, str]:
     require_described(registered.keys() - FOR_BROWSERS, OPERATIONS, "OPERATIONS of chalicelib/api/openapi/routes.py")
     gone = OPERATIONS.keys() - registered.keys()
     if gone:
-        raise NotDescribed(f"No route is {', '.join(sorted(gone))}: remove it from chalicelib/api/openapi/routes.py.")
+        raise OpenApiTablesMismatch(
+            f"No route is {', '.join(sorted(gone))}: remove it from chalicelib/api/openapi/routes.py."
+        )
     return registered
 
 
@@ -215,10 +217,11 @@ def _responses(operation: Operation, admits: AccessRule, refs: Mapping[type, Jso
 
 
 def _codes(operation: Operation, admits: AccessRule) -> Iterator[str]:
-    """Gives the code of each error that the operation may answer. Raises NotDescribed for one without a row."""
+    """Gives the code of each error that the operation may answer. Raises OpenApiTablesMismatch for one without a
+    row."""
     for kind in operation.errors:
         if (row := nearest_error_row(kind)) is None:
-            raise NotDescribed(f"Describe {kind.__name__} in ERRORS of chalicelib/api/http/errors.py.")
+            raise OpenApiTablesMismatch(f"Describe {kind.__name__} in ERRORS of chalicelib/api/http/errors.py.")
         yield row.code
     yield from chain(
         ERRORS_WITH_TOKEN if admits.needs_token else (),
@@ -272,7 +275,8 @@ def _links_by_id(name: str, views: Mapping[str, str]) -> Iterator[tuple[str, Jso
 
 
 def _headers(*names: str) -> Json:
-    """Gives references to the headers of these names. Raises NotDescribed for one that is not in ANSWER_HEADERS."""
+    """Gives references to the headers of these names. Raises OpenApiTablesMismatch for one that is not in
+    ANSWER_HEADERS."""
     require_described(names, ANSWER_HEADERS, "ANSWER_HEADERS of chalicelib/api/openapi/document.py")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 

@@ -147,7 +147,7 @@ class RedrivenBody(Answer):
     left: int
 
 
-def refuse_csrf_and_read_limit(request: Request) -> int:
+def read_redrive_limit(request: Request) -> int:
     """Reads from the body how many dead letters to redrive at most. Raises MalformedRequest, BodyTooLarge.
 
     Raises UnsupportedMediaType if the request has no Content-Type; Chalice already refuses any type but JSON's. This

@@ -128,7 +128,7 @@ class KeyBody(Answer):
     x: str
 
 
-class KeysBody(Answer):
+class TicketKeysBody(Answer):
     keys: Sequence[KeyBody]
 
 
@@ -224,8 +224,8 @@ def _listed(ticket: ListedTicket) -> OfflineTicketBody:
     )
 
 
-def keys(published: Mapping[str, PublicKey]) -> KeysBody:
-    return KeysBody(
+def keys(published: Mapping[str, PublicKey]) -> TicketKeysBody:
+    return TicketKeysBody(
         keys=[
             KeyBody(kty="OKP", crv="Ed25519", alg="EdDSA", use="sig", kid=key_id, x=_base64url(key.x))
             for key_id, key in sorted(published.items())

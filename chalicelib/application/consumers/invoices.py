@@ -74,7 +74,7 @@ class IssueInvoices:
 
 
 @dataclass(frozen=True)
-class CreateInvoiceLink:
+class LinkToFiledInvoice:
     invoices: Invoices
     files: InvoiceFiles
     reservations: Reservations

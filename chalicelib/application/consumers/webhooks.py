@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import WEBHOOKS
 from chalicelib.domain.events import Event, Failures, OutgoingMessage, UnreadableMessage
-from chalicelib.domain.refusals import StoreUnavailable, WebhookDisabled, WebhookSignatureInvalid
+from chalicelib.domain.refusals import MessageSignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import is_signed
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Subscriber, Webhook
 
 from .numbering import number_by_series
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Clock, Notifications, Outbox, Subscribers, Webhooks, WebhookSender
+    from chalicelib.domain.ports import Clock, Notifications, Outbox, SubscriberList, Webhooks, WebhookSender
 
 GONE = 410
 
@@ -37,7 +37,7 @@ class QueueWebhookDeliveries:
     """
 
     notifications: Notifications
-    webhooks: Subscribers
+    webhooks: SubscriberList
     outbox: Outbox
     clock: Clock
 
@@ -144,7 +144,7 @@ class ReplayNotifications:
     def __call__(self, command: ReplayNotificationsCommand) -> ReplayResult:
         """Verifies the signature and queues the deliveries.
 
-        Raises WebhookSignatureInvalid, WebhookDisabled, StoreUnavailable.
+        Raises MessageSignatureInvalid, WebhookDisabled, StoreUnavailable.
         """
         webhook = self._authenticate(command)
         found = self.notifications.list_after(command.session_id, command.after_sequence, self.most + 1)
@@ -155,7 +155,7 @@ class ReplayNotifications:
     def _authenticate(self, command: ReplayNotificationsCommand) -> Webhook:
         webhook, now = self.webhooks.find(command.webhook_id), self.clock()
         if webhook is None or not is_signed(command.signature, command.body, webhook.signing_keys(now), now):
-            raise WebhookSignatureInvalid
+            raise MessageSignatureInvalid
         if webhook.disabled:
             raise WebhookDisabled(webhook.id)
         return webhook

@@ -54,7 +54,7 @@ class Rows(Protocol):
         A new hold of a seat must expire later than the seat's previous hold. So a delayed repeat of a request can't
         restore a released hold.
 
-        Raises SeatsTaken, or RowsClosed if the session is cancelled.
+        Raises SeatsTaken, or RowsOfCancelledSession if the session is cancelled.
         """
         ...
 
@@ -62,7 +62,8 @@ class Rows(Protocol):
         """Sells all the hold's seats or none: the commit point of a purchase. Each seat must still have exactly this
         hold, and the hold must not have lapsed.
 
-        Raises SeatsTaken if a seat or the hold does not fulfil this, or RowsClosed if the session is cancelled.
+        Raises SeatsTaken if a seat or the hold does not fulfil this, or RowsOfCancelledSession if the session is
+        cancelled.
         """
         ...
 
@@ -75,8 +76,8 @@ class Rows(Protocol):
         """Reads the entries of held and sold seats, by seat. Strongly consistent, except that a cache may answer with
         entries that are up to a second old.
 
-        May include lapsed holds: compare their expiry with the clock. Raises RowsClosed, which carries the same
-        entries, if the session is cancelled.
+        May include lapsed holds: compare their expiry with the clock. Raises RowsOfCancelledSession, which carries the
+        same entries, if the session is cancelled.
         """
         ...
 
@@ -130,7 +131,8 @@ class Reservations(Protocol):
         ...
 
     def bar(self, hold: Hold) -> Reservation | None:
-        """Bars the hold: afterwards `get_or_add` refuses this hold and all earlier holds under its reservation id.
+        """Bars the hold: from now on `get_or_add` refuses it. Also refused are earlier holds under the same reservation
+        id, which resends with an idempotency key share.
 
         If a reservation is already stored under the id, changes nothing and gives the stored one. Gives None if the
         hold was barred.

@@ -17,7 +17,7 @@ __all__ = [
     "EmailSender",
     "Notifications",
     "SessionViewers",
-    "Subscribers",
+    "SubscriberList",
     "SuppressedAddresses",
     "ViewerSender",
     "WebhookSender",
@@ -57,13 +57,13 @@ class SuppressedAddresses(Protocol):
         ...
 
 
-class Subscribers(Protocol):
+class SubscriberList(Protocol):
     def list_all_subscribers(self) -> Sequence[Subscriber]:
         """Lists all webhooks without their addresses and secrets. Raises StoreUnavailable."""
         ...
 
 
-class Webhooks(Subscribers, Protocol):
+class Webhooks(SubscriberList, Protocol):
     """The stored webhooks. They are few, so lists have no pages. Each method raises StoreUnavailable."""
 
     def put(self, webhook: Webhook) -> None: ...

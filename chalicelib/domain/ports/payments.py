@@ -26,20 +26,20 @@ class Payments(Protocol):
         claim it. Idempotent.
 
         With `charged_only`, claims only if the gateway has reported a charge of exactly this amount for this
-        reservation. Without it, a payment of which the gateway has reported nothing is claimed, too.
+        reservation. Without it, also claims a payment of which the gateway has reported nothing yet.
 
-        Gives the payment as stored afterwards: with this claim, or in the state that excludes it. None if no payment is
-        stored, because the gateway has reported no charge.
+        Gives the payment as stored afterwards. It is claimed as asked, or has the status for which it could not be.
+        Gives None if nothing is stored, because no charge is reported yet.
         """
         ...
 
     def record_charge_and_read(self, charge: Charge) -> Payment:
         """Stores the charge that the gateway reports. Changes nothing if a charge is stored already. Keeps the
-        payment's status, with one exception.
+        payment's status if the charge is for the payment's reservation.
 
-        If the payment was claimed for another reservation than the charge's, nothing is stored while the claim may
-        still sell seats. Once the refund of such a claim is requested, the charge replaces the claim and the request,
-        and the status becomes asserted.
+        If it is for another reservation, the status decides. While the payment is claimed, nothing is stored, because
+        the claim may still sell seats. Once the claim's refund is requested, the charge takes the place of claim and
+        refund request, and the status becomes asserted.
         """
         ...
 
@@ -123,7 +123,7 @@ class GatewayMessages(Protocol):
 
         `headers` has the message's headers by lower-case name. `body` has its bytes as they were received.
 
-        Raises WebhookSignatureInvalid unless one of our secrets signed the message within five minutes of `now`. Raises
-        UnreadableMessage if a signed message has an unknown form.
+        Raises MessageSignatureInvalid unless one of our secrets signed the message within five minutes of `now`.
+        Raises UnreadableMessage if a signed message has an unknown form.
         """
         ...

@@ -19,7 +19,7 @@ class PersonalStore(Protocol):
 
     @property
     def store(self) -> Store:
-        """Gives the store's entry in STORES."""
+        """Gives the description of the store: its row in domain/people/stores.py."""
         ...
 
     def find(self, person: Person) -> Iterator[Mapping[str, Any]]:
@@ -27,7 +27,7 @@ class PersonalStore(Protocol):
         ...
 
     def erase(self, person: Person) -> int:
-        """Deletes the person's items, or takes the person's names out of them, as the store's entry says. Gives the
+        """Deletes the person's items, or takes the person's names out of them: `store.at_erasure` says which. Gives the
         number of changed items. Idempotent.
 
         Items that are in use, or that change at the same moment, are left. `find` still finds them.

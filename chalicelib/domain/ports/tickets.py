@@ -31,7 +31,8 @@ class Tickets(Protocol):
     def find_by_sale(self, reservation_id: str) -> SaleTickets | None:
         """Reads the latest ticket of each seat of a sale.
 
-        None if the sale has neither received tickets nor been voided.
+        Gives None if the sale has no tickets and was not voided. A sale that was voided before it had tickets is given
+        without any.
         """
         ...
 
@@ -48,7 +49,7 @@ class Tickets(Protocol):
         """Stores the ticket's token. Changes nothing if a token is stored already."""
         ...
 
-    def transfer_and_read_replaced(self, ticket: Ticket, renewed: Ticket) -> Ticket:
+    def transfer_then_read_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
         """Replaces `ticket` by `renewed`, if `ticket` is valid and not admitted. Gives the old ticket as stored
         afterwards.
 

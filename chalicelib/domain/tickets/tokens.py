@@ -80,7 +80,7 @@ class TicketFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class UnverifiedToken:
     """A decoded token: its facts, and its signature, which is not verified yet."""
 
     facts: TicketFacts
@@ -93,7 +93,7 @@ def encode_token(signed: bytes, signature: bytes) -> str:
     return b32encode(signed + signature).decode().rstrip("=")
 
 
-def decode_token(text: str) -> Token:
+def decode_token(text: str) -> UnverifiedToken:
     """Decodes a token without verifying its signature. Raises TokenMalformed."""
     if not _TOKEN.fullmatch(text):
         raise TokenMalformed
@@ -111,4 +111,4 @@ def decode_token(text: str) -> Token:
         starts_at=from_ms(starts_at * 1000),
         issued_at=from_ms(issued_at * 1000),
     )
-    return Token(facts, signed, signature)
+    return UnverifiedToken(facts, signed, signature)

@@ -65,9 +65,9 @@ class BreakerBoard:
     def read_status(self, name: str) -> BreakerStatus:
         """Reads the last reported status of a dependency's breaker. Costs half a read unit. Raises StoreUnavailable.
 
-        Gives a closed breaker if none was ever reported. Gives an open breaker as half-open once its pause is over. If
-        nothing was reported for FORGOTTEN after the pause, gives it as closed. `trips` counts the trips of all
-        processes since the table was made.
+        Gives a closed breaker if none was ever reported. An open breaker is given as half-open from the end of its
+        pause on, and as closed once FORGOTTEN has passed since that end. `trips` counts the trips of all processes
+        since the table was made.
         """
         with outages_as_refusals("GetItem"):
             item = self.client.get_item(TableName=self.table_name, Key=text_key(name=name)).get("Item")

@@ -150,7 +150,7 @@ class TransactionCancelled(Exception):
     def reason_codes(self) -> set[str]:
         return {reason["Code"] for reason in self.reasons}
 
-    def as_conflict_or_outage(self) -> Exception:
+    def as_write_conflict_or_outage(self) -> Exception:
         """Gives WriteConflict if another transaction caused the cancellation, so that callers retry.
 
         Else gives StoreUnavailable.

@@ -102,7 +102,7 @@ class DynamoInvoices:
         except TransactionCancelled as cancelled:
             if any(cancelled.conditions_failed):  # the counter has moved on, or a sale has its invoice: read again
                 raise WriteConflict("TransactWriteItems") from cancelled
-            raise cancelled.as_conflict_or_outage() from cancelled
+            raise cancelled.as_write_conflict_or_outage() from cancelled
 
     def _counter_update(self, last_place: int, last: Invoice) -> Any:
         """Builds the write that moves the counter to the last new invoice, unless the counter has changed."""

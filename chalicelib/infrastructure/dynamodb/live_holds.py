@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.reservations import CountedHold, Hold, HoldNotCounted
-from chalicelib.infrastructure.ids import buyer_of_user
+from chalicelib.infrastructure.ids import buyer_partition_of_user
 
 from .connection import ConditionFailed, Table
 from .values import (
@@ -54,7 +54,7 @@ class DynamoCountedHolds:
     def count_hold(
         self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
     ) -> None:
-        key = text_key(buyer=buyer_of_user(holder), session_id=hold.session_id)
+        key = text_key(buyer=buyer_partition_of_user(holder), session_id=hold.session_id)
         place = instead_of.newer_holds if instead_of else limit - 1
         has_room = self.same_ended_hold_condition(place) if instead_of else self.free_or_lapsed_condition(place)
         room = {":ended": _entry_value(instead_of)} if instead_of else {":now": ms_value(now)}

@@ -132,7 +132,7 @@ class DynamoNotifications:
             return self._read_numbered(have_number)
         if any(failed):
             raise WriteConflict("TransactWriteItems") from cancelled
-        raise cancelled.as_conflict_or_outage() from cancelled
+        raise cancelled.as_write_conflict_or_outage() from cancelled
 
     def _read_numbered(self, events: Sequence[Event]) -> Sequence[Notification]:
         """Reads the notifications of events that have numbers."""

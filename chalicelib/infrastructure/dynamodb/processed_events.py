@@ -65,7 +65,7 @@ class DynamoProcessedEvents:
         except TransactionCancelled as cancelled:
             if cancelled.conditions_failed[0] and not cancelled.has_conflict:
                 return False
-            raise cancelled.as_conflict_or_outage() from cancelled
+            raise cancelled.as_write_conflict_or_outage() from cancelled
         return True
 
     def _entry_put(self, event_id: str) -> dict[str, Any]:

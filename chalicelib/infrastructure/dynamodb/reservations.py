@@ -22,7 +22,7 @@ from chalicelib.domain.reservations import (
     buyer_or_empty,
 )
 from chalicelib.domain.times import from_iso_with_zone, from_ms, to_iso, to_ms
-from chalicelib.infrastructure.ids import buyer_of_user
+from chalicelib.infrastructure.ids import buyer_partition_of_user
 
 from .connection import ConditionFailed, Table, outages_as_refusals
 from .cursors import from_cursor, to_cursor
@@ -116,7 +116,7 @@ class DynamoReservations:
             )
 
     def list_purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
-        buyer = buyer_of_user(user_id)
+        buyer = buyer_partition_of_user(user_id)
         after = _key_from_cursor(buyer, cursor) if cursor else None
         found = ReservationItem.purchases.query(
             buyer, consistent_read=True, scan_index_forward=False, limit=limit + 1, last_evaluated_key=after

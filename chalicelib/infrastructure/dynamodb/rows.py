@@ -28,7 +28,7 @@ from chalicelib.domain.reservations import (
     Hold,
     Occupancy,
     ReleaseResult,
-    RowsClosed,
+    RowsOfCancelledSession,
     Sale,
     SeatsTaken,
     Sold,
@@ -96,7 +96,7 @@ class DynamoRows:
             _SeatsWrite(
                 row_id=row_id(hold.session_id, row),
                 seats=seats,
-                condition=self.live_hold_condition,
+                condition=self.this_hold_is_live_condition,
                 values={**values, ":event": row_event_value(_sold_event(hold, seats, sale, now))},
                 row_condition=self.open_row_condition(),
             )
@@ -116,7 +116,7 @@ class DynamoRows:
         items = list(BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session)))
         occupancy = {seat: entry for row in items for seat, entry in seat_entries_in(row).items()}
         if any("closed" in item for item in items):
-            raise RowsClosed(occupancy)
+            raise RowsOfCancelledSession(occupancy)
         return occupancy
 
     def sale_ids_by_reservation_written_between(
@@ -146,7 +146,8 @@ class DynamoRows:
     def may_be_held_condition(self, seat_path: str) -> str:
         """Gives the condition that the seat at this path may be held.
 
-        The seat has no entry, its hold has lapsed, or its last released hold expires before this one.
+        The seat has no entry, or its hold has lapsed, or its hold was released and would have expired before the new
+        one. The last part keeps out a late repetition of the released hold's own write.
         """
         seat_is_free = f"attribute_not_exists({seat_path})"
         hold_has_lapsed = f"{seat_path}.x <= :now"
@@ -156,8 +157,9 @@ class DynamoRows:
         """Gives the condition that the last released hold of the seat at this path expires before this hold."""
         return f"{seat_path}.z < :expires"
 
-    def live_hold_condition(self, seat_path: str) -> str:
-        """Gives the condition that the seat at this path is held by this very hold, which has not lapsed."""
+    def this_hold_is_live_condition(self, seat_path: str) -> str:
+        """Gives the condition that the seat at this path is held by the hold `:hold`, and that this hold has not
+        lapsed."""
         is_this_hold = f"{seat_path} = :hold"
         has_not_lapsed = f"{seat_path}.x > :now"
         return f"({is_this_hold} AND {has_not_lapsed})"
@@ -179,7 +181,7 @@ class DynamoRows:
         )
 
     def _write(self, writes: list["_SeatsWrite"], now: datetime) -> None:
-        """Makes all writes, or none. Raises SeatsTaken, RowsClosed, StoreUnavailable."""
+        """Makes all writes, or none. Raises SeatsTaken, RowsOfCancelledSession, StoreUnavailable."""
         try:
             if len(writes) == 1:
                 retry_on_conflict(lambda: self._update(writes[0]), self.sleep)
@@ -188,7 +190,8 @@ class DynamoRows:
         except _Refused as refused:
             seats = {seat for write in writes for seat in write.seats}
             closed = any("closed" in item for item in refused.items)
-            raise (RowsClosed if closed else SeatsTaken)(_occupancy_in_force(refused.items, seats, now)) from refused
+            refusal = RowsOfCancelledSession if closed else SeatsTaken
+            raise refusal(_occupancy_in_force(refused.items, seats, now)) from refused
 
     def _update(self, write: "_SeatsWrite") -> None:
         """Makes one write. Raises _Refused, WriteConflict, StoreUnavailable."""
@@ -296,7 +299,7 @@ def _error_of(cancelled: TransactionCancelled) -> Exception:
         return WriteConflict("TransactWriteItems")
     pairs = zip(cancelled.reasons, cancelled.conditions_failed, strict=True)
     refused = [reason.get("Item", {}) for reason, failed in pairs if failed]
-    return _Refused(refused) if refused else cancelled.as_conflict_or_outage()
+    return _Refused(refused) if refused else cancelled.as_write_conflict_or_outage()
 
 
 def _row_keys(session: Session) -> list[Item]:

@@ -139,7 +139,7 @@ class DynamoSessions:
         except TransactionCancelled as cancelled:
             missing = [id_ for id_, exists in zip(ids, cancelled.conditions_failed, strict=True) if not exists]
             if len(missing) == len(ids):
-                raise cancelled.as_conflict_or_outage() from cancelled
+                raise cancelled.as_write_conflict_or_outage() from cancelled
             return missing
         return ()
 

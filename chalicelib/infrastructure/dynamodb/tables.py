@@ -128,7 +128,7 @@ class ReservationItem(Model):
     purchases = PurchasesIndex()
 
 
-class LiveHoldsItem(Model):
+class HoldsInSessionItem(Model):
     """The last holds of a holder in a session: `age0` is the newest, `age1` the one before, up to `age9`.
 
     Each is {r: reservation, x: expiry in ms}, and counts against the limit until it lapses. A place without a hold has
@@ -262,7 +262,7 @@ class ViewerItem(Model):
     by_viewer = SessionsByViewerIndex()
 
 
-class SuppressedAddressItem(Model):
+class SuppressedAddressHashItem(Model):
     """A suppressed email address, as its keyed hash: see suppressed_addresses.py. `since` is a moment."""
 
     class Meta(CommonMeta):
@@ -406,13 +406,13 @@ TABLES = (
     TableDefinition(SessionItem, "sessions", "Sessions"),
     TableDefinition(RowItem, "rows", "Rows", has_stream=True),
     TableDefinition(ReservationItem, "reservations", "Reservations", has_stream=True),
-    TableDefinition(LiveHoldsItem, "live-holds", "LiveHolds"),
+    TableDefinition(HoldsInSessionItem, "live-holds", "LiveHolds"),
     TableDefinition(PaymentItem, "payments", "Payments", has_stream=True),
     TableDefinition(EventItem, "events", "EventLog"),
     TableDefinition(AnalyticsShardItem, "analytics", "Analytics"),
     TableDefinition(ProcessedEventItem, "ledger", "Ledger"),
     TableDefinition(ViewerItem, "viewers", "Viewers"),
-    TableDefinition(SuppressedAddressItem, "suppressed-addresses", "SuppressedAddresses"),
+    TableDefinition(SuppressedAddressHashItem, "suppressed-addresses", "SuppressedAddresses"),
     TableDefinition(BreakerItem, "breakers", "Breakers"),
     TableDefinition(InvoiceOrCounterItem, "invoices", "Invoices"),
     TableDefinition(TicketOrSaleOrKeysItem, "tickets", "Tickets"),

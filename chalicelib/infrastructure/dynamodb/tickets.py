@@ -71,7 +71,7 @@ NOT_ADMITTED = "attribute_not_exists(admitted_at)"
 
 @dataclass(frozen=True)
 class DynamoTickets:
-    """The tickets in a table, with the codes of each sale."""
+    """The tickets in a table, and for each sale an item with the codes of its tickets."""
 
     client: "DynamoDBClient"
     table_name: str
@@ -124,7 +124,7 @@ class DynamoTickets:
         except ConditionFailed:
             return  # signed by another delivery
 
-    def transfer_and_read_replaced(self, ticket: Ticket, renewed: Ticket) -> Ticket:
+    def transfer_then_read_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
         self._transact(
             [
                 self._seat_update(ticket, renewed),
@@ -215,7 +215,7 @@ class DynamoTickets:
                 transact(self.client, writes)
             except TransactionCancelled as cancelled:
                 if cancelled.has_conflict or not any(cancelled.conditions_failed):
-                    raise cancelled.as_conflict_or_outage() from cancelled
+                    raise cancelled.as_write_conflict_or_outage() from cancelled
                 return cancelled.conditions_failed
             return [False] * len(writes)
 

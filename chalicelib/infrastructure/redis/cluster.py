@@ -65,7 +65,8 @@ class SlotRange(NamedTuple):
 class Node:
     """One Redis server behind its own breaker.
 
-    `is_doubted` is true after a failure. Then another node may have taken over the slots of this one.
+    `is_doubted` is true after a call of the server failed: another one may have taken over its slots, so the cluster
+    asks who has which.
     """
 
     def __init__(self, url: str, address: Address | None, breaker: Breaker, options: Mapping[str, Any]) -> None:

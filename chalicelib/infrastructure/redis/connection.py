@@ -70,9 +70,10 @@ class RedisConnection:
             raise RedisUnavailable(f"{type(error).__name__}: {error}") from error
 
     def check_all_nodes(self, keys: Keys) -> None:
-        """Runs a script that writes and reads, as requests do, on one node, and pings every node. Ignores breakers.
+        """Pings every node, also those whose breaker is open. On the node of `keys`, also runs a script that writes and
+        reads, as requests do: a Redis that only answers PING is not healthy.
 
-        So a single Redis that answers only PING is not healthy. Raises driver errors, MalformedRedisAnswer.
+        Raises driver errors, MalformedRedisAnswer.
         """
         both = keys.probe_keys()
         _, cluster = self._driver_and_cluster

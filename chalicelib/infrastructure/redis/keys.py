@@ -30,7 +30,7 @@ class Keys:
     def seat(self, session_id: str, seat: str) -> str:
         return f"{self._of_session('seat', session_id)}:{seat}"
 
-    def used_id(self, session_id: str, reservation_id: str) -> str:
+    def used_reservation_id(self, session_id: str, reservation_id: str) -> str:
         return f"{self._of_session('key', session_id)}:{reservation_id}"
 
     def ids_complete_since(self, session_id: str) -> str:

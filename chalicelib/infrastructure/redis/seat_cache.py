@@ -67,7 +67,7 @@ IDS_COMPLETE_SECONDS = 400 * 86_400
 """How long `kept-since` is kept: longer than any screening is on sale. Without it ids are looked up in the database."""
 
 
-class VersionAndMap(NamedTuple):
+class PresentVersionAndStoredMap(NamedTuple):
     version: int
     """The present version of the seats."""
     seat_map: SeatMap | None
@@ -92,8 +92,8 @@ class KnownSeats:
     def id_is_new(self, session_created_at: datetime, now: datetime) -> bool:
         """Tells whether no reservation can be stored under the hold's id.
 
-        True if Redis does not have the id, and has recorded all ids of the period that matters. That period begins when
-        the session was scheduled, but is no longer than reservations without a sale are stored.
+        True if Redis does not have the id, and has recorded every id since the session was scheduled, or for as long as
+        reservations without a sale are stored, if that is shorter.
         """
         if self.id_was_seen or self.ids_complete_since is None:
             return False
@@ -185,7 +185,7 @@ class SeatCache:
 
         Raises StoreUnavailable.
         """
-        key = self.keys.used_id(session_id, reservation_id)
+        key = self.keys.used_reservation_id(session_id, reservation_id)
         with _as_refusal():
             self.connection.ask(key, lambda redis: redis.set(key, 1, px=ID_IS_REMEMBERED), answers.was_set)
 
@@ -196,11 +196,11 @@ class SeatCache:
 
     # The seat map.
 
-    def read_map(self, session_id: str) -> VersionAndMap:
+    def read_map(self, session_id: str) -> PresentVersionAndStoredMap:
         """Reads the present version of the seats and the stored map, in one round trip."""
         keys = [self.keys.version(session_id), self.keys.seat_map(session_id)]
         version, kept = self.connection.ask(keys[0], lambda redis: redis.mget(keys), answers.list_of_values(len(keys)))
-        return VersionAndMap(_parse_version(version), self._verified_map(keys[1], kept))
+        return PresentVersionAndStoredMap(_parse_version(version), self._verified_map(keys[1], kept))
 
     def claim_rebuild_and_read_map(self, session_id: str) -> RebuildClaim:
         """Tries to claim the rebuild of the map, so that one process alone reads the rows.
@@ -319,7 +319,7 @@ class SeatCache:
         If an id could not be marked, gives a mark for the hold's id in any case, because that id may be the one.
         """
         session_id, ids_complete_since = hold.session_id, self.keys.ids_complete_since(hold.session_id)
-        keys = [*seats, self.keys.used_id(session_id, hold.reservation_id), ids_complete_since]
+        keys = [*seats, self.keys.used_reservation_id(session_id, hold.reservation_id), ids_complete_since]
         unmarked, is_incomplete = self._copy_unmarked_ids(session_id), session_id in self._incomplete
 
         def ask(redis: "Redis") -> list[Any]:
@@ -353,7 +353,7 @@ class SeatCache:
 
     def _add_marks(self, pipeline: "Pipeline", session_id: str, ids: Iterable[str]) -> None:
         for reservation_id in ids:
-            pipeline.set(self.keys.used_id(session_id, reservation_id), 1, px=ID_IS_REMEMBERED)
+            pipeline.set(self.keys.used_reservation_id(session_id, reservation_id), 1, px=ID_IS_REMEMBERED)
 
     def _add_unmarked_id(self, session_id: str, reservation_id: str) -> None:
         """Adds an id to those that are not marked yet. Drops all of them if they are more than MOST_UNMARKED."""

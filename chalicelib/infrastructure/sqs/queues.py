@@ -84,7 +84,7 @@ class SqsOutbox:
     urls: QueueUrls
 
     def send_and_list_unsent(self, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
-        """Sends the messages in as few batches as they fill, several at the same time.
+        """Sends the messages in batches, as large as SQS takes them, several batches at the same time.
 
         Gives the positions of the messages that SQS did not take.
         """
@@ -155,7 +155,7 @@ class Redelivery:
             VisibilityTimeout=round(self.pause(_read_receive_count(record))),
         )
 
-    def send_copy_later(self, record: Mapping[str, Any], least_seconds: float, most_seconds: float) -> bool:
+    def defer_by_copy(self, record: Mapping[str, Any], least_seconds: float, most_seconds: float) -> bool:
         """Sends a copy of the record to its own queue, with a delay that grows with each deferral.
 
         Gives False, and sends nothing, if the record was deferred MOST_DEFERRALS times already. The caller must let the

@@ -115,7 +115,7 @@ class StreamRecordParking:
         """
         if isinstance(error, PermanentFailure):
             return True
-        return not can_pass_by_itself(error) and self._count_try(record)
+        return not may_pass_later(error) and self._count_try(record)
 
     def park(self, record: Record, reason: str) -> None:
         """Writes the record as a failure. Raises BotoCoreError, ClientError."""
@@ -131,10 +131,10 @@ class StreamRecordParking:
         return self.tries[number] >= LEAST_TRIES and self._age_of(record) >= LEAST_AGE
 
     def _age_of(self, record: Record) -> timedelta:
-        return self.failures.clock() - created_at(record)
+        return self.failures.clock() - stream_write_time(record)
 
 
-def can_pass_by_itself(error: BaseException) -> bool:
+def may_pass_later(error: BaseException) -> bool:
     """Tells whether the error can pass by itself: a service does not answer, or the function lacks a permission until
     it is granted.
     """
@@ -158,8 +158,8 @@ def describe_failures(records: Sequence[Record], condition: str, reason: str, no
         "DDBStreamBatchInfo": {
             "startSequenceNumber": _sequence_number(first),
             "endSequenceNumber": _sequence_number(last),
-            "approximateArrivalOfFirstRecord": to_iso(created_at(first)),
-            "approximateArrivalOfLastRecord": to_iso(created_at(last)),
+            "approximateArrivalOfFirstRecord": to_iso(stream_write_time(first)),
+            "approximateArrivalOfLastRecord": to_iso(stream_write_time(last)),
             "batchSize": len(records),
             "streamArn": first["eventSourceARN"],
         },
@@ -183,10 +183,10 @@ def object_key(records: Sequence[Record]) -> str:
     """Gives the key of the S3 object for these records, made of table, day and first sequence number."""
     first = records[0]
     table = str(first["eventSourceARN"]).split("/")[1]
-    return f"parked/{table}/{created_at(first):%Y/%m/%d}/{_sequence_number(first)}.json"
+    return f"parked/{table}/{stream_write_time(first):%Y/%m/%d}/{_sequence_number(first)}.json"
 
 
-def created_at(record: Record) -> datetime:
+def stream_write_time(record: Record) -> datetime:
     """Gives the moment of the record's write, to the second."""
     return from_ms(int(float(record["dynamodb"]["ApproximateCreationDateTime"]) * 1000))
 

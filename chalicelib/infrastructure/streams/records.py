@@ -43,7 +43,7 @@ T = TypeVar("T")
 def row_event_value(event: RowEvent) -> Value:
     """Writes an event as the value of the attribute `event` of its row.
 
-    Leaves out the session, which is part of the row's id, and the sales of a closed row, which are in its seats.
+    Leaves out the session, because the row's id has it, and a closed row's sales, because its seats have them.
     """
     match event:
         case SeatsHeld(hold=hold):

@@ -20,7 +20,8 @@ SET = re.compile(r"(?<![#:\w])SET\s+")
 
 
 def trace_aws_calls(provider: TracerProvider, tables: Collection[str]) -> None:
-    """Traces all calls of AWS in this process. Writes to `tables` and queues carry the trace context."""
+    """Traces all calls of AWS in this process. What is written to queues, and to the tables named in `tables`, carries
+    the trace context."""
     instrumentor: Any = BotocoreInstrumentor
     # Lambda's package has no metadata of botocore, in which its version would be looked up.
     instrumentor().instrument(tracer_provider=provider, request_hook=TraceContextWriter(tables), skip_dep_check=True)

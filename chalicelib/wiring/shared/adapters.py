@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 
 @once_per_settings
-def adapters() -> Adapters:
-    return Adapters()
+def adapters() -> SellingAndSettlingAdapters:
+    return SellingAndSettlingAdapters()
 
 
 @dataclass(frozen=True)
-class Adapters:
+class SellingAndSettlingAdapters:
     """The adapters for `SellingAndSettlingPorts` that run in production. Each is built at its first use.
 
     So a function that never calls the payment gateway does not load the gateway's code, and a function that makes no
@@ -67,10 +67,10 @@ class Adapters:
         return with_seat_cache(self.rows, self.sessions)
 
     @cached_property
-    def sessions_announced_to_cache(self) -> Sessions:
-        from .redis import with_cache_announcements
+    def sessions_announcing_new_to_cache(self) -> Sessions:
+        from .redis import with_new_sessions_announced
 
-        return with_cache_announcements(self.sessions)
+        return with_new_sessions_announced(self.sessions)
 
     @cached_property
     def live_holds(self) -> CountedHolds:

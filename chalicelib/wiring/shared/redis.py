@@ -40,7 +40,7 @@ def seat_cache() -> SeatCache | None:
     )
 
 
-def with_cache_announcements(sessions: Sessions) -> Sessions:
+def with_new_sessions_announced(sessions: Sessions) -> Sessions:
     """Wraps the sessions: storing a new session also announces it to the seat cache.
 
     Without Redis, gives `sessions` unchanged.

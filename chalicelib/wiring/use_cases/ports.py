@@ -46,7 +46,7 @@ class SellingAndSettlingPorts(Protocol):
         ...
 
     @property
-    def sessions_announced_to_cache(self) -> Sessions:
+    def sessions_announcing_new_to_cache(self) -> Sessions:
         """Gives the sessions for scheduling. Storing a new session also announces it to the seat cache."""
         ...
 

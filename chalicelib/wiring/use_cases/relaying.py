@@ -8,11 +8,11 @@ from chalicelib.application.refunds import MarkPaymentSold, RequestRefundsOfCanc
 from chalicelib.application.relay import RelayPaymentChange, RelayReservationChange, RelayRowEvent
 
 from .ports import SellingAndSettlingPorts
-from .selling import Selling
+from .selling import SellingUseCases
 
 
 @dataclass(frozen=True)
-class Relaying:
+class RelayingUseCases:
     """Builds the use cases of relaying from the ports, each at its first use."""
 
     ports: SellingAndSettlingPorts
@@ -23,7 +23,7 @@ class Relaying:
 
     @cached_property
     def relay_reservation_change(self) -> RelayReservationChange:
-        return RelayReservationChange(Selling(self.ports).expire_hold, MarkPaymentSold(self.ports.payments))
+        return RelayReservationChange(SellingUseCases(self.ports).expire_hold, MarkPaymentSold(self.ports.payments))
 
     @cached_property
     def relay_payment_change(self) -> RelayPaymentChange:

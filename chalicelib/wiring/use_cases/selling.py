@@ -14,7 +14,7 @@ from .ports import SellingAndSettlingPorts
 
 
 @dataclass(frozen=True)
-class Selling:
+class SellingUseCases:
     """Builds the use cases of selling from the ports, each at its first use."""
 
     ports: SellingAndSettlingPorts
@@ -22,7 +22,7 @@ class Selling:
     @cached_property
     def schedule(self) -> ScheduleSession:
         ports = self.ports
-        return ScheduleSession(ports.sessions_announced_to_cache, ports.clock, ports.ids)
+        return ScheduleSession(ports.sessions_announcing_new_to_cache, ports.clock, ports.ids)
 
     @cached_property
     def list_sessions(self) -> ListSessions:

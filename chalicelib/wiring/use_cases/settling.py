@@ -12,7 +12,7 @@ from .ports import SellingAndSettlingPorts
 
 
 @dataclass(frozen=True)
-class Settling:
+class SettlingUseCases:
     """Builds the use cases of payments and refunds from the ports, each at its first use."""
 
     ports: SellingAndSettlingPorts
@@ -37,10 +37,10 @@ class Settling:
 
     @cached_property
     def confirm_without_charge_check(self) -> ConfirmReservation:
-        """Gives the use case that confirms reservations when payments are settled.
+        """Gives the use case that confirms a reservation when its payment is settled.
 
-        It does not check for a charge (`charged_only` is False): the charge is known, or a request that did not need to
-        know it has made the claim.
+        It claims payments without a reported charge, too (`charged_only` is False): who settles a payment either has
+        its charge, or finds it claimed already.
         """
         ports = self.ports
         return ConfirmReservation(

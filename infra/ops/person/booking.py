@@ -11,7 +11,7 @@ from chalicelib.domain.ports import Clock
 from chalicelib.domain.reservations import State
 from chalicelib.domain.times import from_ms, to_iso
 from chalicelib.infrastructure.dynamodb.values import Item, ms_value, text_value
-from chalicelib.infrastructure.ids import buyer_of_user
+from chalicelib.infrastructure.ids import buyer_partition_of_user
 from chalicelib.settings import MAX_LIVE_HOLDS
 from infra.ops.find import Item as PlainItem
 from infra.ops.find import to_plain
@@ -43,7 +43,7 @@ class PersonsReservations:
 
     def _items(self, person: Person) -> Iterator[Item]:
         """Reads the reservations that are, or were, the person's. A bar is none."""
-        buyer = {":buyer": text_value(buyer_of_user(person.user_id))}
+        buyer = {":buyer": text_value(buyer_partition_of_user(person.user_id))}
         names = (text_value(person.user_id), text_value(ERASED))
         found = self.tables.query("reservations", "buyer = :buyer", buyer)
         return (item for item in found if item.get("user_id") in names)

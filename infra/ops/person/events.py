@@ -61,5 +61,5 @@ class PersonsEvents:
 
 
 def _erase_from_event(event: Any, person: Person) -> Any:
-    erased = person.redacted_copy(event)
+    erased = person.copy_without_own_names(event)
     return {**erased, "data": {name: value for name, value in erased["data"].items() if name not in PRIVATE}}

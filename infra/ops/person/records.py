@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib.domain.people.person import Person
 from chalicelib.domain.times import to_iso, to_ms
 from chalicelib.infrastructure.dynamodb.values import read_text, text_key, text_value
-from chalicelib.infrastructure.ids import buyer_of_user
+from chalicelib.infrastructure.ids import buyer_partition_of_user
 
 from .tables import StageTables
 
@@ -39,7 +39,7 @@ class DynamoErasureRecords:
             "type": "PersonErased",
             "occurredAt": to_iso(now),
             "by": self.by,
-            "buyer": buyer_of_user(person.user_id),
+            "buyer": buyer_partition_of_user(person.user_id),
         }
         key = text_key(session_id=PARTITION, position=record)
         self.tables.table("events").put(

@@ -8,7 +8,7 @@ from chalicelib.domain.people.person import Person
 from chalicelib.domain.reservations import PREFIX
 from chalicelib.infrastructure.dynamodb.connection import ConditionFailed, Table, outages_as_refusals, query_items
 from chalicelib.infrastructure.dynamodb.values import Item, Value
-from chalicelib.infrastructure.ids import buyer_of_user
+from chalicelib.infrastructure.ids import buyer_partition_of_user
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -62,4 +62,4 @@ class StageTables:
 
 def ids_of(person: Person) -> str:
     """Gives the beginning of the ids of all reservations of the person."""
-    return f"{PREFIX}{buyer_of_user(person.user_id)}"
+    return f"{PREFIX}{buyer_partition_of_user(person.user_id)}"

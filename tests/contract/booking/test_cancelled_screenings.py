@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.events import RowClosed
 from chalicelib.domain.refusals import SessionNotFound
-from chalicelib.domain.reservations import Held, ReleaseResult, RowsClosed, SeatsTaken, Sold, State
+from chalicelib.domain.reservations import Held, ReleaseResult, RowsOfCancelledSession, SeatsTaken, Sold, State
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.sessions import KEPT_SECONDS, DynamoSessions
 from chalicelib.infrastructure.dynamodb.tables import row_id
@@ -50,7 +50,7 @@ def test_closing_it_again_says_the_same_and_tells_nothing(backend: Backend, sess
 def test_no_seat_is_held_where_one_row_is_closed(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     backend.rows.close_row(session.id, "A", NOW)
 
-    with pytest.raises(RowsClosed):
+    with pytest.raises(RowsOfCancelledSession):
         backend.rows.hold(a_hold(*seats, session=session), NOW)
     backend.rows.hold(a_hold("B2", session=session), NOW)
 
@@ -61,7 +61,7 @@ def test_a_closed_row_says_more_than_a_taken_seat_in_another(dynamo: Dynamo) -> 
     held(dynamo, session, "B1")
     dynamo.rows.close_row(session.id, "A", NOW)
 
-    with pytest.raises(RowsClosed):
+    with pytest.raises(RowsOfCancelledSession):
         dynamo.rows.hold(a_hold("A1", "B1", session=session), NOW)
 
 
@@ -70,7 +70,7 @@ def test_no_hold_is_sold_where_one_row_is_closed(backend: Backend, session: Sess
     hold = held(backend, session, *seats)
     backend.rows.close_row(session.id, "A", NOW)
 
-    with pytest.raises(RowsClosed) as refused:
+    with pytest.raises(RowsOfCancelledSession) as refused:
         backend.rows.sell(hold, a_sale(hold), NOW)
 
     assert refused.value.sale_id_of(hold.reservation_id) is None
@@ -80,7 +80,7 @@ def test_who_sells_again_what_was_sold_before_is_shown_its_sale(backend: Backend
     hold, sale = sold(backend, session, "A1")
     backend.rows.close_row(session.id, "A", NOW)
 
-    with pytest.raises(RowsClosed) as refused:
+    with pytest.raises(RowsOfCancelledSession) as refused:
         backend.rows.sell(hold, sale, NOW)
 
     assert refused.value.sale_id_of(hold.reservation_id) == sale.id
@@ -111,7 +111,7 @@ def test_the_seats_of_a_screening_with_a_closed_row_are_shown_as_such(backend: B
     hold, sale = sold(backend, session, "A1")
     backend.rows.close_row(session.id, "B", NOW)
 
-    with pytest.raises(RowsClosed) as refused:
+    with pytest.raises(RowsOfCancelledSession) as refused:
         backend.rows.read_entries_with_lapsed(session)
 
     assert refused.value.occupancy == {"A1": Sold(hold.reservation_id, sale.id)}

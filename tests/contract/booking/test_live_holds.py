@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.reservations import CountedHold, Hold, HoldNotCounted
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoCountedHolds
 from chalicelib.infrastructure.dynamodb.values import Item
-from chalicelib.infrastructure.ids import buyer_of_user
+from chalicelib.infrastructure.ids import buyer_partition_of_user
 from chalicelib.settings import MAX_LIVE_HOLDS
 from tests.builders import HOLD_SECONDS, NOW, a_hold, a_session, a_user, later_hold_of, seconds
 from tests.contract.conftest import Backend, Dynamo
@@ -172,7 +172,7 @@ def test_a_lowered_limit_refuses_until_enough_have_lapsed(ana: User) -> None:
 
 
 def stored(dynamo: Dynamo, user_id: str) -> Item:
-    key: Any = {"buyer": {"S": buyer_of_user(user_id)}, "session_id": {"S": SCREENING.id}}
+    key: Any = {"buyer": {"S": buyer_partition_of_user(user_id)}, "session_id": {"S": SCREENING.id}}
     found = dynamo.client.get_item(TableName=f"{dynamo.prefix}-live-holds", Key=key, ConsistentRead=True)
     return dict(found["Item"])
 
@@ -211,7 +211,7 @@ def test_an_item_that_ttl_has_taken_in_between_is_room(dynamo: Dynamo) -> None:
     user = User(dynamo, a_user())
     first, second = holds(2)
     user.count(first, limit=1)
-    key: Any = {"buyer": {"S": buyer_of_user(user.id)}, "session_id": {"S": SCREENING.id}}
+    key: Any = {"buyer": {"S": buyer_partition_of_user(user.id)}, "session_id": {"S": SCREENING.id}}
     dynamo.client.delete_item(TableName=f"{dynamo.prefix}-live-holds", Key=key)
 
     user.count(second, limit=1)

@@ -149,7 +149,7 @@ def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) 
     first, other = stored(tickets, "A1", "A2")
     renewed = first.replacement(random_ticket_code(), NOW)
 
-    old = tickets.transfer_and_read_replaced(first, renewed)
+    old = tickets.transfer_then_read_old(first, renewed)
 
     assert (old.void, old.renewed_as) == (VoidReason.TRANSFERRED, renewed.code)
     assert tickets.find(first.code) == old
@@ -162,9 +162,9 @@ def test_a_ticket_is_transferred_once(tickets: Tickets) -> None:
     (first,) = stored(tickets, "A1")
     renewed, again = first.replacement(random_ticket_code(), NOW), first.replacement(random_ticket_code(), NOW)
 
-    sent_twice(tickets, "transfer_and_read_replaced").transfer_and_read_replaced(first, renewed)
+    sent_twice(tickets, "transfer_then_read_old").transfer_then_read_old(first, renewed)
 
-    assert tickets.transfer_and_read_replaced(first, again).renewed_as == renewed.code
+    assert tickets.transfer_then_read_old(first, again).renewed_as == renewed.code
     assert tickets.find(again.code) is None
 
 
@@ -172,13 +172,13 @@ def test_who_is_in_is_not_transferred(tickets: Tickets) -> None:
     (ticket,) = stored(tickets, "A1")
     admitted = tickets.try_admit(ticket, ENTRY)
 
-    assert tickets.transfer_and_read_replaced(ticket, ticket.replacement(random_ticket_code(), NOW)) == admitted
+    assert tickets.transfer_then_read_old(ticket, ticket.replacement(random_ticket_code(), NOW)) == admitted
 
 
 def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     first, second = stored(tickets, "A1", "A2")
     renewed = first.replacement(random_ticket_code(), NOW)
-    tickets.transfer_and_read_replaced(first, renewed)
+    tickets.transfer_then_read_old(first, renewed)
 
     for _ in range(2):
         tickets.void(first.reservation_id, VoidReason.REFUNDED, NOW)
@@ -188,7 +188,7 @@ def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     assert found.void is VoidReason.REFUNDED
     assert {ticket.void for ticket in found.tickets} == {VoidReason.REFUNDED}
     assert tickets.try_admit(renewed, ENTRY).admission is None
-    assert tickets.transfer_and_read_replaced(second, second.replacement(random_ticket_code(), NOW)).renewed_as == ""
+    assert tickets.transfer_then_read_old(second, second.replacement(random_ticket_code(), NOW)).renewed_as == ""
     assert (tickets.find(first.code) or first).void is VoidReason.TRANSFERRED
 
 
@@ -211,7 +211,7 @@ def test_a_ticket_of_a_sale_that_is_being_voided_is_not_transferred(dynamo: Dyna
         ExpressionAttributeValues={":why": {"S": VoidReason.REFUNDED}},
     )
 
-    assert tickets.transfer_and_read_replaced(ticket, ticket.replacement(random_ticket_code(), NOW)).renewed_as == ""
+    assert tickets.transfer_then_read_old(ticket, ticket.replacement(random_ticket_code(), NOW)).renewed_as == ""
 
 
 def test_a_sale_that_is_void_is_given_no_tickets(tickets: Tickets) -> None:
@@ -241,7 +241,7 @@ def test_a_screenings_tickets_are_listed_by_seat_with_what_became_of_them(ticket
     session_id, (first, second) = of_one_session(tickets, "A1", "A2")
     stored(tickets, "A1")  # of another screening
     renewed = second.replacement(random_ticket_code(), NOW)
-    transferred = tickets.transfer_and_read_replaced(second, renewed)
+    transferred = tickets.transfer_then_read_old(second, renewed)
     admitted = tickets.try_admit(first, ENTRY)
 
     page = tickets.list_by_session(session_id, 10, None)
@@ -340,7 +340,7 @@ def test_a_transfer_and_an_admission_at_once_are_not_both(emulated: Dynamo, pool
 
         def transfer(ticket: Ticket = ticket, renewed: Ticket = renewed, start: Barrier = start) -> bool:
             start.wait()
-            return tickets.transfer_and_read_replaced(ticket, renewed).renewed_as == renewed.code
+            return tickets.transfer_then_read_old(ticket, renewed).renewed_as == renewed.code
 
         admitted, transferred = (made.result() for made in (pool.submit(admit), pool.submit(transfer)))
 
@@ -361,7 +361,7 @@ def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
         tickets.add(sale)
     with counting(emulated) as transferring:
         tickets.find(sale.tickets[0].code)
-        tickets.transfer_and_read_replaced(sale.tickets[0], sale.tickets[0].replacement(random_ticket_code(), NOW))
+        tickets.transfer_then_read_old(sale.tickets[0], sale.tickets[0].replacement(random_ticket_code(), NOW))
     with counting(emulated) as showing:
         tickets.find_by_sale(sale.reservation_id)
     with counting(emulated) as admitting:

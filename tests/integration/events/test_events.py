@@ -28,7 +28,7 @@ from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
-from chalicelib.infrastructure.ids import buyer_of_user
+from chalicelib.infrastructure.ids import buyer_partition_of_user
 from chalicelib.infrastructure.sqs.envelopes import to_body
 from infra.local.pump import Pump
 from tests.builders import NOW, a_reservation, a_sale, a_session
@@ -75,7 +75,7 @@ def a_listed_payment(sold: str, sale: dict[str, Any]) -> dict[str, Any]:
         "type": "PaymentConfirmed",
         "occurredAt": sale["paidAt"],
         "reservationId": sold,
-        "userId": buyer_of_user("ana"),
+        "userId": buyer_partition_of_user("ana"),
         "seats": ["A1", "A2"],
         "data": {
             "amountCents": 5000,

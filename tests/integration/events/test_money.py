@@ -26,7 +26,7 @@ from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGateway
 from chalicelib.infrastructure.sqs.envelopes import to_body
-from chalicelib.wiring.use_cases.settling import Settling
+from chalicelib.wiring.use_cases.settling import SettlingUseCases
 from infra.local.payment_gateway import Gateway
 from infra.local.pump import Pump
 from infra.ops.__main__ import main
@@ -518,7 +518,7 @@ class Payments:
             payments=DynamoPayments(client, f"{prefix}-payments"),
             gateway=SimulatedGateway(till.url, PATIENCE_SECONDS),
         )
-        settling = Settling(ports)
+        settling = SettlingUseCases(ports)
         settle = replace(settling.settle_payment, clock=a_while_later)
         refund = replace(settling.execute_refund, settle_payment=settle.settle)
         return cls(

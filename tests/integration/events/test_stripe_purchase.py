@@ -16,7 +16,7 @@ from chalicelib.domain.payments import Payment
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.payments.stripe_gateway import SIGNATURE_HEADER, StripeGateway
 from chalicelib.wiring.shared.adapters import adapters
-from chalicelib.wiring.use_cases.settling import Settling
+from chalicelib.wiring.use_cases.settling import SettlingUseCases
 from infra.local.pump import Pump
 from tests.conftest import ApiServers
 from tests.http_api import Answer, Api
@@ -75,8 +75,8 @@ class Cinema:
         self.settling.reconcile_payments(timedelta(hours=1))
 
     @property
-    def settling(self) -> Settling:
-        return Settling(adapters_with(gateway=self.gateway))
+    def settling(self) -> SettlingUseCases:
+        return SettlingUseCases(adapters_with(gateway=self.gateway))
 
 
 @pytest.fixture(scope="module")

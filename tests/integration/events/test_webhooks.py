@@ -35,7 +35,7 @@ from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
-from chalicelib.infrastructure.ids import buyer_of_user
+from chalicelib.infrastructure.ids import buyer_partition_of_user
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in, webhook_delivery_in
 from chalicelib.infrastructure.sqs.queues import MOST_RECEIVES, QueueUrls, Redelivery, SqsOutbox
@@ -205,7 +205,7 @@ def test_a_delivery_says_what_happened_with_its_number_signed(office: Office, th
         "sequence": 1,
         "previousSequence": 0,
         "reservationId": facts.reservation_id,
-        "userId": buyer_of_user("user-1"),
+        "userId": buyer_partition_of_user("user-1"),
         "seats": ["A1", "A2"],
         "data": {"amountCents": 5000, "saleId": "sale-1"},
     }

@@ -29,7 +29,7 @@ from chalicelib.domain.ports import PersonalStore
 from chalicelib.domain.webhooks import Secret, Webhook
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
-from chalicelib.infrastructure.ids import buyer_of_user
+from chalicelib.infrastructure.ids import buyer_partition_of_user
 from chalicelib.infrastructure.sqs import dead_letters
 from chalicelib.infrastructure.streams.failures import PARKED, S3StreamFailures
 from infra.local import mailbox
@@ -71,7 +71,7 @@ class Canary:
     @property
     def reservations(self) -> str:
         """The beginning of the ids of the canary's reservations."""
-        return f"res-{buyer_of_user(self.user)}"
+        return f"res-{buyer_partition_of_user(self.user)}"
 
     def is_named_in(self, text: str) -> bool:
         plain = re.sub(r"\\+u([0-9a-f]{4})", lambda escaped: chr(int(escaped[1], 16)), text).casefold()
@@ -357,7 +357,7 @@ def test_the_audit_knows_of_an_erasure_and_names_nobody(life: Life, canary: Cana
     item = boto3.client("dynamodb").get_item(TableName=f"{data_stack}-events", Key=key)["Item"]
 
     event = json.loads(item["event"]["S"])
-    assert (event["type"], event["buyer"]) == ("PersonErased", buyer_of_user(canary.user))
+    assert (event["type"], event["buyer"]) == ("PersonErased", buyer_partition_of_user(canary.user))
     assert event["by"].startswith("arn:")
     assert event["occurredAt"] <= event["endedAt"]
     assert (event["erased"]["table reservations"], event["left"]) == (1, {})

@@ -859,7 +859,7 @@ STRIPE = """
 import sys; sys.path.insert(0, sys.argv[1])
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
-from chalicelib.domain.refusals import WebhookSignatureInvalid
+from chalicelib.domain.refusals import MessageSignatureInvalid
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway, StripeMessages
 stripe, now = StripeGateway("sk_test_of_nobody", "pk", api_base=sys.argv[2]), datetime.now(timezone.utc)
 charge = stripe.find_charge(sys.argv[3])
@@ -869,7 +869,7 @@ print(stripe.find_charge(charge.transaction_id).refunded_cents)
 print(stripe.start_payment(SimpleNamespace(id="res-1", amount_cents=2500), "start").provider)
 header = {"stripe-signature": f"t={int(now.timestamp())},v1=00"}
 try: StripeMessages(["whsec"]).read_charge(header, b"{}", now)
-except WebhookSignatureInvalid: print("invalid")
+except MessageSignatureInvalid: print("invalid")
 """
 
 

@@ -229,7 +229,7 @@ def test_an_email_that_waits_for_a_ticket_just_transferred_has_the_new_one(offic
     reservation, _ = office.held()
     sale = office.paid(reservation)
     (old,) = office.tickets.known.values()
-    office.tickets.transfer_and_read_replaced(old, old.replacement("K7QX-2MNP", office.cinema.clock()))
+    office.tickets.transfer_then_read_old(old, old.replacement("K7QX-2MNP", office.cinema.clock()))
     with pytest.raises(TicketsUnsigned):
         office(sale)
     office.sign(sale)

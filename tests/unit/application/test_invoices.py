@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.application.consumers.invoices import CreateInvoiceLink, IssueInvoices
+from chalicelib.application.consumers.invoices import IssueInvoices, LinkToFiledInvoice
 from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.identity import Principal, Role
 from chalicelib.domain.invoices import Invoice
@@ -56,8 +56,8 @@ class Office:
         return issue(sales)
 
     @property
-    def link(self) -> CreateInvoiceLink:
-        return CreateInvoiceLink(self.invoices, self.files, self.cinema.reservations, self.cinema.clock)
+    def link(self) -> LinkToFiledInvoice:
+        return LinkToFiledInvoice(self.invoices, self.files, self.cinema.reservations, self.cinema.clock)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from chalicelib.application.reconcile import (
     LONGEST_PAUSE,
     RETURNED_BY_THEN,
     ReconcilePayments,
-    ReconciliationResult,
+    SweepResult,
 )
 from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason, claimed_payment_for
 from chalicelib.domain.reservations import Reservation, Sale, State
@@ -32,7 +32,7 @@ class Till:
             payments=self.payments, reservations=self.reservations, rows=self.rows, gateway=self.gateway
         )
 
-    def sweep(self) -> ReconciliationResult:
+    def sweep(self) -> SweepResult:
         return self.reconcile()
 
     @property
@@ -71,14 +71,14 @@ def till() -> Till:
     return Till()
 
 
-def findings(result: ReconciliationResult) -> list[tuple[str, str]]:
+def findings(result: SweepResult) -> list[tuple[str, str]]:
     return [(one.transaction_id or one.reservation_id, one.says) for one in result.findings]
 
 
 def test_where_all_is_well_nothing_is_mended_and_nothing_named(till: Till) -> None:
     till.sold("A1")
 
-    assert till.sweep() == ReconciliationResult(1, 0, ())
+    assert till.sweep() == SweepResult(1, 0, ())
 
 
 def test_a_charge_whose_message_was_lost_buys_its_seats(till: Till) -> None:
@@ -283,7 +283,7 @@ def test_a_purchase_that_is_there_with_its_sale_is_no_finding_once_it_is_old_eno
     till.sold("A2", "tx-2")
     till.cinema.clock.forward(seconds=AT_WORK.total_seconds() + 1)
 
-    assert till.sweep() == ReconciliationResult(4, 0, ())
+    assert till.sweep() == SweepResult(4, 0, ())
 
 
 def test_each_payment_that_is_put_right_is_counted(till: Till) -> None:

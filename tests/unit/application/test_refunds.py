@@ -529,6 +529,17 @@ def test_a_charge_that_is_told_after_the_tries_has_its_refund_requested_again(ti
     assert till.cinema.relay_payment(PaymentChange(after, after)) == []
 
 
+def test_a_refund_that_learns_of_the_charge_itself_is_requested_once(till: Till) -> None:
+    sold = till.sold("A1")
+    till.refused(sold.id, "tx-2")
+    before = till.payments.known["tx-2"]
+
+    after = till.payments.record_charge_and_read(a_charge("tx-2", sold.id, 2500))
+
+    assert (after.status, after.is_charged, after.asked) == (PaymentStatus.REFUND_REQUESTED, True, 0)
+    assert till.cinema.relay_payment(PaymentChange(before, after)) == []
+
+
 def test_what_was_charged_goes_back_whatever_the_seats_cost(till: Till) -> None:
     held = till.cinema.hold("A1")
     till.cinema.settle_payment(a_charge("tx-1", held.id, 2499))

@@ -12,7 +12,7 @@ from chalicelib.application.tickets import (
     AdmittedTicket,
     AdmitTicket,
     AdmitTicketCommand,
-    RequestTicketTokens,
+    RequestSigningAgain,
     ShowCalendarEntry,
     ShowGateListPage,
     ShowTickets,
@@ -85,8 +85,8 @@ class House:
         return f"key-{next(self.names)}"
 
     @property
-    def ask(self) -> RequestTicketTokens:
-        return RequestTicketTokens(self.outbox, self.cinema.clock)
+    def ask(self) -> RequestSigningAgain:
+        return RequestSigningAgain(self.outbox, self.cinema.clock)
 
     @property
     def show(self) -> ShowTickets:
@@ -374,7 +374,7 @@ def test_who_comes_in_during_a_transfer_stays_in(house: House) -> None:
     ticket = house.only_ticket(house.bought("A1"))
 
     house.tickets = interposed(
-        house.tickets, "transfer_and_read_replaced", before=lambda: house.admit(code=ticket.code) and None
+        house.tickets, "transfer_then_read_old", before=lambda: house.admit(code=ticket.code) and None
     )
 
     with pytest.raises(AlreadyAdmitted):

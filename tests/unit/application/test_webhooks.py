@@ -18,7 +18,7 @@ from chalicelib.application.consumers.webhooks import (
     ReplayResult,
 )
 from chalicelib.domain.events import Event, EventType, UnreadableMessage
-from chalicelib.domain.refusals import StoreUnavailable, WebhookDisabled, WebhookSignatureInvalid
+from chalicelib.domain.refusals import MessageSignatureInvalid, StoreUnavailable, WebhookDisabled
 from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, DeliveryTimedOut, Notification, Secret
 from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBERS_SECONDS, CachedSubscribers
@@ -302,7 +302,7 @@ class BreakerPolicy:
 
     def park_copy(self, record: object, reason: str) -> None: ...
 
-    def send_copy_later(self, record: object, least_seconds: float, most_seconds: float) -> bool:
+    def defer_by_copy(self, record: object, least_seconds: float, most_seconds: float) -> bool:
         return False
 
 
@@ -386,14 +386,14 @@ def test_with_another_signature_nothing_is_queued(office: Office, ask: Ask) -> N
         sign_body(["whsec_mine"], BODY, NOW + timedelta(minutes=6)),
         "nonsense",
     ):
-        with pytest.raises(WebhookSignatureInvalid):
+        with pytest.raises(MessageSignatureInvalid):
             ask(header=wrong)
 
     assert office.queued() == []
 
 
 def test_an_unknown_webhook_is_told_the_same(ask: Ask) -> None:
-    with pytest.raises(WebhookSignatureInvalid):
+    with pytest.raises(MessageSignatureInvalid):
         ask(webhook_id="unknown")
 
 
@@ -402,7 +402,7 @@ def test_a_disabled_webhook_learns_it_only_with_its_secret(office: Office, ask: 
 
     with pytest.raises(WebhookDisabled):
         ask()
-    with pytest.raises(WebhookSignatureInvalid):
+    with pytest.raises(MessageSignatureInvalid):
         ask(header="nonsense")
 
 
@@ -417,7 +417,7 @@ def test_a_rotated_secret_signs_beside_the_new_one_until_it_expires(office: Offi
     assert ask().queued == 3
     office.clock.forward(hours=1)
     assert rotated.signing_keys(office.clock()) == ("whsec_new",)
-    with pytest.raises(WebhookSignatureInvalid):
+    with pytest.raises(MessageSignatureInvalid):
         ask(header=sign_body(["whsec_mine"], BODY, office.clock()))
 
 

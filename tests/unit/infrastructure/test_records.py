@@ -139,7 +139,7 @@ class Redeliveries:
         self._fail_if_broken()
         self.put_off.append(record["messageId"])
 
-    def send_copy_later(self, record: Any, least_seconds: float, most_seconds: float) -> bool:
+    def defer_by_copy(self, record: Any, least_seconds: float, most_seconds: float) -> bool:
         self._fail_if_broken()
         self.deferred += [record["messageId"]] * self.deferrable
         return self.deferrable

@@ -19,9 +19,8 @@ BOTOCORES: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
 
 
 class Operation(NamedTuple):
-    """The facts that are the same for all calls of an operation: botocore's model, the context, and the names of the
-    events.
-    """
+    """What is the same for all calls of an AWS operation: botocore's model, its context, and the names under which
+    botocore emits its events."""
 
     model: Any
     context: Mapping[str, Any]

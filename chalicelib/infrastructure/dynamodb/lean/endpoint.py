@@ -122,9 +122,9 @@ class LeanEndpoint(Endpoint):
 
 
 class SkipRetriesIfGood:
-    """A filter before botocore's rules for retries.
+    """A filter before botocore's rules for retries, which take time also where there is nothing to retry.
 
-    A first attempt that succeeded, with an undamaged answer, is not passed on to the rules.
+    If the first attempt succeeded and its answer is undamaged, the rules are not asked. In all other cases they decide.
     """
 
     def __init__(self, stock: Any) -> None:

@@ -66,10 +66,10 @@ class LeanResponse:
 
 
 def parse_json_unless_binary(body: bytes) -> dict[str, Any] | None:
-    """Parses the JSON of an answer. None if a value, such as bytes, needs botocore's parser.
+    """Parses the JSON of an answer. Gives None if it has bytes, which botocore's parser has to decode.
 
-    Raises MalformedHttpAnswer if the body is not JSON. botocore's parser would take such a body for an empty answer: a
-    read would find nothing, and a write would count as done.
+    Raises MalformedHttpAnswer if the body is not JSON. botocore's parser would take it for an answer without contents:
+    a read would find nothing, and a write would count as done.
     """
     try:
         result = _decode(body)
