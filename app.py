@@ -45,17 +45,17 @@ def _relay(event: Any, relay: Callable[[batches.Record], Sequence[OutgoingMessag
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="TRIM_HORIZON")
 def on_row_changed(event: Any) -> batches.BatchAnswer:
-    return _relay(event, wiring.streams.relay_row)
+    return _relay(event, wiring.streams.finish_sales_and_relay_row)
 
 
 @app.on_dynamodb_record(stream_arn="stream:reservations", batch_size=100, starting_position="TRIM_HORIZON")
 def on_reservation_changed(event: Any) -> batches.BatchAnswer:
-    return _relay(event, wiring.streams.relay_reservation)
+    return _relay(event, wiring.streams.mark_sold_and_relay_reservation)
 
 
 @app.on_dynamodb_record(stream_arn="stream:payments", batch_size=100, starting_position="TRIM_HORIZON")
 def on_payment_changed(event: Any) -> batches.BatchAnswer:
-    return _relay(event, wiring.streams.relay_payment)
+    return _relay(event, wiring.streams.mark_refund_and_relay_payment)
 
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")

@@ -22,7 +22,7 @@ from chalicelib.domain.refusals import SeatsUnavailable
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
-from chalicelib.infrastructure.dynamodb.live_holds import DynamoCountedHolds
+from chalicelib.infrastructure.dynamodb.live_holds import DynamoHoldsCountedUntilExpiry
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
@@ -30,7 +30,7 @@ from chalicelib.infrastructure.dynamodb.tables import row_id
 from chalicelib.infrastructure.ids import KeyedIds
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
-from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_seat_cache_key
+from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_seat_cache_signing_key
 from chalicelib.settings import LOCAL_SECRET, load
 from infra.local.redis_server import run_redis
 from infra.processes import HOST
@@ -145,7 +145,9 @@ def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
     if redis_url:
         rows = RowsWithCache(rows, sessions, make_seat_cache(redis_url), utc_now)
     reservations = DynamoReservations(client, f"{PREFIX}-reservations")
-    count_live_hold = CountLiveHold(DynamoCountedHolds(client, f"{PREFIX}-live-holds"), reservations, limit=2)
+    count_live_hold = CountLiveHold(
+        DynamoHoldsCountedUntilExpiry(client, f"{PREFIX}-live-holds"), reservations, limit=2
+    )
     ids = KeyedIds(LOCAL_SECRET.encode())
     place_hold = PlaceHold(sessions, rows, count_live_hold, reservations, utc_now, ids, load({"STAGE": "test"}))
     sessions.get(session)
@@ -168,4 +170,4 @@ def measure_row_units(session: str) -> float:
 
 def make_seat_cache(redis_url: str) -> SeatCache:
     connection = RedisConnection(redis_url, Breaker("redis", POLICIES["redis"]))
-    return SeatCache(connection, PREFIX, derive_seat_cache_key(LOCAL_SECRET))
+    return SeatCache(connection, PREFIX, derive_seat_cache_signing_key(LOCAL_SECRET))

@@ -110,7 +110,7 @@ class SlowPayments:
 
 
 class NoParking:
-    def count_try_and_may_park(self, record: Mapping[str, Any], error: Exception) -> bool:
+    def count_try_and_tell_whether_to_park(self, record: Mapping[str, Any], error: Exception) -> bool:
         return False
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:

@@ -148,7 +148,7 @@ class Setting(NamedTuple):
         """Gives the name of the SSM parameter that holds this secret in the stage."""
         return f"/cinema/{stage}/{self.name.lower().replace('_', '-')}"
 
-    def default_template_in(self, stage: str) -> str:
+    def default_with_placeholders_in(self, stage: str) -> str:
         """Gives the setting's default in the stage. Placeholders such as {stage} are not yet replaced."""
         is_local = stage in LOCAL_STAGES and self.local_default is not None
         return self.local_default or "" if is_local else self.default
@@ -180,11 +180,11 @@ def _read_switch(setting: Setting, text: str, stage: str) -> bool:
 
 
 def _read_lines(setting: Setting, text: str, stage: str) -> tuple[str, ...]:
-    return _split(text, "|") or _split(setting.default_template_in(stage), "|")
+    return _split(text, "|") or _split(setting.default_with_placeholders_in(stage), "|")
 
 
 def _read_list(setting: Setting, text: str, stage: str) -> tuple[str, ...]:
-    return _split(text, ",") or _split(setting.default_template_in(stage), ",")
+    return _split(text, ",") or _split(setting.default_with_placeholders_in(stage), ",")
 
 
 def _split(text: str, separator: str) -> tuple[str, ...]:
@@ -632,6 +632,8 @@ def load(environment: Mapping[str, str] = os.environ, fetched_secrets: Mapping[s
     values: dict[str, Any] = {}
     stage = environment.get("STAGE") or SETTINGS["stage"].default
     for name, setting in SETTINGS.items():
-        text = environment.get(setting.name) or setting.default_template_in(stage).format(region=region, **values)
+        text = environment.get(setting.name) or setting.default_with_placeholders_in(stage).format(
+            region=region, **values
+        )
         values[name] = setting.read(setting, text, stage)
     return Settings(**values)

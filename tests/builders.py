@@ -12,13 +12,13 @@ from chalicelib.application.confirm import ConfirmReservationCommand
 from chalicelib.application.hold import HoldSeatsCommand
 from chalicelib.application.payments import SettlePayment
 from chalicelib.application.queries import ShowOwnReservation
-from chalicelib.application.refunds import ExecuteRefund, RequestRefundsOfCancelledSession
+from chalicelib.application.refunds import ExecuteRefund, RequestRefundsOfCancelledSales
 from chalicelib.application.relay import SENDS_TO
 from chalicelib.application.release import CancelReservationCommand, ExpireHold
 from chalicelib.domain.events import Event, EventType, OutgoingMessage, ReservationChange, RowEvent
 from chalicelib.domain.invoices import Bill, bill_for
 from chalicelib.domain.payments import PaymentChange
-from chalicelib.domain.ports import CountedHolds, PaymentGateway, Payments, Reservations, Rows, Sessions
+from chalicelib.domain.ports import HoldsCountedUntilExpiry, PaymentGateway, Payments, Reservations, Rows, Sessions
 from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale, State
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.webhooks import Secret, Webhook
@@ -167,7 +167,7 @@ class Cinema:
     ids: ReadableIds = field(default_factory=ReadableIds)
     sessions: FakeSessions = field(default_factory=FakeSessions)
     rows: Rows = field(default_factory=FakeRows)
-    live_holds: CountedHolds = field(default_factory=FakeLiveHolds)
+    counted_holds: HoldsCountedUntilExpiry = field(default_factory=FakeLiveHolds)
     reservations: Reservations = field(default_factory=FakeReservations)
     payments: Payments = field(default_factory=FakePayments)
     gateway: PaymentGateway = field(default_factory=FakeGateway)
@@ -242,8 +242,8 @@ class Cinema:
         return _as_far_as_it_may("payments", self.relaying.relay_payment_change)
 
     @property
-    def request_refunds_of_cancelled_session(self) -> RequestRefundsOfCancelledSession:
-        return self.relaying.request_refunds_of_cancelled_session
+    def request_refunds_of_cancelled_sales(self) -> RequestRefundsOfCancelledSales:
+        return self.relaying.request_refunds_of_cancelled_sales
 
     @property
     def execute_refund(self) -> ExecuteRefund:

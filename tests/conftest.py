@@ -200,7 +200,7 @@ def app(redis_url: str, simulated_gateway: payment_gateway.Gateway) -> Chalice:
     with pytest.MonkeyPatch.context() as environment:
         for name, value in {**SETTINGS, "REDIS_URL": redis_url}.items():
             environment.setenv(name, value)
-        wiring.rebuild_with_settings(configuration.load())
+        wiring.replace_settings_and_drop_objects(configuration.load())
         from app import app
 
         return app
@@ -214,15 +214,15 @@ def other_settings(**changes: str) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as environment:
             for name, value in changes.items():
                 environment.setenv(name, value)
-            wiring.rebuild_with_settings(configuration.load())
+            wiring.replace_settings_and_drop_objects(configuration.load())
             yield
     finally:
-        wiring.rebuild_with_settings(before)
+        wiring.replace_settings_and_drop_objects(before)
 
 
 def build_anew() -> None:
     """Forgets all that was built, and builds it again with the same settings."""
-    wiring.rebuild_with_settings(wiring.settings())
+    wiring.replace_settings_and_drop_objects(wiring.settings())
 
 
 @dataclass

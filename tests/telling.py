@@ -31,8 +31,8 @@ class TellingReservations(FakeReservations):
         change = super().get_or_add
         return self._stream(reservation.id, lambda: change(reservation)) or reservation
 
-    def mark_confirmed_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
-        change = super().mark_confirmed_and_read
+    def mark_confirmed_from_any_state_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
+        change = super().mark_confirmed_from_any_state_and_read
         return self._stream(reservation_id, lambda: change(reservation_id, sale))
 
     def mark_ended_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:

@@ -16,7 +16,7 @@ from chalicelib.application.live_holds import CountLiveHold
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection, tables
-from chalicelib.infrastructure.dynamodb.live_holds import DynamoCountedHolds
+from chalicelib.infrastructure.dynamodb.live_holds import DynamoHoldsCountedUntilExpiry
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.ids import KeyedIds
@@ -109,7 +109,7 @@ def hold() -> Callable[[], object]:
     session = Session("550e8400", "Oppenheimer", now + timedelta(days=1), "A1", 100, 10, Decimal("25.00"), now)
     sessions: Any = OneSession(session)
     reservations = DynamoReservations(client, "bench-reservations")
-    count_live_hold = CountLiveHold(DynamoCountedHolds(client, "bench-live-holds"), reservations, limit=2)
+    count_live_hold = CountLiveHold(DynamoHoldsCountedUntilExpiry(client, "bench-live-holds"), reservations, limit=2)
     ids = KeyedIds(LOCAL_SECRET.encode())
     rows = DynamoRows(client, "bench-rows")
     place = PlaceHold(sessions, rows, count_live_hold, reservations, utc_now, ids, load({"STAGE": "test"}))

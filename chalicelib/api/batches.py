@@ -25,7 +25,7 @@ class Redelivery(Protocol):
 
     def retry_later(self, record: Record) -> None: ...
 
-    def defer_by_copy(self, record: Record, least_seconds: float, most_seconds: float) -> bool:
+    def defer_by_copy_unless_too_often(self, record: Record, least_seconds: float, most_seconds: float) -> bool:
         """Sends a copy of the message, to arrive after the delay. Gives False if the message was deferred too often."""
         ...
 
@@ -42,7 +42,7 @@ class StreamRecordParking(Protocol):
     See infrastructure/streams/failures.py.
     """
 
-    def count_try_and_may_park(self, record: Record, error: Exception) -> bool: ...
+    def count_try_and_tell_whether_to_park(self, record: Record, error: Exception) -> bool: ...
 
     def park(self, record: Record, reason: str) -> None: ...
 
@@ -151,7 +151,7 @@ def _try_to_park_record(record: Record, error: Exception, parking: StreamRecordP
     """Logs a record's failure, and parks the record if `parking` says so. False if it is to be delivered again."""
     record_id = record["dynamodb"]["SequenceNumber"]
     try:
-        if not parking.count_try_and_may_park(record, error):
+        if not parking.count_try_and_tell_whether_to_park(record, error):
             log.error("record failed, to be delivered again", record_id=record_id, exc_info=error)
             return False
         parking.park(record, str(error) if isinstance(error, PermanentFailure) else repr(error))
@@ -193,7 +193,7 @@ def _try_to_defer(record: Record, redelivery: Redelivery, error: RetryLater) -> 
     """Defers a message. Parks it if it was deferred too often. True if its queue may delete it."""
     log.info("message deferred", record_id=record["messageId"], reason=str(error))
     try:
-        if redelivery.defer_by_copy(record, error.least_seconds, error.most_seconds):
+        if redelivery.defer_by_copy_unless_too_often(record, error.least_seconds, error.most_seconds):
             return True
     except Exception:  # noqa: BLE001 - then it comes again as any other that failed
         log.exception("message could not be deferred", record_id=record["messageId"])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from chalice.app import Blueprint, Request, Response
 
 from .http import static
-from .http.answers import answered
+from .http.answers import guarded_and_answered
 
 if TYPE_CHECKING:
     from chalice.app import Chalice
@@ -21,19 +21,19 @@ routes = Blueprint(__name__)
 
 
 @routes.route("/openapi.json", methods=["GET"])
-@answered(routes)
+@guarded_and_answered(routes)
 def show_document(request: Request) -> Response:
     return static.text_or_not_modified(request, _document(routes.current_app), static.REVALIDATE_ALWAYS)
 
 
 @routes.route("/docs", methods=["GET"])
-@answered(routes)
+@guarded_and_answered(routes)
 def show_docs(request: Request) -> Response:
     return static.page_or_redirect(request, "docs")
 
 
 @cache
 def _document(app: Chalice) -> static.VersionedText:
-    from .openapi.document import document, encoded
+    from .openapi.document import document, to_indented_json
 
-    return static.VersionedText(encoded(document(app)), "application/json")
+    return static.VersionedText(to_indented_json(document(app)), "application/json")

@@ -4,14 +4,14 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 
-from .http.answers import answered, ok
+from .http.answers import guarded_and_answered, ok
 from .wire import webhooks as webhooks_wire
 
 routes = Blueprint(__name__)
 
 
 @routes.route("/api/webhooks/{webhook_id}/replay", methods=["POST"])
-@answered(routes)
+@guarded_and_answered(routes)
 def replay_notifications(request: Request, webhook_id: str) -> Response:
     command = webhooks_wire.replay_notifications(request, webhook_id)
     replayed = wiring.webhooks.replay_notifications()(command)

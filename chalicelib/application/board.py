@@ -23,13 +23,13 @@ from chalicelib.domain.board import (
 )
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.domain.pages import Page
-from chalicelib.domain.refusals import QueueNotPermitted, StoreUnavailable
+from chalicelib.domain.refusals import DeploymentMayNotUseQueue, StoreUnavailable
 from chalicelib.domain.sessions import Session
 
 from .queries import CheckDependencies
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Analytics, Clock, QueueBoard, Refusals, Sessions
+    from chalicelib.domain.ports import Analytics, Clock, QueueBoard, RefusalCounter, Sessions
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class ShowBoard:
     sessions: Sessions
     analytics: Analytics
     queues: QueueBoard
-    refusals: Refusals
+    refusals: RefusalCounter
     check_dependencies: CheckDependencies
     clock: Clock
 
@@ -128,7 +128,8 @@ class ShowDeadLetters:
     queues: QueueBoard
 
     def __call__(self, queue: str) -> Sequence[DeadLetter]:
-        """Shows some dead letters of the queue, without removing them. Raises QueueNotFound, QueueNotPermitted."""
+        """Shows some dead letters of the queue, without removing them. Raises QueueNotFound,
+        DeploymentMayNotUseQueue."""
         return self.queues.dead_letters(queue, LETTERS_SHOWN)
 
 
@@ -144,7 +145,8 @@ class RedriveDeadLetters:
     board: ShowCachedBoard
 
     def __call__(self, queue: str, most: int) -> RedriveResult:
-        """Moves at most `most` dead letters, and clears the board's cache. Raises QueueNotFound, QueueNotPermitted."""
+        """Moves at most `most` dead letters, and clears the board's cache. Raises QueueNotFound,
+        DeploymentMayNotUseQueue."""
         try:
             return self.queues.redrive(queue, most)
         finally:
@@ -159,5 +161,5 @@ def _none_if_down(ask: Callable[[], T]) -> T | None:
     """Calls `ask` and gives its result. Gives None if the store is down or out of reach."""
     try:
         return ask()
-    except (StoreUnavailable, QueueNotPermitted):
+    except (StoreUnavailable, DeploymentMayNotUseQueue):
         return None

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.payments import Payment
-from chalicelib.domain.reservations import Sold
+from chalicelib.domain.reservations import SoldSeat
 from chalicelib.domain.sessions import Session, row_letters
 
-from .refunds import RequestRefundsOfCancelledSession
+from .refunds import RequestRefundsOfCancelledSales
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Rows, Sessions
@@ -49,7 +49,7 @@ class CancelSession:
 
     sessions: Sessions
     rows: Rows
-    request_refunds_of_cancelled_session: RequestRefundsOfCancelledSession
+    request_refunds_of_cancelled_sales: RequestRefundsOfCancelledSales
     clock: Clock
 
     def __call__(self, session_id: str) -> SessionCancellation:
@@ -58,8 +58,8 @@ class CancelSession:
         sold: dict[str, None] = {}
         for row in reversed(session.rows):
             entries = self.rows.close_row(session.id, row, now).values()
-            sold |= dict.fromkeys(entry.reservation_id for entry in entries if isinstance(entry, Sold))
+            sold |= dict.fromkeys(entry.reservation_id for entry in entries if isinstance(entry, SoldSeat))
         cancelled = self.sessions.mark_cancelled_for_display(session.id, now)
-        finished = self.request_refunds_of_cancelled_session(sold)
+        finished = self.request_refunds_of_cancelled_sales(sold)
         payments = tuple(payment for payment in finished.values() if payment)
         return SessionCancellation(cancelled, len(sold), payments, tuple(sorted(sold.keys() - finished.keys())))

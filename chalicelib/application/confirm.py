@@ -23,17 +23,17 @@ from chalicelib.domain.payments import (
     PaymentStatus,
     RefundReason,
     claimed_payment_for,
-    payment_of_paid_sale,
     refund_request_for,
+    sold_payment_of,
 )
 from chalicelib.domain.refusals import (
     AlreadyPaid,
     LatePayment,
     PaymentAlreadyUsed,
-    PaymentCannotBuy,
     PaymentForCancelledReservation,
     PaymentForCancelledSession,
-    PaymentNotReceived,
+    PaymentNotReportedYet,
+    PaymentRefundedOrWrongAmount,
     Refusal,
     TransactionMissing,
 )
@@ -78,7 +78,8 @@ class ConfirmReservation:
     def __call__(self, command: ConfirmReservationCommand) -> Reservation:
         """Confirms the reservation and gives it. A second call with the same transaction gives the same sale.
 
-        Raises ReservationNotFound, TransactionMissing, PaymentNotReceived, PaymentAlreadyUsed, PaymentCannotBuy.
+        Raises ReservationNotFound, TransactionMissing, PaymentNotReportedYet, PaymentAlreadyUsed,
+        PaymentRefundedOrWrongAmount.
 
         If the payment can no longer buy the seats, requests its refund and raises LatePayment,
         PaymentForCancelledReservation, PaymentForCancelledSession or AlreadyPaid.
@@ -101,7 +102,7 @@ class ConfirmReservation:
             id=self.ids.sale_id(command.reservation_id, command.transaction_id),
             transaction_id=command.transaction_id,
             payment_method=command.payment_method,
-            paid_at=reservation.after_creation(self.clock()),
+            paid_at=reservation.at_least_1ms_after_creation(self.clock()),
         )
 
     def _claim_payment(self, reservation: Reservation, sale: Sale) -> Reservation:
@@ -136,7 +137,7 @@ class ConfirmReservation:
         session_is_cancelled = self._sell_seats(reservation, sale)
         confirmed = self._store_sale(reservation, sale)
         if session_is_cancelled:
-            self.request_refund_in_cancelled_session(confirmed)
+            self.request_refund_because_session_is_cancelled(confirmed)
         return confirmed
 
     def _sell_seats(self, reservation: Reservation, sale: Sale) -> bool:
@@ -170,7 +171,7 @@ class ConfirmReservation:
             raise PaymentForCancelledSession(reservation.session_id, reservation.id, sale.transaction_id) from taken
         if sold_by := self.rows.release(reservation.hold, sale.paid_at).sale_id:
             return sold_by
-        now = reservation.after_creation(self.clock())
+        now = reservation.at_least_1ms_after_creation(self.clock())
         ended = self.reservations.mark_ended_and_read(
             reservation.hold, _cancelled_or_expired(reservation, taken, now), now
         )
@@ -185,20 +186,20 @@ class ConfirmReservation:
         """
         sale = replace(sale, paid_at=min(sale.paid_at, reservation.hold.expires_at))
         confirmed = reservation.confirmed(sale)
-        stored = self.reservations.mark_confirmed_and_read(
+        stored = self.reservations.mark_confirmed_from_any_state_and_read(
             reservation.id, sale
         ) or self.reservations.add_sold_if_missing(confirmed)
         if stored.sale != confirmed.sale:
             log.info("sold before: %s by %s", reservation.id, sale.id)
         return stored
 
-    def request_refund_in_cancelled_session(self, confirmed: Reservation) -> None:
+    def request_refund_because_session_is_cancelled(self, confirmed: Reservation) -> None:
         """Requests the refund of a sale in a cancelled session.
 
         The cancellation has missed the sale, because no confirmed reservation was stored.
         """
-        if payment := payment_of_paid_sale(confirmed):
-            self.payments.request_refund_and_read(
+        if payment := sold_payment_of(confirmed):
+            self.payments.request_refund_if_allowed_and_read(
                 payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, self.clock())
             )
 
@@ -210,7 +211,7 @@ class ConfirmReservation:
         request = refund_request_for(sale.transaction_id, reservation, reason, sale.paid_at)
         if self.charged_only and self.payments.find(sale.transaction_id) is None:
             return
-        stands = self.payments.request_refund_and_read(request)
+        stands = self.payments.request_refund_if_allowed_and_read(request)
         if stands.status is not PaymentStatus.REFUND_REQUESTED:
             log.warning("not returned: %s; its transaction stands for %s", request.log_fields, stands.log_fields)
 
@@ -232,14 +233,14 @@ def _is_being_refunded(payment: Payment | None, reservation: Reservation) -> boo
 def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sale) -> Refusal:
     """Makes the refusal of a claim for the reservation. `stands` is the stored payment."""
     if stands is None:
-        return PaymentNotReceived(reservation.id, sale.transaction_id)
+        return PaymentNotReportedYet(reservation.id, sale.transaction_id)
     if stands.is_refund_requested_or_made:
-        return PaymentCannotBuy(reservation.id, sale.transaction_id)
+        return PaymentRefundedOrWrongAmount(reservation.id, sale.transaction_id)
     if stands.reservation_id != reservation.id:
         return PaymentAlreadyUsed(reservation.id, sale.transaction_id)
     if stands.is_charged and not stands.matches_price_of(reservation):
-        return PaymentCannotBuy(reservation.id, sale.transaction_id)
-    return PaymentNotReceived(reservation.id, sale.transaction_id)
+        return PaymentRefundedOrWrongAmount(reservation.id, sale.transaction_id)
+    return PaymentNotReportedYet(reservation.id, sale.transaction_id)
 
 
 def _check_bought(reservation: Reservation, sale: Sale) -> Reservation:

@@ -30,7 +30,7 @@ from chalicelib.domain.reservations import Contact, Reservation, RowsOfCancelled
 from chalicelib.domain.sessions import Session
 
 from .live_holds import CountLiveHold
-from .resend import RepeatedHoldRequests
+from .resend import AnswerRepeatedHoldRequests
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, IdsFromKeys, Reservations, Rows, Sessions
@@ -101,7 +101,7 @@ class PlaceHold:
             self.count_live_hold(held)
         except (TooManyHoldsInSession, IdempotencyKeyReused) as refusal:
             return self._resends.give_up_hold_unless_twin_admitted(held, refusal)
-        return self._resends.store_or_answer_earlier_or_release(held)
+        return self._resends.store_or_answer_earlier_or_release_barred(held)
 
     def _draft(self, command: HoldSeatsCommand) -> Reservation:
         """Makes the reservation for the command. Raises the refusals that don't depend on the rows."""
@@ -145,5 +145,5 @@ class PlaceHold:
         return self.ids.fingerprint(command.session_id, command.user_id, *seats, *address)
 
     @property
-    def _resends(self) -> RepeatedHoldRequests:
-        return RepeatedHoldRequests(self.rows, self.count_live_hold, self.reservations, self.clock)
+    def _resends(self) -> AnswerRepeatedHoldRequests:
+        return AnswerRepeatedHoldRequests(self.rows, self.count_live_hold, self.reservations, self.clock)

@@ -25,7 +25,7 @@ from chalicelib.domain.refusals import IdempotencyKeyReused, StoreUnavailable, T
 from chalicelib.domain.reservations import CountedHold, Hold, HoldNotCounted, Reservation, State
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import CountedHolds, Reservations
+    from chalicelib.domain.ports import HoldsCountedUntilExpiry, Reservations
 
 ATTEMPTS = 10
 """The most tries to count a hold. From the second try on, a try fails only if another hold of the same holder was
@@ -34,7 +34,7 @@ counted meanwhile."""
 
 @dataclass(frozen=True)
 class CountLiveHold:
-    live_holds: CountedHolds
+    counted_holds: HoldsCountedUntilExpiry
     reservations: Reservations
     limit: int
 
@@ -49,7 +49,7 @@ class CountLiveHold:
         ended: CountedHold | None = None
         for _ in range(ATTEMPTS):
             try:
-                return self.live_holds.count_hold(_holder(reservation), hold, self.limit, now, ended)
+                return self.counted_holds.count_hold(_holder(reservation), hold, self.limit, now, ended)
             except HoldNotCounted as reached:
                 ended = self._replaceable_or_refuse(reached.counted, hold, now)
         raise StoreUnavailable("count a hold")

@@ -27,7 +27,7 @@ from chalicelib.domain.payments import (
 from chalicelib.domain.refusals import (
     FreeOfCharge,
     PaymentAlreadyUsed,
-    PaymentCannotBuy,
+    PaymentRefundedOrWrongAmount,
     PaymentsUnavailable,
     Refusal,
     ReservationCancelled,
@@ -110,7 +110,7 @@ class QueueReportedCharge:
             raise StoreUnavailable("SendMessage")
 
 
-class NotDueYet(Exception):
+class SettlementNotDueYet(Exception):
     """A message to settle a claimed payment came too early: the hold is still live by this instance's clock.
 
     It is delivered again later.
@@ -138,7 +138,7 @@ class SettlePayment:
     def __call__(self, due: SettlementDue | Charge) -> None:
         """Settles the payment that is due, or that was charged.
 
-        Raises NotDueYet, StoreUnavailable. Raises LookupError if the payment is unknown.
+        Raises SettlementNotDueYet, StoreUnavailable. Raises LookupError if the payment is unknown.
         """
         if isinstance(due, Charge):
             return self.settle(self.payments.record_charge_and_read(due))
@@ -148,16 +148,18 @@ class SettlePayment:
         return self.settle(payment)
 
     def settle(self, payment: Payment) -> None:
-        """Settles the payment. Does nothing if it is settled already. Raises NotDueYet, StoreUnavailable."""
+        """Settles the payment. Does nothing if it is settled already. Raises SettlementNotDueYet, StoreUnavailable."""
         if payment.status not in (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED):
             return
         reservation = self.reservations.find(payment.reservation_id) if payment.reservation_id else None
         if reservation is None:
             self._settle_without_reservation(payment)
         elif not payment.is_charged and reservation.state_at(self.clock()) is State.PENDING:
-            raise NotDueYet(payment.transaction_id)
+            raise SettlementNotDueYet(payment.transaction_id)
         elif payment.status is PaymentStatus.ASSERTED and not payment.matches_price_of(reservation):
-            self._request_refund(payment, RefundReason.WRONG_AMOUNT, reservation.after_creation(self.clock()))
+            self._request_refund(
+                payment, RefundReason.WRONG_AMOUNT, reservation.at_least_1ms_after_creation(self.clock())
+            )
         else:
             self._confirm_reservation(payment)
 
@@ -169,7 +171,7 @@ class SettlePayment:
         method = payment.method or BY_GATEWAY
         try:
             sold = self.confirm(ConfirmReservationCommand(payment.reservation_id, method, payment.transaction_id))
-        except (PaymentCannotBuy, PaymentAlreadyUsed):
+        except (PaymentRefundedOrWrongAmount, PaymentAlreadyUsed):
             return
         except Refusal as refusal:
             if refusal.refund_reason is None:
@@ -198,7 +200,7 @@ class SettlePayment:
         here.
         """
         if session_is_cancelled:
-            self.confirm.request_refund_in_cancelled_session(sold)
+            self.confirm.request_refund_because_session_is_cancelled(sold)
         self.mark_payment_sold(self.reservations.add_sold_if_missing(sold))
 
     def _sale_of_claim(self, payment: Payment) -> Sale:
@@ -230,7 +232,7 @@ class SettlePayment:
             return ""
 
     def _request_refund(self, payment: Payment, reason: RefundReason, now: datetime) -> None:
-        self.payments.request_refund_and_read(
+        self.payments.request_refund_if_allowed_and_read(
             replace(payment, sale_id="", sold_at=None).with_refund_requested(reason, now)
         )
 

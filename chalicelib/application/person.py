@@ -19,7 +19,7 @@ from chalicelib.domain.people.stores import STORES, ErasureEffect, Store
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from chalicelib.domain.ports import Clock, ErasureRecords, PersonalStore, PersonOpenMatters
+    from chalicelib.domain.ports import Clock, ErasureRecords, PersonalStore, PersonHoldsPaymentsAndEmails
 
 
 class MattersAreOpen(Exception):
@@ -59,7 +59,7 @@ class ErasureResult:
 @dataclass(frozen=True)
 class ExportPerson:
     stores: Sequence[PersonalStore]
-    open_matters: PersonOpenMatters
+    open_matters: PersonHoldsPaymentsAndEmails
     clock: Clock
 
     def __call__(self, person: Person) -> PersonalDataExport:
@@ -84,7 +84,7 @@ class ErasePerson:
     stores: Sequence[PersonalStore]
     """The stores in the order of erasure. The reservations are last, because they contain the email addresses by which
     the other stores are searched."""
-    open_matters: PersonOpenMatters
+    open_matters: PersonHoldsPaymentsAndEmails
     records: ErasureRecords
     clock: Clock
 

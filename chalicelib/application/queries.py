@@ -10,13 +10,13 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.identity import UNCHECKED, Principal
-from chalicelib.domain.refusals import SessionCancelled, UserNotFound
+from chalicelib.domain.refusals import SessionCancelled, UserNotFoundOrNotVisible
 from chalicelib.domain.reservations import (
-    Held,
+    HeldSeat,
     Occupancy,
     Reservation,
     RowsOfCancelledSession,
-    Sold,
+    SoldSeat,
     State,
     without_lapsed_holds,
 )
@@ -68,9 +68,9 @@ class ShowSeatMap:
 def to_seat_view(seat: str, entry: Occupancy | None) -> SeatView:
     """Makes the public view of a seat. `entry` is None for a free seat. It must not be a lapsed hold."""
     match entry:
-        case Sold():
+        case SoldSeat():
             return SeatView(seat, "sold")
-        case Held(expires_at=expires_at):
+        case HeldSeat(expires_at=expires_at):
             return SeatView(seat, "reserved", expires_at)
     return SeatView(seat, "available")
 
@@ -113,10 +113,10 @@ class ListPurchases:
     ) -> Page[Reservation]:
         """Lists the user's purchases, newest first.
 
-        Raises CursorInvalid. Raises UserNotFound if the caller may not see the user.
+        Raises CursorInvalid. Raises UserNotFoundOrNotVisible if the caller may not see the user.
         """
         if not asked_by.may_act_for(user_id):
-            raise UserNotFound(user_id)
+            raise UserNotFoundOrNotVisible(user_id)
         return self.reservations.list_purchases(user_id, limit, cursor)
 
 

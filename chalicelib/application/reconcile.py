@@ -21,7 +21,7 @@ from chalicelib.domain.payments import Charge, GatewayUnavailable, Payment, Paym
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Sale, State
 
-from .payments import NotDueYet, SettlePayment
+from .payments import SettlementNotDueYet, SettlePayment
 from .refunds import ExecuteRefund
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Finding:
     since: datetime | None = None
 
 
-class OutcomeWithoutOperator(Enum):
+class OutcomeNeedingNoOperator(Enum):
     """What came of comparing a charge, refund or sale, if no operator has to look at it. Otherwise it is a Finding."""
 
     MENDED = auto()
@@ -121,7 +121,7 @@ class ReconcilePayments:
             sweep.findings.append(Finding(f"the gateway's charges could not be read: {error}"))
             return []
 
-    def _compare_charge(self, charge: Charge, listed_at: datetime, *, mend: bool) -> OutcomeWithoutOperator | Finding:
+    def _compare_charge(self, charge: Charge, listed_at: datetime, *, mend: bool) -> OutcomeNeedingNoOperator | Finding:
         """Compares a charge with its payment, and settles a payment that is open. Gives a Finding if the two differ.
 
         With `mend` off, gives a Finding instead of settling. Skips a refund that may be newer than the gateway's list,
@@ -144,11 +144,11 @@ class ReconcilePayments:
                 return _payment_finding("said to be returned, but the gateway has not returned all of it", payment)
         if payment.reservation_id != charge.reservation_id and charge.reservation_id:
             return _payment_finding(f"it was charged for {charge.reservation_id}", payment)
-        return OutcomeWithoutOperator.NOTHING_TO_DO
+        return OutcomeNeedingNoOperator.NOTHING_TO_DO
 
-    def _settle(self, charge: Charge) -> OutcomeWithoutOperator:
+    def _settle(self, charge: Charge) -> OutcomeNeedingNoOperator:
         self.settle_payment(charge)
-        return OutcomeWithoutOperator.MENDED
+        return OutcomeNeedingNoOperator.MENDED
 
     def _find_sale(self, payment: Payment) -> Sale | None:
         """Gives the sale that the payment bought, from its reservation. None if the reservation lacks it."""
@@ -156,7 +156,7 @@ class ReconcilePayments:
         sale = reservation.sale if reservation else None
         return sale if sale and sale.id == payment.sale_id else None
 
-    def _retry_refund(self, payment: Payment) -> OutcomeWithoutOperator | Finding:
+    def _retry_refund(self, payment: Payment) -> OutcomeNeedingNoOperator | Finding:
         """Retries a refund at the gateway if it is late, and the pause since the last try is over. Gives a Finding if
         the refund is late and still not made.
 
@@ -166,7 +166,7 @@ class ReconcilePayments:
         now = self.clock()
         requested_at = payment.requested_at or now
         if now - requested_at < RETURNED_BY_THEN and not payment.asked:
-            return OutcomeWithoutOperator.NOTHING_TO_DO
+            return OutcomeNeedingNoOperator.NOTHING_TO_DO
         pause = min(FIRST_PAUSE * 2 ** min(payment.asked, 12), LONGEST_PAUSE)
         if payment.asked_at and now < payment.asked_at + pause:
             return _open_refund_finding(payment)
@@ -175,7 +175,7 @@ class ReconcilePayments:
         return (
             _open_refund_finding(stands)
             if stands.status is PaymentStatus.REFUND_REQUESTED
-            else OutcomeWithoutOperator.MENDED
+            else OutcomeNeedingNoOperator.MENDED
         )
 
     def _recent_sales(self, now: datetime) -> Iterator[tuple[str, str]]:
@@ -186,11 +186,11 @@ class ReconcilePayments:
                 session, now - RECENTLY_SOLD, now - AT_WORK
             ).items()
 
-    def _compare_sale(self, reservation_id: str, sale_id: str) -> OutcomeWithoutOperator | Finding:
+    def _compare_sale(self, reservation_id: str, sale_id: str) -> OutcomeNeedingNoOperator | Finding:
         """Compares a sale in the rows with its reservation. Gives a Finding if the reservation lacks the sale."""
         reservation = self.reservations.find(reservation_id)
         if reservation and reservation.state is State.CONFIRMED and reservation.sale and reservation.sale.id == sale_id:
-            return OutcomeWithoutOperator.NOTHING_TO_DO
+            return OutcomeNeedingNoOperator.NOTHING_TO_DO
         return Finding(f"its seats are sold by {sale_id}, but it has no such sale", "", reservation_id)
 
 
@@ -202,16 +202,16 @@ class _Sweep:
     mended: int = 0
     findings: list[Finding] = field(default_factory=list)
 
-    def compare(self, subject: str, look: Callable[[], OutcomeWithoutOperator | Finding]) -> None:
+    def compare(self, subject: str, look: Callable[[], OutcomeNeedingNoOperator | Finding]) -> None:
         """Runs one comparison, and counts it by its outcome."""
         self.looked_at += 1
         try:
             outcome = look()
-        except (NotDueYet, RefundNotConfirmed, GatewayUnavailable, Refusal, LookupError) as error:
+        except (SettlementNotDueYet, RefundNotConfirmed, GatewayUnavailable, Refusal, LookupError) as error:
             outcome = Finding(f"could not be settled: {error!r}", subject)
         if isinstance(outcome, Finding):
             self.findings.append(outcome)
-        elif outcome is OutcomeWithoutOperator.MENDED:
+        elif outcome is OutcomeNeedingNoOperator.MENDED:
             self.mended += 1
 
     def result(self) -> SweepResult:

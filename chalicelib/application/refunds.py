@@ -23,7 +23,7 @@ from chalicelib.domain.payments import (
     PaymentNotYetAtGateway,
     PaymentStatus,
     RefundReason,
-    payment_of_paid_sale,
+    sold_payment_of,
 )
 from chalicelib.domain.reservations import Reservation
 
@@ -44,7 +44,7 @@ class MarkPaymentSold:
 
         Does nothing if there is no payment. Raises StoreUnavailable.
         """
-        payment = payment_of_paid_sale(reservation)
+        payment = sold_payment_of(reservation)
         if payment is None:
             return
         stands = self.payments.mark_sold_and_read(payment)
@@ -55,7 +55,7 @@ class MarkPaymentSold:
 
 
 @dataclass(frozen=True)
-class RequestRefundsOfCancelledSession:
+class RequestRefundsOfCancelledSales:
     """Requests the refunds of reservations whose session was cancelled.
 
     Idempotent, also if two requests run at the same time: the payment is marked once.
@@ -75,11 +75,11 @@ class RequestRefundsOfCancelledSession:
         return {sold.id: self._request_refund(sold) for sold in found if sold and sold.sale}
 
     def _request_refund(self, sold: Reservation) -> Payment | None:
-        payment = payment_of_paid_sale(sold)
+        payment = sold_payment_of(sold)
         if payment is None:
             return None
         request = payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, self.clock())
-        stands = self.payments.request_refund_and_read(request)
+        stands = self.payments.request_refund_if_allowed_and_read(request)
         if stands.sale_id != payment.sale_id:
             log.error("sale without its money, nothing to return: %s; but %s", payment.log_fields, stands.log_fields)
             return None
@@ -126,7 +126,7 @@ class ExecuteRefund:
             return
         charged = payment if payment.is_charged else self._ask_gateway(payment)
         if charged is None:
-            self.payments.count_unknown_refund_try(payment, self.clock())
+            self.payments.count_refund_try_of_unknown_payment(payment, self.clock())
         elif charged.status is PaymentStatus.REFUND_REQUESTED:
             self._refund(charged)
         else:
@@ -149,9 +149,9 @@ class ExecuteRefund:
         """
         key = f"refund-{payment.transaction_id}"
         try:
-            refund_id = self.gateway.refund(payment.transaction_id, payment.refund_cents, key)
+            refund_id = self.gateway.refund(payment.transaction_id, payment.refund_cents_if_known, key)
         except PaymentNotYetAtGateway:
-            self.payments.count_unknown_refund_try(payment, self.clock())
+            self.payments.count_refund_try_of_unknown_payment(payment, self.clock())
             return
         stands = self.payments.mark_refunded_if_requested(payment.with_refund_completed(refund_id, self.clock()))
         if stands.status is not PaymentStatus.REFUNDED:

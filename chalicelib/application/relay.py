@@ -34,7 +34,7 @@ from chalicelib.domain.events import (
     refund_completed,
     refund_requested,
     reservation_created,
-    reservation_ended,
+    reservation_left_pending,
     seat_released,
     session_cancelled,
 )
@@ -42,7 +42,7 @@ from chalicelib.domain.payments import Payment, PaymentChange, PaymentStatus, Se
 from chalicelib.domain.reservations import Reservation, State
 
 from .cancel_session import LAST_CLOSED
-from .refunds import MarkPaymentSold, RequestRefundsOfCancelledSession
+from .refunds import MarkPaymentSold, RequestRefundsOfCancelledSales
 from .release import ExpireHold
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class RelayRowEvent:
     """
 
     reservations: Reservations
-    request_refunds_of_cancelled_session: RequestRefundsOfCancelledSession
+    request_refunds_of_cancelled_sales: RequestRefundsOfCancelledSales
 
     def __call__(self, event: RowEvent) -> list[OutgoingMessage]:
         """Gives the messages to send. Also finishes a sale whose request has died, and requests the refunds of a closed
@@ -95,14 +95,14 @@ class RelayRowEvent:
             case SeatsReleased():
                 return _route(seat_released(event))
             case RowClosed():
-                self.request_refunds_of_cancelled_session(event.sold)
+                self.request_refunds_of_cancelled_sales(event.sold_reservation_ids)
                 return _route(session_cancelled(event)) if event.row == LAST_CLOSED else []
 
     def _finish_sale(self, event: SeatsSold) -> None:
         """Confirms the reservation of sold seats, if the request died before it could confirm it."""
         reservation = self.reservations.find(event.reservation_id)
         if reservation and reservation.sale is None:
-            self.reservations.mark_confirmed_and_read(event.reservation_id, event.sale)
+            self.reservations.mark_confirmed_from_any_state_and_read(event.reservation_id, event.sale)
 
 
 @dataclass(frozen=True)
@@ -126,12 +126,12 @@ class RelayReservationChange:
         if after.state is State.PENDING:
             return created
         self.mark_payment_sold(after)
-        return created + _route(reservation_ended(after, after.state, change.occurred_at))
+        return created + _route(reservation_left_pending(after, after.state, change.occurred_at))
 
     def _expire_deleted(self, reservation: Reservation) -> list[OutgoingMessage]:
         """Expires the hold of a deleted reservation. Gives no message if the hold was sold meanwhile."""
         if self.expire(reservation.hold):
-            return _route(reservation_ended(reservation, State.EXPIRED, reservation.expires_at))
+            return _route(reservation_left_pending(reservation, State.EXPIRED, reservation.expires_at))
         log.error("sold, but its reservation is gone, until its payment is settled: %s", reservation.id)
         return []
 

@@ -46,7 +46,7 @@ class CancelReservation:
         return _check_cancelled(reservation)
 
     def _release_and_end(self, reservation: Reservation) -> Reservation:
-        now = reservation.after_creation(self.clock())
+        now = reservation.at_least_1ms_after_creation(self.clock())
         if self.rows.release(reservation.hold, now).sale_id:
             raise ReservationConfirmed(reservation.id)
         state = State.EXPIRED if reservation.state_at(now) is State.EXPIRED else State.CANCELLED

@@ -22,7 +22,7 @@ from chalicelib.domain.refusals import (
     SeatsUnavailable,
     TooManyHoldsInSession,
 )
-from chalicelib.domain.reservations import Held, HoldEndedBeforeStored, Reservation, SeatsTaken, Sold, State
+from chalicelib.domain.reservations import HeldSeat, HoldEndedBeforeStored, Reservation, SeatsTaken, SoldSeat, State
 
 from .live_holds import CountLiveHold
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RepeatedHoldRequests:
+class AnswerRepeatedHoldRequests:
     """Answers requests for a hold that may repeat an earlier request."""
 
     rows: Rows
@@ -55,7 +55,7 @@ class RepeatedHoldRequests:
             return self._finish(earlier)
         raise _refusal_of_taken(asked, taken)
 
-    def store_or_answer_earlier_or_release(self, held: Reservation) -> Reservation:
+    def store_or_answer_earlier_or_release_barred(self, held: Reservation) -> Reservation:
         """Stores the reservation of a counted hold. If a reservation is already stored under its id, answers with that
         one.
 
@@ -94,7 +94,7 @@ class RepeatedHoldRequests:
             if not earlier.fingerprint:
                 self.rows.release(earlier.hold, self.clock())
             raise
-        return self.store_or_answer_earlier_or_release(earlier)
+        return self.store_or_answer_earlier_or_release_barred(earlier)
 
     def _settle_with(self, stored: Reservation, held: Reservation) -> Reservation:
         """Answers with the stored reservation.
@@ -134,17 +134,19 @@ def _earlier_attempt(asked: Reservation, taken: SeatsTaken) -> Reservation | Non
     its two writes, or died there. The request then continues with the earlier hold and its expiry.
     """
     entry = taken.occupancy.get(asked.seats[0])
-    if not isinstance(entry, Held):
+    if not isinstance(entry, HeldSeat):
         return None
     earlier = asked.with_expiry(entry.expires_at)
     own = [
-        found for found in taken.occupancy.values() if isinstance(found, Held) and found.was_written_for(earlier.hold)
+        found
+        for found in taken.occupancy.values()
+        if isinstance(found, HeldSeat) and found.was_written_for(earlier.hold)
     ]
     return earlier if len(own) == len(asked.seats) else None
 
 
 def _refusal_of_taken(asked: Reservation, taken: SeatsTaken) -> Refusal:
     own = taken.entries_of(asked.id)
-    if any(isinstance(entry, Sold) or entry.fingerprint != asked.fingerprint for entry in own.values()):
+    if any(isinstance(entry, SoldSeat) or entry.fingerprint != asked.fingerprint for entry in own.values()):
         return IdempotencyKeyReused()
     return SeatsUnavailable(seats=taken.seats_of_others(asked.id) or tuple(own) or asked.seats)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import TICKETS
-from chalicelib.domain.events import OutgoingMessage, reservation_ended
+from chalicelib.domain.events import OutgoingMessage, reservation_left_pending
 from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.refusals import (
     AlreadyAdmitted,
@@ -43,10 +43,10 @@ older than the ticket feature."""
 
 
 @dataclass(frozen=True)
-class RequestSigningAgain:
+class RequestTicketSigningAgain:
     """Requests that a sale's unsigned tickets are signed, by sending the sale's event again.
 
-    Idempotent: see IssueOrVoidTickets.
+    Idempotent: see IssueTicketsOrVoidRefunded.
     """
 
     outbox: Outbox
@@ -54,7 +54,7 @@ class RequestSigningAgain:
 
     def __call__(self, sold: Reservation) -> None:
         """Sends the sale's event to the consumer that signs. Raises StoreUnavailable."""
-        sale = reservation_ended(sold, State.CONFIRMED, self.clock())
+        sale = reservation_left_pending(sold, State.CONFIRMED, self.clock())
         if self.outbox.send_and_list_unsent([OutgoingMessage(TICKETS, sale)], self.clock()):
             raise StoreUnavailable("SendMessageBatch")
 
@@ -70,7 +70,7 @@ class ShowTickets:
     tickets: Tickets
     reservations: Reservations
     sessions: Sessions
-    ask_for_tokens: RequestSigningAgain
+    ask_for_tokens: RequestTicketSigningAgain
     clock: Clock
 
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> ShownTickets:
@@ -85,7 +85,7 @@ class ShowTickets:
         return ShownTickets(session, self._signed(reservation, reservation.sale.paid_at))
 
     def _signed(self, reservation: Reservation, paid_at: datetime) -> tuple[Ticket, ...]:
-        sold = self.tickets.find_by_sale(reservation.id)
+        sold = self.tickets.find_latest_by_sale(reservation.id)
         if sold and sold.void:
             raise TicketVoid(sold.void)
         if sold and all(ticket.token and not ticket.void for ticket in sold.tickets):
@@ -121,7 +121,7 @@ class TransferTicket:
     tickets: Tickets
     reservations: Reservations
     sessions: Sessions
-    ask_for_tokens: RequestSigningAgain
+    ask_for_tokens: RequestTicketSigningAgain
     clock: Clock
     new_code: Callable[[], str]
 
@@ -135,7 +135,7 @@ class TransferTicket:
         reservation = self._owned(ticket, asked_by)
         _session_taking_place(self.sessions, ticket.session_id)
         if not (ticket.renewed_as or ticket.void or ticket.admission):
-            ticket = self.tickets.transfer_then_read_old(ticket, ticket.replacement(self.new_code(), self.clock()))
+            ticket = self.tickets.try_transfer_and_reread_old(ticket, ticket.replacement(self.new_code(), self.clock()))
         if not ticket.renewed_as:
             raise _refusal(ticket)
         renewed = self._find(ticket.renewed_as)

@@ -44,7 +44,7 @@ def number_from_code(code: str) -> int:
     return number
 
 
-def normalize_code(typed: str) -> str | None:
+def to_hyphenated_code(typed: str) -> str | None:
     """Gives the standard form of a typed code. Ignores case, blanks and hyphens. None if the text is not a code."""
     letters = re.sub(r"[\s-]", "", typed).upper()
     if not typed.isascii() or len(letters) != LENGTH or not set(letters) <= set(ALPHABET):

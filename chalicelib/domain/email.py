@@ -85,6 +85,6 @@ class EmailUnavailable(Exception):
     """
 
 
-def mask_email_addresses(text: str) -> str:
+def mask_email_local_parts(text: str) -> str:
     """Replaces the local part of each email address in the text: …@example.com."""
     return _LOCAL_PART.sub("…", text)

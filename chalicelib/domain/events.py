@@ -61,12 +61,12 @@ class SeatsReleased:
 
 @dataclass(frozen=True, slots=True)
 class RowClosed:
-    """A row was closed: none of its seats can be held or sold any more. `sold` lists the reservations that own seats in
-    the row."""
+    """A row was closed: none of its seats can be held or sold any more. `sold_reservation_ids` lists the reservations
+    that own seats in the row."""
 
     session_id: str
     row: str
-    sold: tuple[str, ...]
+    sold_reservation_ids: tuple[str, ...]
     occurred_at: datetime
 
 
@@ -179,7 +179,7 @@ def reservation_created(reservation: Reservation) -> Event:
     return _reservation_event(reservation, EventType.RESERVATION_CREATED, reservation.created_at, data)
 
 
-def reservation_ended(reservation: Reservation, state: State, occurred_at: datetime) -> Event:
+def reservation_left_pending(reservation: Reservation, state: State, occurred_at: datetime) -> Event:
     """Makes the event of a reservation that was confirmed, expired or cancelled. `state` decides the type of the event.
 
     The event's time is the moment that the reservation has stored, to the millisecond: when it was paid for, or when it
@@ -187,10 +187,10 @@ def reservation_ended(reservation: Reservation, state: State, occurred_at: datet
     """
     sale = reservation.sale
     if sale is None:
-        ended_at = reservation.after_creation(reservation.ended_at or occurred_at)
+        ended_at = reservation.at_least_1ms_after_creation(reservation.ended_at or occurred_at)
         return _reservation_event(reservation, ENDS[state], ended_at, {})
     payment = {"saleId": sale.id, "transactionId": sale.transaction_id, "paymentMethod": sale.payment_method}
-    paid_at = reservation.after_creation(sale.paid_at)
+    paid_at = reservation.at_least_1ms_after_creation(sale.paid_at)
     return _reservation_event(reservation, ENDS[state], paid_at, {"amountCents": reservation.amount_cents, **payment})
 
 
@@ -261,7 +261,7 @@ def _payment_event(payment: Payment, kind: EventType, occurred_at: datetime) -> 
     facts = {
         "transactionId": payment.transaction_id,
         "reason": payment.reason,
-        "amountCents": payment.refund_cents,
+        "amountCents": payment.refund_cents_if_known,
         "saleId": payment.sale_id or None,
         "refundId": payment.refund_id or None,
     }

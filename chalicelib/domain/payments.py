@@ -118,7 +118,7 @@ class Payment:
         return self.status in (PaymentStatus.REFUND_REQUESTED, PaymentStatus.REFUNDED)
 
     @property
-    def refund_cents(self) -> int | None:
+    def refund_cents_if_known(self) -> int | None:
         """Gives the amount to refund in cents: the charged amount, or the reservation's price if the gateway has not
         reported a charge. None if both are unknown."""
         return self.amount_cents if self.charged_cents is None else self.charged_cents
@@ -156,7 +156,7 @@ def claimed_payment_for(reservation: Reservation, transaction_id: str, method: s
     return replace(payment, status=PaymentStatus.CLAIMED, method=method, claimed_at=now, due_at=reservation.expires_at)
 
 
-def payment_of_paid_sale(reservation: Reservation) -> Payment | None:
+def sold_payment_of(reservation: Reservation) -> Payment | None:
     """Makes the payment of a confirmed reservation, with status sold.
 
     None if the reservation is not confirmed, or was free of charge.

@@ -106,7 +106,7 @@ class QuotaUsage:
         return max(0, (self.quota.window_us - self.used_us) // self.quota.interval_us)
 
     @property
-    def reset_seconds(self) -> int:
+    def seconds_until_all_free(self) -> int:
         """Gives the seconds until the whole quota is free again, rounded up."""
         return -(-self.used_us // MICROSECONDS)
 

@@ -172,7 +172,7 @@ class PaymentsUnavailable(Refusal):
     reservation_id: str
 
 
-class PaymentNotReceived(Refusal):
+class PaymentNotReportedYet(Refusal):
     """The payment gateway has not reported yet that the transaction was paid. A retry is safe."""
 
     reservation_id: str
@@ -186,7 +186,7 @@ class PaymentAlreadyUsed(Refusal):
     transaction_id: str
 
 
-class PaymentCannotBuy(Refusal):
+class PaymentRefundedOrWrongAmount(Refusal):
     """The transaction can't buy anything: it was refunded, or its refund was requested, or its charge is not the price
     of the reservation and so will be refunded.
     """
@@ -240,7 +240,7 @@ class CursorInvalid(Refusal):
     """The page cursor was not made by this API."""
 
 
-class TokenFault(StrEnum):
+class AccessTokenFault(StrEnum):
     """The fault of a request's token. The values are texts for clients."""
 
     MISSING = "no token"
@@ -253,7 +253,7 @@ class TokenFault(StrEnum):
 class Unauthenticated(Refusal):
     """The request has no valid token. `detail` is for our log only."""
 
-    fault: TokenFault = TokenFault.MISSING
+    fault: AccessTokenFault = AccessTokenFault.MISSING
     detail: str = ""
 
 
@@ -261,7 +261,7 @@ class Forbidden(Refusal):
     """The route does not admit the signed-in principal."""
 
 
-class UserNotFound(Refusal):
+class UserNotFoundOrNotVisible(Refusal):
     """There is no such user, or the principal may not see that user."""
 
     user_id: str
@@ -289,7 +289,7 @@ class QueueNotFound(Refusal):
     queue: str
 
 
-class QueueNotPermitted(Refusal):
+class DeploymentMayNotUseQueue(Refusal):
     """The deployment has no permission to read or move the queue's dead letters."""
 
 

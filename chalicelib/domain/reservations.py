@@ -106,7 +106,7 @@ class Reservation:
     def amount_cents(self) -> int:
         return Money.from_exact_amount(self.amount).minor
 
-    def after_creation(self, moment: datetime) -> datetime:
+    def at_least_1ms_after_creation(self, moment: datetime) -> datetime:
         """Gives `moment`, or the first millisecond after the reservation's creation if that is later.
 
         The clocks of instances may differ, so `moment` may be too early.
@@ -141,7 +141,7 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldSeat:
     """A held seat's entry in its row. From `expires_at` on, the seat counts as free."""
 
     reservation_id: str
@@ -153,24 +153,24 @@ class Held:
 
         Another hold with the same reservation id has another expiry.
         """
-        return self == Held(hold.reservation_id, hold.expires_at, hold.fingerprint)
+        return self == HeldSeat(hold.reservation_id, hold.expires_at, hold.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
-class Sold:
+class SoldSeat:
     """A sold seat's entry in its row."""
 
     reservation_id: str
     sale_id: str
 
 
-Occupancy = Held | Sold
+Occupancy = HeldSeat | SoldSeat
 """The entry of a seat that is not free."""
 
 
 def without_lapsed_holds(occupancy: Mapping[str, Occupancy], now: datetime) -> dict[str, Occupancy]:
     """Gives the entries except the holds that have lapsed by `now`."""
-    return {seat: entry for seat, entry in occupancy.items() if isinstance(entry, Sold) or entry.expires_at > now}
+    return {seat: entry for seat, entry in occupancy.items() if isinstance(entry, SoldSeat) or entry.expires_at > now}
 
 
 class SeatsTaken(Exception):
@@ -196,7 +196,7 @@ class SeatsTaken(Exception):
 
     def sale_id_of(self, reservation_id: str) -> str | None:
         """Gives the id of the sale by which this reservation owns some of the seats. None if it owns none of them."""
-        sales = (entry.sale_id for entry in self.entries_of(reservation_id).values() if isinstance(entry, Sold))
+        sales = (entry.sale_id for entry in self.entries_of(reservation_id).values() if isinstance(entry, SoldSeat))
         return next(sales, None)
 
 

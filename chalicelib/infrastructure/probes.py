@@ -81,7 +81,10 @@ def new_sqs_probe(client: "SQSClient", queue_name: str) -> TimedProbe:
 def new_redis_probe(connection: RedisConnection, keys: Keys) -> TimedProbe:
     """Makes a probe that runs a script on one node of Redis, as requests do, and pings each node."""
     return TimedProbe(
-        name="redis", required=False, ask=lambda: connection.check_all_nodes(keys), breaker=connection.breaker_status
+        name="redis",
+        required=False,
+        ask=lambda: connection.check_all_nodes(keys),
+        breaker=connection.worst_breaker_status,
     )
 
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from .shared.process import clock, rebuild_with_settings, settings, settings_with_secrets
+from .shared.process import clock, replace_settings_and_drop_objects, settings, settings_with_secrets
 from .shared.tracing import trace_app, traced, traced_relay
 
 if TYPE_CHECKING:
@@ -39,7 +39,15 @@ if TYPE_CHECKING:
         webhooks,
     )
 
-__all__ = ["clock", "rebuild_with_settings", "settings", "settings_with_secrets", "trace_app", "traced", "traced_relay"]
+__all__ = [
+    "clock",
+    "replace_settings_and_drop_objects",
+    "settings",
+    "settings_with_secrets",
+    "trace_app",
+    "traced",
+    "traced_relay",
+]
 
 DOORS = {
     "gate": "every request to the API",

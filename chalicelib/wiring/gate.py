@@ -13,7 +13,7 @@ from .shared.process import clock, once_per_settings, settings
 from .shared.redis import redis
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import RateLimiter, Refusals
+    from chalicelib.domain.ports import RateLimiter, RefusalCounter
 
 
 @once_per_settings
@@ -29,7 +29,7 @@ def instance_rate_limiter() -> RateLimiter:
     return ProcessRateLimiter()
 
 
-def refusals() -> Refusals:
+def refusals() -> RefusalCounter:
     """Gives the counter of refusals.
 
     Without Redis, or if the setting REDIS_URL can't be read, gives a counter that counts nothing.
@@ -41,6 +41,6 @@ def refusals() -> Refusals:
 
 
 @once_per_settings
-def _refusals() -> Refusals:
+def _refusals() -> RefusalCounter:
     connection = redis()
     return RedisRefusalCounts(connection, settings().table_prefix, clock) if connection else NoRefusalCounts()

@@ -37,7 +37,8 @@ def queue_reported_charge() -> QueueReportedCharge:
 
 
 def settle_payment(record: Mapping[str, Any]) -> None:
-    """Turns the payment in a queue record into a sale or a refund. Raises NotDueYet while the payment's hold lasts."""
+    """Turns the payment in a queue record into a sale or a refund. Raises SettlementNotDueYet while the payment's hold
+    lasts."""
     settling().settle_payment(envelopes.payment_in(record))
 
 

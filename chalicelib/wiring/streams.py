@@ -21,7 +21,7 @@ def relaying() -> RelayingUseCases:
     return RelayingUseCases(adapters())
 
 
-def relay_row(record: Record) -> list[OutgoingMessage]:
+def finish_sales_and_relay_row(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a row was written. Gives none if the write made no event.
 
     Also finishes a sale whose request died, and requests the refunds of a closed row.
@@ -30,12 +30,12 @@ def relay_row(record: Record) -> list[OutgoingMessage]:
     return relaying().relay_row_event(event) if event else []
 
 
-def relay_reservation(record: Record) -> list[OutgoingMessage]:
+def mark_sold_and_relay_reservation(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a reservation changed. Also marks the payment of a sale as sold."""
     return relaying().relay_reservation_change(records.reservation_change(record))
 
 
-def relay_payment(record: Record) -> list[OutgoingMessage]:
+def mark_refund_and_relay_payment(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a payment changed. Also marks a refunded sale on its reservation."""
     return relaying().relay_payment_change(records.payment_change(record))
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from botocore.config import Config
 
-from chalicelib.application.consumers.tickets import IssueOrVoidTickets
+from chalicelib.application.consumers.tickets import IssueTicketsOrVoidRefunded
 from chalicelib.infrastructure import aws
-from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
+from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys, DynamoTickets
 from chalicelib.infrastructure.tickets.names import random_ticket_code
 from chalicelib.infrastructure.tickets.signatures import IN_FILE, SigningKeyInFile, SigningKeyInKms
 
@@ -32,7 +32,7 @@ def ticket_signing_key() -> ports.TicketSigningKey:
 
 
 @once_per_settings
-def issue_or_void_tickets() -> IssueOrVoidTickets:
+def issue_or_void_tickets() -> IssueTicketsOrVoidRefunded:
     table = resource_name("tickets")
-    stored, keys = DynamoTickets(database(), table), DynamoTicketKeys(database(), table)
-    return IssueOrVoidTickets(stored, sessions(), keys, ticket_signing_key(), random_ticket_code)
+    stored, keys = DynamoTickets(database(), table), DynamoTicketPublicKeys(database(), table)
+    return IssueTicketsOrVoidRefunded(stored, sessions(), keys, ticket_signing_key(), random_ticket_code)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from chalicelib.application.tickets import (
     AdmitTicket,
-    RequestSigningAgain,
+    RequestTicketSigningAgain,
     ShowCalendarEntry,
     ShowGateListPage,
     ShowTickets,
     TransferTicket,
 )
-from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys
+from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys
 from chalicelib.infrastructure.tickets.names import random_admission_key, random_ticket_code
 
 from .shared.adapters import adapters
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @once_per_settings
 def ticket_keys() -> ports.TicketKeys:
-    return DynamoTicketKeys(database(), resource_name("tickets"))
+    return DynamoTicketPublicKeys(database(), resource_name("tickets"))
 
 
 @once_per_settings
@@ -81,5 +81,5 @@ def _opens_before() -> timedelta:
     return timedelta(minutes=settings().admission_minutes)
 
 
-def _ask_for_tokens() -> RequestSigningAgain:
-    return RequestSigningAgain(outbox(), clock)
+def _ask_for_tokens() -> RequestTicketSigningAgain:
+    return RequestTicketSigningAgain(outbox(), clock)

@@ -19,7 +19,7 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from chalicelib.api.openapi.document import OpenApiTablesMismatch, document, encoded
+from chalicelib.api.openapi.document import OpenApiTablesMismatch, document, to_indented_json
 from infra.processes import ROOT
 
 HERE = ROOT / "docs" / "api"
@@ -72,7 +72,7 @@ class Request:
 
 def generate_files(app: Chalice) -> dict[str, str]:
     """Makes the contents of the generated files, by file name."""
-    text = encoded(document(app)) + "\n"
+    text = to_indented_json(document(app)) + "\n"
     known = json.loads(text)
     requests = list(requests_of(known))
     return {

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.application.cancel_session import CancelSession, SessionCancellation
-from chalicelib.application.refunds import RequestRefundsOfCancelledSession
+from chalicelib.application.refunds import RequestRefundsOfCancelledSales
 from chalicelib.domain.payments import PaymentStatus
 from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
-from chalicelib.domain.reservations import RowsOfCancelledSession, Sold
+from chalicelib.domain.reservations import RowsOfCancelledSession, SoldSeat
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import to_iso
 from chalicelib.infrastructure.clock import utc_now
@@ -63,10 +63,10 @@ class Cancellation:
         sessions = DynamoSessions(client, f"{prefix}sessions", rows_table=f"{prefix}rows")
         rows = DynamoRows(client, f"{prefix}rows")
         reservations = DynamoReservations(client, f"{prefix}reservations")
-        request_refunds_of_cancelled_session = RequestRefundsOfCancelledSession(
+        request_refunds_of_cancelled_sales = RequestRefundsOfCancelledSales(
             reservations, DynamoPayments(client, f"{prefix}payments"), utc_now
         )
-        return cls(sessions, rows, CancelSession(sessions, rows, request_refunds_of_cancelled_session, utc_now))
+        return cls(sessions, rows, CancelSession(sessions, rows, request_refunds_of_cancelled_sales, utc_now))
 
     def count_sales(self, session_id: str) -> int:
         """Counts the reservations that own seats of the screening. Raises SessionNotFound."""
@@ -74,7 +74,7 @@ class Cancellation:
             occupancy = self.rows.read_entries_with_lapsed(self.sessions.get(session_id))
         except RowsOfCancelledSession as closed:
             occupancy = closed.occupancy
-        return len({entry.reservation_id for entry in occupancy.values() if isinstance(entry, Sold)})
+        return len({entry.reservation_id for entry in occupancy.values() if isinstance(entry, SoldSeat)})
 
 
 def _unconfirmed(session: Session, sold: int) -> OpsError:

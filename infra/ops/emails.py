@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from chalicelib.domain.email import mask_email_addresses
+from chalicelib.domain.email import mask_email_local_parts
 from infra.local import mailbox
 from infra.local.mailbox import NoMailboxError, ReceivedEmail
 from infra.ops.application import load_wiring
@@ -28,7 +28,9 @@ def allow_address(connection: Connection, address: str) -> Answer:
     was_suppressed = load_wiring(connection).bounces.suppressed_addresses().remove(address)
     said = "is written to again" if was_suppressed else "was not suppressed"
     return Answer(
-        {"wasSuppressed": was_suppressed}, f"{mask_email_addresses(address)} {said}.", status=0 if was_suppressed else 1
+        {"wasSuppressed": was_suppressed},
+        f"{mask_email_local_parts(address)} {said}.",
+        status=0 if was_suppressed else 1,
     )
 
 

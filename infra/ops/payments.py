@@ -77,7 +77,7 @@ def _payment_data(payment: Payment, now: datetime) -> dict[str, Any]:
     return {
         "transaction": payment.transaction_id,
         "reason": payment.reason,
-        "amount_cents": payment.refund_cents,
+        "amount_cents": payment.refund_cents_if_known,
         "currency": payment.charged_currency or payment.currency,
         "asked": payment.asked,
         "reservation": payment.reservation_id,
@@ -96,7 +96,7 @@ def _payments_text(
         (
             payment.transaction_id,
             payment.reason,
-            "all of it" if payment.refund_cents is None else Money(payment.refund_cents).format(),
+            "all of it" if payment.refund_cents_if_known is None else Money(payment.refund_cents_if_known).format(),
             payment.reservation_id,
             to_iso(payment.requested_at) if payment.requested_at else None,
             format_duration(_age_seconds(payment, now)),

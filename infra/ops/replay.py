@@ -110,7 +110,7 @@ class FailedRecords:
 
     reasons: list[str] = field(default_factory=list)
 
-    def count_try_and_may_park(self, record: Mapping[str, Any], error: Exception) -> bool:
+    def count_try_and_tell_whether_to_park(self, record: Mapping[str, Any], error: Exception) -> bool:
         """Tells whether to park the record and go on: always, except in an outage, which will end."""
         return not may_pass_later(error)
 
@@ -139,9 +139,9 @@ class Replay:
             from chalicelib.api import batches
         prefix = wiring.settings().table_prefix
         relays = {
-            f"{prefix}-rows": wiring.streams.relay_row,
-            f"{prefix}-reservations": wiring.streams.relay_reservation,
-            f"{prefix}-payments": wiring.streams.relay_payment,
+            f"{prefix}-rows": wiring.streams.finish_sales_and_relay_row,
+            f"{prefix}-reservations": wiring.streams.mark_sold_and_relay_reservation,
+            f"{prefix}-payments": wiring.streams.mark_refund_and_relay_payment,
         }
         return cls(connection, failures, relays, wiring.streams.send_messages, batches)
 

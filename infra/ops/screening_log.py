@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from chalicelib.domain.events import ENDS, Event, EventType
 from chalicelib.domain.money import Money
-from chalicelib.domain.reservations import Held, Occupancy, Reservation, Sale, Sold, State
+from chalicelib.domain.reservations import HeldSeat, Occupancy, Reservation, Sale, SoldSeat, State
 from chalicelib.domain.sessions import row_of_seat
 from chalicelib.domain.times import from_ms, to_iso
 
@@ -49,9 +49,9 @@ class LoggedReservation:
     def entry_at(self, now: datetime) -> Occupancy | None:
         """Gives the entry that the row should have at `now` for each of its seats; None when they should be free."""
         if self.sale:
-            return Sold(self.id, self.sale.id)
+            return SoldSeat(self.id, self.sale.id)
         if self.state is State.PENDING and self.expires_at and self.expires_at > now:
-            return Held(self.id, self.expires_at, self.fingerprint)
+            return HeldSeat(self.id, self.expires_at, self.fingerprint)
         return None
 
     def may_be_forgotten(self, now: datetime, remembered: timedelta) -> bool:
@@ -79,7 +79,7 @@ class Story:
         for logged in self.reservations.values():
             entry = logged.entry_at(now)
             for seat in logged.seats if entry else ():
-                if isinstance(entry, Sold) or (entry and seat not in self.released_seats[logged.id]):
+                if isinstance(entry, SoldSeat) or (entry and seat not in self.released_seats[logged.id]):
                     seats[seat] += (entry,)
         return dict(seats)
 
@@ -209,7 +209,9 @@ def _compare_cancellation(story: Story, tables: Tables) -> Iterator[Difference]:
 
 def _compare_seats(story: Story, tables: Tables, now: datetime) -> Iterator[Difference]:
     logged = story.seats_at(now)
-    in_rows = {seat: entry for seat, entry in tables.seats.items() if isinstance(entry, Sold) or entry.expires_at > now}
+    in_rows = {
+        seat: entry for seat, entry in tables.seats.items() if isinstance(entry, SoldSeat) or entry.expires_at > now
+    }
     for seat in sorted(logged.keys() | in_rows.keys(), key=_hall_order):
         must, stands = logged.get(seat, ()), (in_rows[seat],) if seat in in_rows else ()
         if must != stands:
@@ -223,7 +225,7 @@ def _explain_lone_hold(must: tuple[Occupancy, ...], stands: tuple[Occupancy, ...
 
     Such a hold has no event, because its request stopped between its two writes.
     """
-    lone = [entry for entry in stands if isinstance(entry, Held) and not must]
+    lone = [entry for entry in stands if isinstance(entry, HeldSeat) and not must]
     return (
         f"a hold without a reservation lapses by itself: look again after {to_iso(lone[0].expires_at)}" if lone else ""
     )
@@ -266,7 +268,7 @@ def _entries_text(entries: tuple[Occupancy, ...]) -> str:
 
 
 def _entry_text(entry: Occupancy) -> str:
-    if isinstance(entry, Sold):
+    if isinstance(entry, SoldSeat):
         return f"sold by {entry.sale_id} to {entry.reservation_id}"
     request = f", request {entry.fingerprint}" if entry.fingerprint else ""
     return f"held for {entry.reservation_id} until {to_iso(entry.expires_at)}{request}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.infrastructure.streams.failures import failure_reason_in
+from chalicelib.infrastructure.streams.failures import reason_in_stream_failure
 from infra.ops.connection import Connection, OpsError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def parse_failed_batch(text: str) -> FailedBatch:
             stream=str(batch["streamArn"]),
             records=records,
             since=str(batch.get("approximateArrivalOfFirstRecord", "-")),
-            reason=failure_reason_in(text) or "not given",
+            reason=reason_in_stream_failure(text) or "not given",
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"it describes no batch of a stream: {error!r}") from error

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.sessions import Session
-from chalicelib.infrastructure.dynamodb.live_holds import DynamoCountedHolds
+from chalicelib.infrastructure.dynamodb.live_holds import DynamoHoldsCountedUntilExpiry
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
@@ -83,7 +83,7 @@ class KeyBlindIds(KeyedIds):
         return super().reservation_id(user_id, None)
 
 
-class UnlimitedLiveHolds(DynamoCountedHolds):
+class UnlimitedLiveHolds(DynamoHoldsCountedUntilExpiry):
     """Counts a user's holds and refuses none."""
 
     def free_or_lapsed_condition(self, place: int) -> str:
@@ -131,7 +131,7 @@ WITHOUT: Mapping[str, Parts] = {
     "all-or-nothing": {**_replace_rows(RowsSeatBySeat), "sessions": _make_sessions_in_order_asked},
     "claim-condition": {"payments": lambda: PaymentsWithoutClaimCondition(database(), resource_name("payments"))},
     "admission-condition": {"tickets": lambda: TicketsWithoutAdmissionCondition(database(), resource_name("tickets"))},
-    "live-holds-limit": {"live_holds": lambda: UnlimitedLiveHolds(database(), resource_name("live-holds"))},
+    "live-holds-limit": {"counted_holds": lambda: UnlimitedLiveHolds(database(), resource_name("live-holds"))},
     "idempotency": {"ids": lambda: KeyBlindIds(settings().needed_id_secret.encode())},
 }
 

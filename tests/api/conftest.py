@@ -7,14 +7,14 @@ import pytest
 from chalice.app import Chalice
 
 from chalicelib.api.openapi.document import document as made_of
-from chalicelib.api.openapi.document import encoded
+from chalicelib.api.openapi.document import to_indented_json
 from tests.documented import Document, DocumentedApi
 from tests.http_api import Api
 
 
 @pytest.fixture(scope="session")
 def document(app: Chalice) -> Document:
-    return Document(json.loads(encoded(made_of(app))))
+    return Document(json.loads(to_indented_json(made_of(app))))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from chalice.app import Chalice
 
-from chalicelib.api.http.methods import is_fallback_method_view
+from chalicelib.api.http.methods import is_added_head_or_refusal_view
 from infra.local.identity_provider import Person, Provider, SigningKey, run_provider
 from tests.access import ALL, GATES, NEED_TOKENS, OPEN, OPERATORS, OWNERS, SIGNED, UNAUTHENTICATED, Cinema, Request
 from tests.conftest import ApiServers
@@ -50,7 +50,7 @@ def test_each_route_has_an_entry(app: Chalice) -> None:
         f"{method} {path}"
         for path, entries in app.routes.items()
         for method, entry in entries.items()
-        if not is_fallback_method_view(entry.view_function)
+        if not is_added_head_or_refusal_view(entry.view_function)
     }
 
     assert {request.route for request in ALL} == routes, "say in tests/access.py whom the route admits"

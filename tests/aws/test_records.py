@@ -14,7 +14,7 @@ from chalicelib.domain.events import Event as Told
 from chalicelib.domain.payments import Charge
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.sqs.envelopes import to_body
-from chalicelib.infrastructure.streams.failures import describe_failures, failure_reason_in
+from chalicelib.infrastructure.streams.failures import describe_failures, reason_in_stream_failure
 from infra.local.payment_gateway import Gateway
 from infra.local.pump import clients as pump_clients
 from infra.local.pump import queue_source, stream_source
@@ -249,7 +249,7 @@ def test_an_operator_reads_what_lambda_writes_of_a_batch_that_it_gave_up(items: 
     lost = parse_failed_batch(written)
 
     assert (lost.table, lost.records, lost.reason) == (items.name("rows"), batch["Records"], "RecordAgeExceeded")
-    assert failure_reason_in(written) == "RecordAgeExceeded"
+    assert reason_in_stream_failure(written) == "RecordAgeExceeded"
 
 
 def test_what_our_handlers_write_has_no_field_that_lambda_s_has_not_but_the_reason(

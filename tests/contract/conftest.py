@@ -11,11 +11,11 @@ from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from chalicelib.domain.events import RowEvent
-from chalicelib.domain.ports import CountedHolds, Payments, Reservations, Rows, Sessions
+from chalicelib.domain.ports import HoldsCountedUntilExpiry, Payments, Reservations, Rows, Sessions
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection, tables
-from chalicelib.infrastructure.dynamodb.live_holds import DynamoCountedHolds
+from chalicelib.infrastructure.dynamodb.live_holds import DynamoHoldsCountedUntilExpiry
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
@@ -44,7 +44,7 @@ class Backend:
     sessions: Sessions
     rows: Rows
     reservations: Reservations
-    live_holds: CountedHolds
+    live_holds: HoldsCountedUntilExpiry
     payments: Payments
     last_event: Callable[[str, str], RowEvent | None]
 
@@ -204,7 +204,7 @@ def dynamo_at(client: DynamoDBClient, prefix: str, endpoint: str, connections: d
         DynamoSessions(client, f"{prefix}-sessions"),
         rows,
         DynamoReservations(client, f"{prefix}-reservations"),
-        DynamoCountedHolds(client, f"{prefix}-live-holds"),
+        DynamoHoldsCountedUntilExpiry(client, f"{prefix}-live-holds"),
         DynamoPayments(client, f"{prefix}-payments"),
         last_event,
         client,

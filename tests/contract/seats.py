@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.reservations import Held, Hold, Sale
+from chalicelib.domain.reservations import HeldSeat, Hold, Sale
 from chalicelib.domain.sessions import Session
 from tests.builders import NOW, a_hold, a_sale
 
@@ -26,6 +26,6 @@ def sold(backend: Backend, session: Session, *seats: str) -> tuple[Hold, Sale]:
     return hold, sale
 
 
-def held_entry(hold: Hold) -> Held:
+def held_entry(hold: Hold) -> HeldSeat:
     """Gives the entry of a held seat in its row."""
-    return Held(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint)
+    return HeldSeat(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint)

@@ -10,7 +10,7 @@ from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.reservations import (
     CountedHold,
-    Held,
+    HeldSeat,
     Hold,
     HoldEndedBeforeStored,
     HoldNotCounted,
@@ -20,7 +20,7 @@ from chalicelib.domain.reservations import (
     RowsOfCancelledSession,
     Sale,
     SeatsTaken,
-    Sold,
+    SoldSeat,
     State,
     without_lapsed_holds,
 )
@@ -74,7 +74,7 @@ class FakeRows:
         def may_be_held(seat: str, entry: Occupancy | None) -> bool:
             if entry is None:
                 return not self._was_later(hold, seat)
-            return isinstance(entry, Held) and _has_lapsed(entry, now)
+            return isinstance(entry, HeldSeat) and _has_lapsed(entry, now)
 
         self._refuse_unless(hold, now, may_be_held)
         self._put(hold, _held(hold))
@@ -82,7 +82,7 @@ class FakeRows:
 
     def sell(self, hold: Hold, sale: Sale, now: datetime) -> None:
         self._refuse_unless(hold, now, lambda _, entry: entry == _held(hold) and hold.expires_at > now)
-        self._put(hold, Sold(hold.reservation_id, sale.id))
+        self._put(hold, SoldSeat(hold.reservation_id, sale.id))
         self._tell(hold, lambda part: SeatsSold(part.session_id, part.reservation_id, part.seats, sale, now))
 
     def release(self, hold: Hold, now: datetime) -> ReleaseResult:
@@ -108,14 +108,14 @@ class FakeRows:
         return {
             entry.reservation_id: entry.sale_id
             for seat, entry in self.taken[session.id].items()
-            if isinstance(entry, Sold) and since <= _moment(self.events[session.id, row_of_seat(seat)][-1]) <= until
+            if isinstance(entry, SoldSeat) and since <= _moment(self.events[session.id, row_of_seat(seat)][-1]) <= until
         }
 
     def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
         standing = {seat: entry for seat, entry in self.taken[session_id].items() if row_of_seat(seat) == row}
         if (session_id, row) not in self.closed:
             self.closed.add((session_id, row))
-            sold = sorted({entry.reservation_id for entry in standing.values() if isinstance(entry, Sold)})
+            sold = sorted({entry.reservation_id for entry in standing.values() if isinstance(entry, SoldSeat)})
             self.events[session_id, row].append(RowClosed(session_id, row, tuple(sold), now))
         return standing
 
@@ -175,7 +175,7 @@ class FakeReservations:
     def find(self, reservation_id: str) -> Reservation | None:
         return self.stored.get(reservation_id)
 
-    def mark_confirmed_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed_from_any_state_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
         stored = self.find(reservation_id)
         if stored and stored.sale is None:
             self.stored[reservation_id] = replace(stored.confirmed(sale), ended_at=None)
@@ -238,9 +238,9 @@ def _counted(hold: Hold, age: int) -> CountedHold:
     return CountedHold(hold.reservation_id, hold.expires_at, age)
 
 
-def _held(hold: Hold) -> Held:
-    return Held(hold.reservation_id, hold.expires_at, hold.fingerprint)
+def _held(hold: Hold) -> HeldSeat:
+    return HeldSeat(hold.reservation_id, hold.expires_at, hold.fingerprint)
 
 
-def _has_lapsed(entry: Held, now: datetime) -> bool:
+def _has_lapsed(entry: HeldSeat, now: datetime) -> bool:
     return entry.expires_at <= now

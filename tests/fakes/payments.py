@@ -74,7 +74,7 @@ class FakePayments:
         claim = replace(payment, method=found.method, claimed_at=found.claimed_at, due_at=found.due_at)
         return self._write(with_charge(claim, found))
 
-    def request_refund_and_read(self, payment: Payment) -> Payment:
+    def request_refund_if_allowed_and_read(self, payment: Payment) -> Payment:
         found = self.find(payment.transaction_id)
         if found is None:
             return self._write(payment)
@@ -99,7 +99,7 @@ class FakePayments:
         )
         return self._write(replace(settled, asked=0, asked_at=None))
 
-    def count_unknown_refund_try(self, payment: Payment, now: datetime) -> Payment:
+    def count_refund_try_of_unknown_payment(self, payment: Payment, now: datetime) -> Payment:
         found = self._known(payment)
         if found.status is not PaymentStatus.REFUND_REQUESTED:
             return found

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import CursorInvalid, StoreUnavailable
-from chalicelib.domain.tickets.ticket import Admission, ListedTicket, SaleTickets, Ticket, VoidReason
+from chalicelib.domain.tickets.ticket import Admission, LatestTicketsOfSale, ListedTicket, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
 
 __all__ = ["FakeSigner", "FakeTicketKeys", "FakeTickets"]
@@ -22,7 +22,7 @@ class FakeTickets:
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     voided: dict[str, VoidReason] = field(default_factory=dict)
 
-    def add(self, sold: SaleTickets) -> None:
+    def add(self, sold: LatestTicketsOfSale) -> None:
         if sold.reservation_id in self.codes or sold.reservation_id in self.voided:
             return
         if any(ticket.code in self.known for ticket in sold.tickets):
@@ -30,12 +30,12 @@ class FakeTickets:
         self.codes[sold.reservation_id] = {ticket.seat: ticket.code for ticket in sold.tickets}
         self.known |= {ticket.code: ticket for ticket in sold.tickets}
 
-    def find_by_sale(self, reservation_id: str) -> SaleTickets | None:
+    def find_latest_by_sale(self, reservation_id: str) -> LatestTicketsOfSale | None:
         if reservation_id not in self.codes and reservation_id not in self.voided:
             return None
         codes = sorted(self.codes.get(reservation_id, {}).items())
         tickets = tuple(self.known[code] for _, code in codes)
-        return SaleTickets(reservation_id, tickets, self.voided.get(reservation_id))
+        return LatestTicketsOfSale(reservation_id, tickets, self.voided.get(reservation_id))
 
     def list_by_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
         if cursor and not cursor.isdecimal():
@@ -53,7 +53,7 @@ class FakeTickets:
         stored = self.known[ticket.code]
         self.known[ticket.code] = stored if stored.token else stored.with_token(ticket.token)
 
-    def transfer_then_read_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
+    def try_transfer_and_reread_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
         stored, codes = self.known[ticket.code], self.codes[ticket.reservation_id]
         ended = stored.void or stored.admission or ticket.reservation_id in self.voided
         if ended or codes[ticket.seat] != ticket.code or renewed.code in self.known:

@@ -26,7 +26,7 @@ from chalicelib.infrastructure.dynamodb.cursors import from_cursor, to_cursor
 from chalicelib.infrastructure.identity.tokens import AccessTokenVerifier
 from chalicelib.infrastructure.payments.simulated_gateway import SIGNATURE_HEADER, SimulatedGatewayMessages
 from chalicelib.infrastructure.redis import answers, seat_format
-from chalicelib.infrastructure.redis.wire import BoundedParser
+from chalicelib.infrastructure.redis.wire import TimeAndSizeLimitedParser
 from chalicelib.infrastructure.sqs.envelopes import event_in, hold_in, payment_in, webhook_delivery_in
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -139,7 +139,7 @@ def _redis_answer(data: bytes) -> None:
     """The first byte says in how large parts the answer comes."""
     size = 1 + (data[0] % 64 if data else 0)
     parts = (data[at : at + size] for at in range(1, len(data), size))
-    parser = BoundedParser(socket_read_size=0)
+    parser = TimeAndSizeLimitedParser(socket_read_size=0)
     parser.on_connect(_Socket(chain(parts, repeat(b""))))
     answer = parser.read_response()
     for read in READS:

@@ -12,7 +12,7 @@ from localstack_client.session import Session
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.redis.connection import RedisConnection
-from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_seat_cache_key
+from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_seat_cache_signing_key
 from chalicelib.settings import LOCAL_SECRET
 from infra.local.pump import Pump
 from infra.ops.connection import Connection
@@ -54,10 +54,10 @@ def gated_api(api_servers: ApiServers, wire: Wire, redis_wire: RedisWire) -> Api
 def redis_keeps_all_keys(data_stack: str, redis_url: str) -> None:
     """Has Redis keep all keys: it then sees every idempotency key of the screenings scheduled from now on."""
     connection = RedisConnection(redis_url, Breaker("redis", POLICIES["redis"]))
-    cache = SeatCache(connection, data_stack, derive_seat_cache_key(LOCAL_SECRET))
+    cache = SeatCache(connection, data_stack, derive_seat_cache_signing_key(LOCAL_SECRET))
     asked = a_hold("A1", fingerprint="f")
     cache.mark_ids_complete_since(asked.session_id, utc_now())
-    if cache.read_known_seats_and_begin_ids(asked, utc_now()).ids_complete_since is None:
+    if cache.read_known_seats_and_start_id_record(asked, utc_now()).ids_complete_since is None:
         pytest.skip("this Redis (fakeredis) does not say whether it drops keys: ids are looked up in the database")
 
 

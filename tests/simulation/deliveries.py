@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.api import batches
-from chalicelib.application.payments import NotDueYet
+from chalicelib.application.payments import SettlementNotDueYet
 from chalicelib.application.release import NotLapsedYet
 from chalicelib.domain.events import Event, Failures, RetryLater
 from chalicelib.domain.payments import GatewayUnavailable, RefundNotConfirmed
@@ -25,7 +25,15 @@ from .promises.at_all_times import Broken
 from .scheduler import MS
 from .services import PREFIX, Services
 
-COMES_AGAIN = (NotLapsedYet, NotDueYet, LookupError, RefundNotConfirmed, GatewayUnavailable, Refusal, RetryLater)
+COMES_AGAIN = (
+    NotLapsedYet,
+    SettlementNotDueYet,
+    LookupError,
+    RefundNotConfirmed,
+    GatewayUnavailable,
+    Refusal,
+    RetryLater,
+)
 OUTAGES = (BotoCoreError, ClientError)
 """What a handler may raise. All else is a fault of ours."""
 

@@ -13,27 +13,27 @@ from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
 from chalicelib.application.consumers.cached_seats import CorrectSeatCache
-from chalicelib.application.consumers.invoices import IssueInvoices
-from chalicelib.application.consumers.tickets import IssueOrVoidTickets
+from chalicelib.application.consumers.invoices import IssueInvoicesOfSales
+from chalicelib.application.consumers.tickets import IssueTicketsOrVoidRefunded
 from chalicelib.application.consumers.webhooks import QueueWebhookDeliveries
 from chalicelib.application.tickets import AdmitTicket
 from chalicelib.domain import consumers
 from chalicelib.domain.events import Event, Failures, OutgoingMessage
-from chalicelib.domain.ports import CountedHolds, IdsFromKeys, Reservations, Rows, Sessions
+from chalicelib.domain.ports import HoldsCountedUntilExpiry, IdsFromKeys, Reservations, Rows, Sessions
 from chalicelib.domain.reservations import CountedHold, Hold, HoldNotCounted
 from chalicelib.domain.times import to_utc_ms
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
-from chalicelib.infrastructure.dynamodb.live_holds import DynamoCountedHolds
+from chalicelib.infrastructure.dynamodb.live_holds import DynamoHoldsCountedUntilExpiry
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import KEPT_PAGES, PROGRAMME_SECONDS, DynamoSessions
-from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
-from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedWhenAdded
+from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys, DynamoTickets
+from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedBeforeAdding
 from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.infrastructure.sqs import envelopes
@@ -62,7 +62,7 @@ class Adapters:
     rows: type[DynamoRows] = DynamoRows
     reservations: type[DynamoReservations] = DynamoReservations
     payments: type[DynamoPayments] = DynamoPayments
-    live_holds: type[DynamoCountedHolds] = DynamoCountedHolds
+    counted_holds: type[DynamoHoldsCountedUntilExpiry] = DynamoHoldsCountedUntilExpiry
     tickets: type[DynamoTickets] = DynamoTickets
     invoices: type[DynamoInvoices] = DynamoInvoices
     cache: type[SeatCache] = SeatCache
@@ -104,14 +104,14 @@ class UnsharedReads(TtlCache[T]):
 class WatchedLiveHolds:
     """Live holds that call `refused` beyond the limit. Of two requests with one key, one may release both's seats."""
 
-    live_holds: CountedHolds
+    counted_holds: HoldsCountedUntilExpiry
     refused: Callable[[], None]
 
     def count_hold(
         self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
     ) -> None:
         try:
-            self.live_holds.count_hold(holder, hold, limit, now, instead_of)
+            self.counted_holds.count_hold(holder, hold, limit, now, instead_of)
         except HoldNotCounted:
             self.refused()
             raise
@@ -159,7 +159,7 @@ class Instance:
 
     @cached_property
     def sessions_announcing_new_to_cache(self) -> Sessions:
-        return SessionsAnnouncedWhenAdded(self.sessions, self.cache) if self.cache else self.sessions
+        return SessionsAnnouncedBeforeAdding(self.sessions, self.cache) if self.cache else self.sessions
 
     @cached_property
     def cache(self) -> SeatCache | None:
@@ -167,8 +167,8 @@ class Instance:
         return self.adapters.cache(redis, PREFIX, b"for tests") if redis else None
 
     @cached_property
-    def live_holds(self) -> CountedHolds:
-        counted = self.adapters.live_holds(self.services.dynamodb, f"{PREFIX}-live-holds")
+    def counted_holds(self) -> HoldsCountedUntilExpiry:
+        counted = self.adapters.counted_holds(self.services.dynamodb, f"{PREFIX}-live-holds")
         return WatchedLiveHolds(counted, self.services.limit_reached)
 
     @cached_property
@@ -212,7 +212,7 @@ class Instance:
 
     @cached_property
     def admit(self) -> AdmitTicket:
-        keys = DynamoTicketKeys(self.services.dynamodb, f"{PREFIX}-tickets")
+        keys = DynamoTicketPublicKeys(self.services.dynamodb, f"{PREFIX}-tickets")
         return AdmitTicket(self.tickets, keys, _is_signed, self.sessions, OPENS_BEFORE, self.clock, self.codes)
 
     # The functions of the streams, as chalicelib/wiring/streams.py puts them together.
@@ -282,8 +282,8 @@ class Instance:
         return self.adapters.invoices(self.services.dynamodb, f"{PREFIX}-invoices", self.services.sleep)
 
     @cached_property
-    def _issue_invoices(self) -> IssueInvoices:
-        return IssueInvoices(
+    def _issue_invoices(self) -> IssueInvoicesOfSales:
+        return IssueInvoicesOfSales(
             reservations=self.reservations,
             sessions=self.sessions,
             invoices=self.invoices,
@@ -294,9 +294,9 @@ class Instance:
         )
 
     @cached_property
-    def _issue_tickets(self) -> IssueOrVoidTickets:
-        keys = DynamoTicketKeys(self.services.dynamodb, f"{PREFIX}-tickets")
-        return IssueOrVoidTickets(self.tickets, self.sessions, keys, SIGNER, self.codes)
+    def _issue_tickets(self) -> IssueTicketsOrVoidRefunded:
+        keys = DynamoTicketPublicKeys(self.services.dynamodb, f"{PREFIX}-tickets")
+        return IssueTicketsOrVoidRefunded(self.tickets, self.sessions, keys, SIGNER, self.codes)
 
 
 class NoSubscribers:

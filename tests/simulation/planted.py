@@ -93,7 +93,7 @@ def _is_refund_request(request: Request) -> bool:
 class RowsThatForget(DynamoRows):
     """Lacks the guard by which a released hold can't be made again."""
 
-    def released_hold_expires_earlier_condition(self, seat_path: str) -> str:
+    def released_hold_expires_before_this_condition(self, seat_path: str) -> str:
         return f"attribute_exists({seat_path}.z)"
 
 
@@ -153,10 +153,10 @@ class NoBar(DynamoReservations):
 class StrongerThanTheRow(DynamoReservations):
     """Keeps an ended reservation ended, although the row is sold."""
 
-    def mark_confirmed_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed_from_any_state_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
         stored = self.find(reservation_id)
         return (
-            super().mark_confirmed_and_read(reservation_id, sale)
+            super().mark_confirmed_from_any_state_and_read(reservation_id, sale)
             if stored and stored.state is State.PENDING
             else stored
         )

@@ -9,7 +9,7 @@ from chalicelib.application.hold import HoldSeatsCommand
 from chalicelib.application.release import CancelReservationCommand
 from chalicelib.domain.events import Event, OutgoingMessage, ReservationChange, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.payments import Charge, Payment, PaymentChange, SettlementDue
-from chalicelib.domain.reservations import Held, Hold, ReleaseResult, Reservation, Sale, Sold
+from chalicelib.domain.reservations import HeldSeat, Hold, ReleaseResult, Reservation, Sale, SoldSeat
 
 
 def said(told: object) -> str:
@@ -63,8 +63,8 @@ WORDS: dict[type, Callable[[Any], str]] = {
     ConfirmReservationCommand: lambda one: f"{one.reservation_id} by {one.transaction_id}",
     CancelReservationCommand: lambda one: one.reservation_id,
     Hold: lambda one: f"hold of {_seats(one.seats)} for {one.reservation_id} until {_clock(one.expires_at)}",
-    Held: lambda one: f"held for {one.reservation_id} until {_clock(one.expires_at)}",
-    Sold: lambda one: f"sold by {one.sale_id}",
+    HeldSeat: lambda one: f"held for {one.reservation_id} until {_clock(one.expires_at)}",
+    SoldSeat: lambda one: f"sold by {one.sale_id}",
     Sale: lambda one: f"{one.id} at {_clock(one.paid_at)}",
     ReleaseResult: lambda one: f"freed {_seats(one.seats) or 'nothing'}{f', but {one.sale_id}' if one.sale_id else ''}",
     Reservation: _reservation,

@@ -12,7 +12,7 @@ from chalice.app import Request
 
 from chalicelib import wiring
 from chalicelib.domain.identity import ANONYMOUS, UNCHECKED, AccessRule, Principal
-from chalicelib.domain.refusals import Forbidden, Refusal, StoreUnavailable, TokenFault, Unauthenticated
+from chalicelib.domain.refusals import AccessTokenFault, Forbidden, Refusal, StoreUnavailable, Unauthenticated
 
 from .logs import log
 
@@ -69,13 +69,13 @@ def _token_of(request: Request) -> str:
     Also raises Unauthenticated for a token in the query, even a valid one: URLs are logged in many places.
     """
     if TOKEN_IN_QUERY in (request.query_params or {}):
-        raise Unauthenticated(TokenFault.SENT_WRONGLY)
+        raise Unauthenticated(AccessTokenFault.SENT_WRONGLY)
     sent = _authorizations(request.to_original_event())
     if not sent:
-        raise Unauthenticated(TokenFault.MISSING)
+        raise Unauthenticated(AccessTokenFault.MISSING)
     found = _BEARER.fullmatch(sent[0]) if len(sent) == 1 else None
     if found is None:
-        raise Unauthenticated(TokenFault.SENT_WRONGLY)
+        raise Unauthenticated(AccessTokenFault.SENT_WRONGLY)
     return found[1]
 
 

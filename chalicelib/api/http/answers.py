@@ -35,12 +35,12 @@ person."""
 View = Callable[..., Response]
 
 
-def answered(blueprint: Blueprint) -> Callable[[View], View]:
+def guarded_and_answered(blueprint: Blueprint) -> Callable[[View], View]:
     """Decorates a view: checks access and rate limits, calls the view, answers exceptions as errors of the contract.
 
     Logs one line for each request. A request over its rate limit, or one that the view's row in routes.py does not
     admit, is refused without calling the view. A view for buyers gets the principal as `asked_by`. Raises
-    ViewNotInRoutes for a view without a row.
+    ViewWithoutRouteRow for a view without a row.
     """
 
     def decorate(view: View) -> View:
@@ -64,7 +64,7 @@ def _answer(view: View, route: Route, request: Request, path: Mapping[str, str])
         quota_headers = limits.enforce_rate_limits(view.__name__, request, access_decision.asked_by.subject)
         access_decision.raise_if_refused()
         bodies.check_user_id_in_path(path)
-        who = {"asked_by": access_decision.asked_by} if route.gets_principal else {}
+        who = {"asked_by": access_decision.asked_by} if route.view_takes_asked_by else {}
         response = view(request, **path, **who)
     except Exception as error:  # noqa: BLE001 - nothing may leave in another form than the contract's
         response = _refuse(error, request, path)

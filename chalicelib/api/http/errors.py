@@ -77,9 +77,9 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
 def _challenge(refusal: refusals.Unauthenticated) -> Mapping[str, str]:
     """Makes the header that asks for a token: RFC 6750, section 3. A request without any token gets no error code."""
-    if refusal.fault is refusals.TokenFault.MISSING:
+    if refusal.fault is refusals.AccessTokenFault.MISSING:
         return {"WWW-Authenticate": "Bearer"}
-    code = "invalid_request" if refusal.fault is refusals.TokenFault.SENT_WRONGLY else "invalid_token"
+    code = "invalid_request" if refusal.fault is refusals.AccessTokenFault.SENT_WRONGLY else "invalid_token"
     return {"WWW-Authenticate": f'Bearer error="{code}", error_description="{refusal.fault}"'}
 
 
@@ -180,7 +180,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="QUEUE_OUT_OF_REACH",
         status=403,
-        example=refusals.QueueNotPermitted(),
+        example=refusals.DeploymentMayNotUseQueue(),
         english="This deployment has no right to its dead letters: use the command line, with your own credentials.",
         portuguese="Esta instalação não tem direito às suas mensagens mortas: use a linha de comando, com as suas"
         " credenciais.",
@@ -336,7 +336,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="PAYMENT_NOT_RECEIVED",
         status=402,
-        example=refusals.PaymentNotReceived(RESERVATION_ID, TRANSACTION_ID),
+        example=refusals.PaymentNotReportedYet(RESERVATION_ID, TRANSACTION_ID),
         english="We have not heard of this payment yet: ask again in some seconds. Nothing is lost by asking.",
         portuguese="Ainda não recebemos este pagamento: tente de novo em alguns segundos. Nada se perde por tentar.",
         facts=_reservation,
@@ -354,7 +354,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="PAYMENT_RETURNED",
         status=409,
-        example=refusals.PaymentCannotBuy(RESERVATION_ID, TRANSACTION_ID),
+        example=refusals.PaymentRefundedOrWrongAmount(RESERVATION_ID, TRANSACTION_ID),
         english="This payment went back, or is on its way back: it buys nothing any more.",
         portuguese="Este pagamento foi devolvido, ou está sendo devolvido: não compra mais nada.",
         facts=_reservation,
@@ -426,7 +426,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="USER_NOT_FOUND",
         status=404,
-        example=refusals.UserNotFound("user-456"),
+        example=refusals.UserNotFoundOrNotVisible("user-456"),
         english="There is no such user.",
         portuguese="Este usuário não existe.",
     ),

@@ -9,7 +9,7 @@ from typing import Any
 
 from chalice.app import Blueprint, Chalice, Request, Response
 
-from .answers import answered, error_response
+from .answers import error_response, guarded_and_answered
 from .errors import MethodNotAllowed
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -32,13 +32,13 @@ def answer_head_and_refuse_others(app: Chalice) -> None:
     app.register_blueprint(others)
 
 
-def is_fallback_method_view(view: Callable[..., Any]) -> bool:
+def is_added_head_or_refusal_view(view: Callable[..., Any]) -> bool:
     """Tells whether `answer_head_and_refuse_others` added the view: for HEAD, or to refuse a method."""
     return view.__module__ == __name__
 
 
 def _refusing_view(blueprint: Blueprint, allowed: str):  # type: ignore[no-untyped-def] # a Chalice view
-    @answered(blueprint)
+    @guarded_and_answered(blueprint)
     def refuse_method(request: Request, **_: str) -> Response:
         return error_response(MethodNotAllowed(request.method, allowed), request)
 

@@ -33,7 +33,7 @@ class Route(NamedTuple):
     """
 
     @property
-    def gets_principal(self) -> bool:
+    def view_takes_asked_by(self) -> bool:
         """Tells whether the view gets the principal as the argument `asked_by`. Views for buyers do."""
         return self.admits is AccessRule.BUYER
 
@@ -78,12 +78,12 @@ ROUTES: Mapping[str, Route] = {
 }
 
 
-class ViewNotInRoutes(Exception):
+class ViewWithoutRouteRow(Exception):
     """A view has no row in ROUTES. The message tells to add one."""
 
 
 def route_of(view: str) -> Route:
-    """Gives the entry of a view in ROUTES. Raises ViewNotInRoutes if there is none."""
+    """Gives the entry of a view in ROUTES. Raises ViewWithoutRouteRow if there is none."""
     if view not in ROUTES:
-        raise ViewNotInRoutes(f"Say whom {view} admits: give it a row in ROUTES of chalicelib/api/http/routes.py.")
+        raise ViewWithoutRouteRow(f"Say whom {view} admits: give it a row in ROUTES of chalicelib/api/http/routes.py.")
     return ROUTES[view]

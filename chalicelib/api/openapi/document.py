@@ -11,14 +11,14 @@ from msgspec.json import schema_components
 
 from chalicelib.api.http.answers import HEADERS
 from chalicelib.api.http.errors import ERRORS, ROWS, ErrorRow, nearest_error_row
-from chalicelib.api.http.methods import is_fallback_method_view
+from chalicelib.api.http.methods import is_added_head_or_refusal_view
 from chalicelib.api.http.routes import route_of
 from chalicelib.domain.identity import AccessRule
 
 from .error_schemas import error_code_table, error_schema, header_names, named_examples, schema_name
 from .parameters import LANGUAGE, PATH, Parameter
 from .routes import FOR_BROWSERS, OPERATIONS, TOPICS, Operation
-from .schemas import Json, refs_and_schemas, with_text_pattern
+from .schemas import Json, refs_and_schemas, to_request_schema
 
 JSON = HEADERS["Content-Type"]
 CALENDAR = "text/calendar"
@@ -106,7 +106,7 @@ def document(app: Chalice) -> Json:
     }
 
 
-def encoded(made: Json) -> str:
+def to_indented_json(made: Json) -> str:
     return msgspec.json.format(msgspec.json.encode(made), indent=1).decode()
 
 
@@ -139,7 +139,7 @@ def _view_name_by_route(app: Chalice) -> dict[str, str]:
         f"{method} {path}": entry.view_function.__name__
         for path, entries in app.routes.items()
         for method, entry in entries.items()
-        if not is_fallback_method_view(entry.view_function)
+        if not is_added_head_or_refusal_view(entry.view_function)
     }
     require_described(registered.keys() - FOR_BROWSERS, OPERATIONS, "OPERATIONS of chalicelib/api/openapi/routes.py")
     gone = OPERATIONS.keys() - registered.keys()
@@ -192,7 +192,7 @@ def _parameter(parameter: Parameter, place: str) -> Json:
     ((schema,), _) = schema_components([parameter.kind])
     example = {} if parameter.example is None else {"example": parameter.example}
     if place == "path" and "pattern" in schema:
-        schema = with_text_pattern(schema)  # bodies.check_user_id_in_path looks at it as at a text of a body
+        schema = to_request_schema(schema)  # bodies.check_user_id_in_path looks at it as at a text of a body
     required = {"required": True} if place == "path" else {}
     fields = {"name": parameter.name, "in": place, "description": parameter.description, "schema": schema}
     return fields | required | example

@@ -239,9 +239,9 @@ OPERATIONS: Mapping[str, Operation] = {
         errors=(
             refusals.ReservationNotFound,
             refusals.TransactionMissing,
-            refusals.PaymentNotReceived,
+            refusals.PaymentNotReportedYet,
             refusals.PaymentAlreadyUsed,
-            refusals.PaymentCannotBuy,
+            refusals.PaymentRefundedOrWrongAmount,
             refusals.AlreadyPaid,
             refusals.ReservationExpired,
             refusals.ReservationCancelled,
@@ -345,7 +345,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "stays, as refunded once the money went back.",
         query=PAGE,
         answer=reservations_wire.purchases(USER, Page([SOLD], None)),
-        errors=(refusals.UserNotFound, refusals.CursorInvalid),
+        errors=(refusals.UserNotFoundOrNotVisible, refusals.CursorInvalid),
     ),
     "GET /api/sessions/{session_id}/events": Operation(
         NUMBERS_AND_FACTS,
@@ -387,7 +387,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Some dead letters of a queue",
         description="They stay where they are.",
         answer=board_wire.dead_letters("email", [LETTER]),
-        errors=(NotFoundError, refusals.QueueNotFound, refusals.QueueNotPermitted),
+        errors=(NotFoundError, refusals.QueueNotFound, refusals.DeploymentMayNotUseQueue),
     ),
     "POST /api/operations/queues/{queue}/redrive": Operation(
         OPERATING,
@@ -395,7 +395,7 @@ OPERATIONS: Mapping[str, Operation] = {
         description="At most as many as there are when it begins.",
         request=board_wire.RedriveRequest(),
         answer=board_wire.redriven("email", RedriveResult(2, 0)),
-        errors=(NotFoundError, refusals.QueueNotFound, refusals.QueueNotPermitted),
+        errors=(NotFoundError, refusals.QueueNotFound, refusals.DeploymentMayNotUseQueue),
     ),
     "GET /health": Operation(
         SERVICE,

@@ -10,7 +10,7 @@ def quota_headers(usage: QuotaUsage) -> dict[str, str]:
     return {
         "RateLimit-Limit": str(quota.requests),
         "RateLimit-Remaining": str(usage.remaining),
-        "RateLimit-Reset": str(usage.reset_seconds),
+        "RateLimit-Reset": str(usage.seconds_until_all_free),
         "RateLimit-Policy": f"{quota.requests};w={quota.seconds}",
     }
 

@@ -151,7 +151,7 @@ def hold_seats(request: Request, asked_by: Principal) -> HoldSeatsCommand:
     return HoldSeatsCommand(body.session_id, buyer, tuple(body.seat_numbers), key, contact, source)
 
 
-def own_id_for_me(user_id: str, asked_by: Principal) -> str:
+def replace_me_by_own_id(user_id: str, asked_by: Principal) -> str:
     """Gives the user's id in a path. For a signed-in user, replaces `me` by the user's own id."""
     return asked_by.subject if asked_by.is_signed_in and user_id == MYSELF else user_id
 

@@ -11,7 +11,7 @@ from chalice.app import Request
 from msgspec import Meta
 
 from chalicelib.application.tickets import AdmitTicketCommand
-from chalicelib.domain.booking_codes import normalize_code
+from chalicelib.domain.booking_codes import to_hyphenated_code
 from chalicelib.domain.tickets.ticket import VoidReason
 
 from .bodies import (
@@ -24,7 +24,7 @@ from .bodies import (
     idempotency_key,
     moment,
     moment_if_any,
-    utc_ms_within_century,
+    utc_ms_in_years_2000_to_2099,
 )
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def normal_ticket_code_or_unchanged(typed: str) -> str:
 
     If the text is not a code, gives it unchanged. No ticket has such a code, so none is found.
     """
-    return normalize_code(typed) or typed
+    return to_hyphenated_code(typed) or typed
 
 
 def admit_ticket(request: Request) -> AdmitTicketCommand:
@@ -154,7 +154,7 @@ def admit_ticket(request: Request) -> AdmitTicketCommand:
         token=body.token or "",
         code=normal_ticket_code_or_unchanged(body.code or ""),
         key=idempotency_key(request) or "",
-        admitted_at=utc_ms_within_century(body.admitted_at, "$.admittedAt") if body.admitted_at else None,
+        admitted_at=utc_ms_in_years_2000_to_2099(body.admitted_at, "$.admittedAt") if body.admitted_at else None,
     )
 
 

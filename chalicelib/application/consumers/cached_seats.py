@@ -32,5 +32,5 @@ class CorrectSeatCache:
             self.cache.mark_reservation_id_used(event.session_id, event.reservation_id)
 
 
-def skip_cache_update(event: Event) -> None:
+def ignore_without_cache(event: Event) -> None:
     """Does nothing. Used without Redis, where there is no cache."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class IssueInvoices:
+class IssueInvoicesOfSales:
     """Issues the invoices of a batch of sales. Idempotent, also if two batches run at the same time.
 
     A sale's number is stored once, in one transaction with the counter. A second delivery of the sale uses the stored
@@ -48,7 +48,9 @@ class IssueInvoices:
         """
         bills, unbilled = act_on_each_in_turn(dict(enumerate(sales)), self._draft_bill)
         charged = {position: bill for position, bill in bills.items() if bill}
-        numbered, unnumbered = number_by_series(charged, lambda bill: bill.series, self.invoices.assign_numbers)
+        numbered, unnumbered = number_by_series(
+            charged, lambda bill: bill.series, self.invoices.assign_numbers_in_series
+        )
         invoices = {invoice.bill.reservation_id: invoice for invoice in numbered.values()}  # a sale may occur twice
         _, unfiled = act_on_each_in_turn(invoices, self._print_and_file)
         of_sales = {position: unfiled.get(invoice.bill.reservation_id) for position, invoice in numbered.items()}

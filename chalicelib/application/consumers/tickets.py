@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.tickets.ticket import ADMITTED_FOR, SaleTickets, Ticket, VoidReason
+from chalicelib.domain.tickets.ticket import ADMITTED_FOR, LatestTicketsOfSale, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import TicketFacts, encode_token
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class IssueOrVoidTickets:
+class IssueTicketsOrVoidRefunded:
     """Issues a sale's tickets, or voids them. Idempotent, also if two deliveries run at the same time.
 
     The tickets of a sale are written once, and never after they were voided. A token is written once.
@@ -47,13 +47,13 @@ class IssueOrVoidTickets:
             self.tickets.void(event.reservation_id, VoidReason.REFUNDED, event.occurred_at)
 
     def _issue(self, sale: Event) -> None:
-        known = self.tickets.find_by_sale(sale.reservation_id)
+        known = self.tickets.find_latest_by_sale(sale.reservation_id)
         unsigned = self._draft(sale) if known is None else known.unsigned
         if not unsigned:
             return
         signed = self._sign(unsigned, self.sessions.get(sale.session_id).starts_at)
         if known is None:
-            self.tickets.add(SaleTickets(sale.reservation_id, signed))
+            self.tickets.add(LatestTicketsOfSale(sale.reservation_id, signed))
             return
         for ticket in signed:
             self.tickets.store_token_if_missing(ticket)

@@ -128,7 +128,7 @@ class ReplayResult:
 
 
 @dataclass(frozen=True)
-class ReplayNotifications:
+class QueueReplayOfNotifications:
     """Queues again the deliveries to a webhook of a session's notifications above a given sequence number. One call
     covers at most `most` notifications.
 

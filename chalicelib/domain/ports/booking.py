@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.reservations import CountedHold, Hold, Occupancy, ReleaseResult, Reservation, Sale, State
     from chalicelib.domain.sessions import Session
 
-__all__ = ["CountedHolds", "Reservations", "Rows", "SeatCacheCorrections", "Sessions"]
+__all__ = ["HoldsCountedUntilExpiry", "Reservations", "Rows", "SeatCacheCorrections", "Sessions"]
 
 
 class Sessions(Protocol):
@@ -148,7 +148,7 @@ class Reservations(Protocol):
         """Reads the reservation, strongly consistent. None if it is not stored."""
         ...
 
-    def mark_confirmed_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed_from_any_state_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
         """Marks the reservation as confirmed by this sale, from any state: its rows have already sold the seats.
 
         If the reservation already has a sale, keeps that sale. Gives the reservation as stored afterwards; None if it
@@ -173,7 +173,7 @@ class Reservations(Protocol):
         ...
 
 
-class CountedHolds(Protocol):
+class HoldsCountedUntilExpiry(Protocol):
     """The holds that count against the limit, by holder and session. A holder is a user together with the network of
     the request, if the network is known.
 

@@ -23,7 +23,7 @@ class Invoices(Protocol):
         """
         ...
 
-    def assign_numbers(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
+    def assign_numbers_in_series(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
         """Gives the invoices of sales in one series, in fewer writes than `assign_number`. `bills` may contain a sale
         twice; both have the same number.
 

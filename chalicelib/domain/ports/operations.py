@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.board import DeadLetter, DependencyState, QueueState, RedriveResult, RefusalCounts
     from chalicelib.domain.rate_limits import Quota, Verdict
 
-__all__ = ["Probe", "QueueBoard", "RateLimiter", "Refusals"]
+__all__ = ["Probe", "QueueBoard", "RateLimiter", "RefusalCounter"]
 
 
 class RateLimiter(Protocol):
@@ -30,7 +30,7 @@ class Probe(Protocol):
         ...
 
 
-class Refusals(Protocol):
+class RefusalCounter(Protocol):
     """Counts of refused requests, by error code. Without a store nothing is counted."""
 
     def count_refusal(self, code: str) -> None:
@@ -46,7 +46,7 @@ class Refusals(Protocol):
 
 
 class QueueBoard(Protocol):
-    """The stage's queues, for operators. Each method raises StoreUnavailable or QueueNotPermitted."""
+    """The stage's queues, for operators. Each method raises StoreUnavailable or DeploymentMayNotUseQueue."""
 
     def states(self) -> Sequence[QueueState]:
         """Reads the numbers of messages of each queue."""

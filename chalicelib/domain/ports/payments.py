@@ -50,7 +50,7 @@ class Payments(Protocol):
         """
         ...
 
-    def request_refund_and_read(self, payment: Payment) -> Payment:
+    def request_refund_if_allowed_and_read(self, payment: Payment) -> Payment:
         """Marks the stored payment as to be refunded. Stores `payment` itself if no payment is stored.
 
         Changes nothing if the stored payment belongs to another reservation, or has a sale with another id than
@@ -69,7 +69,7 @@ class Payments(Protocol):
         """
         ...
 
-    def count_unknown_refund_try(self, payment: Payment, now: datetime) -> Payment:
+    def count_refund_try_of_unknown_payment(self, payment: Payment, now: datetime) -> Payment:
         """Adds one to the payment's count of refund tries for which the gateway did not know the payment.
 
         Changes nothing if no refund is requested. Raises LookupError if the payment is not stored.

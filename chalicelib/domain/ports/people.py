@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.people.person import Person
     from chalicelib.domain.people.stores import Store
 
-__all__ = ["ErasureRecords", "PersonOpenMatters", "PersonalStore"]
+__all__ = ["ErasureRecords", "PersonHoldsPaymentsAndEmails", "PersonalStore"]
 
 
 class PersonalStore(Protocol):
@@ -35,7 +35,7 @@ class PersonalStore(Protocol):
         ...
 
 
-class PersonOpenMatters(Protocol):
+class PersonHoldsPaymentsAndEmails(Protocol):
     """A reader of a person's live holds, and of the person's payments that are neither sold nor refunded."""
 
     def describe_live_holds_and_open_payments(self, person: Person, now: datetime) -> Sequence[str]:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.domain.pages import Page
-    from chalicelib.domain.tickets.ticket import Admission, ListedTicket, SaleTickets, Ticket, VoidReason
+    from chalicelib.domain.tickets.ticket import Admission, LatestTicketsOfSale, ListedTicket, Ticket, VoidReason
     from chalicelib.domain.tickets.tokens import PublicKey
 
 __all__ = ["TicketKeys", "TicketSigningKey", "Tickets"]
@@ -21,14 +21,14 @@ class Tickets(Protocol):
     Each method raises StoreUnavailable. Reads are strongly consistent, except `list_by_session`.
     """
 
-    def add(self, sold: SaleTickets) -> None:
+    def add(self, sold: LatestTicketsOfSale) -> None:
         """Stores the tickets of a sale. Changes nothing if the sale has tickets already, or was voided.
 
         Also raises StoreUnavailable if one of the codes is in use. Then retry with new codes.
         """
         ...
 
-    def find_by_sale(self, reservation_id: str) -> SaleTickets | None:
+    def find_latest_by_sale(self, reservation_id: str) -> LatestTicketsOfSale | None:
         """Reads the latest ticket of each seat of a sale.
 
         Gives None if the sale has no tickets and was not voided. A sale that was voided before it had tickets is given
@@ -49,7 +49,7 @@ class Tickets(Protocol):
         """Stores the ticket's token. Changes nothing if a token is stored already."""
         ...
 
-    def transfer_then_read_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
+    def try_transfer_and_reread_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
         """Replaces `ticket` by `renewed`, if `ticket` is valid and not admitted. Gives the old ticket as stored
         afterwards.
 

@@ -31,7 +31,7 @@ class OfflineGateList:
     """A gate's offline list: the start of each of the room's sessions, and the latest ticket of each sold seat."""
 
     starts: Mapping[str, datetime]
-    listed: Mapping[tuple[str, str], GateListEntry]
+    by_session_and_seat: Mapping[tuple[str, str], GateListEntry]
     """By session and seat. A seat that is missing was sold after the list was made."""
 
 
@@ -64,7 +64,7 @@ def verify_offline_except_reuse(
     if facts.session_id not in known.starts:
         raise WrongRoom("")
     check_admission_time(known.starts[facts.session_id], opens_before, now)
-    if void := _void_by(known.listed.get((facts.session_id, facts.seat)), facts):
+    if void := _void_by(known.by_session_and_seat.get((facts.session_id, facts.seat)), facts):
         raise TicketVoid(void)
     return facts
 

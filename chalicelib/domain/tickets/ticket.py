@@ -84,7 +84,7 @@ class ListedTicket:
 
 
 @dataclass(frozen=True, slots=True)
-class SaleTickets:
+class LatestTicketsOfSale:
     """The latest ticket of each seat of a sale. `void` is the reason if all tickets of the sale were voided, else None.
 
     `tickets` is empty if the sale was voided before it received any.

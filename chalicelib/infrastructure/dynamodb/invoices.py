@@ -52,10 +52,10 @@ class DynamoInvoices:
     sleep: Callable[[float], None] = time.sleep
 
     def assign_number(self, bill: Bill) -> Invoice:
-        (invoice,) = self.assign_numbers([bill])
+        (invoice,) = self.assign_numbers_in_series([bill])
         return invoice
 
-    def assign_numbers(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
+    def assign_numbers_in_series(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
         unique = list({bill.reservation_id: bill for bill in bills}.values())
         numbered: dict[str, Invoice] = {}
         for start in range(0, len(unique), MOST_NUMBERED):

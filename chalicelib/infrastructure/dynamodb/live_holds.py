@@ -42,7 +42,7 @@ Local takes no empty string."""
 
 
 @dataclass(frozen=True)
-class DynamoCountedHolds:
+class DynamoHoldsCountedUntilExpiry:
     """The holds that count against the limit, in a table: one item for each holder and screening.
 
     A holder is a user together with the network of the request, if that is known.

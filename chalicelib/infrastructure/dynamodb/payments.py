@@ -14,7 +14,7 @@ from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundRea
 from chalicelib.domain.times import from_iso_with_zone, to_iso
 
 from .connection import ConditionFailed, Table, query_items
-from .tables import PaymentItem, read_known_attributes
+from .tables import PaymentItem, read_known_attributes_or_none
 from .values import text_key, text_value, value_of
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class DynamoPayments:
         )
         return self._write_or_read(payment, update)
 
-    def request_refund_and_read(self, payment: Payment) -> Payment:
+    def request_refund_if_allowed_and_read(self, payment: Payment) -> Payment:
         requested = {
             **_base(payment),
             "fate": PaymentStatus.REFUND_REQUESTED,
@@ -141,7 +141,7 @@ class DynamoPayments:
         }
         return self._write_if_requested(payment, _PaymentUpdate(returned, ("outstanding", "asked", "asked_at")))
 
-    def count_unknown_refund_try(self, payment: Payment, now: datetime) -> Payment:
+    def count_refund_try_of_unknown_payment(self, payment: Payment, now: datetime) -> Payment:
         return self._write_if_requested(payment, _PaymentUpdate({"asked": payment.asked + 1, "asked_at": to_iso(now)}))
 
     def list_outstanding_refunds(self) -> Iterator[Payment]:
@@ -257,7 +257,7 @@ def _update_where_used_or_returned(charged: Mapping[str, Any]) -> _PaymentUpdate
 
 def payment_from_item(item: Mapping[str, Any]) -> Payment:
     """Reads a payment from an item of the table, or from an item's image in a stream record."""
-    found = read_known_attributes(PaymentItem, item)
+    found = read_known_attributes_or_none(PaymentItem, item)
     moments = {name: _moment(getattr(found, name)) for name in MOMENTS}
     return Payment(
         transaction_id=found.transaction_id,

@@ -26,7 +26,7 @@ from chalicelib.infrastructure.ids import buyer_partition_of_user
 
 from .connection import ConditionFailed, Table, outages_as_refusals
 from .cursors import from_cursor, to_cursor
-from .tables import ReservationItem, item_from_attributes, read_known_attributes
+from .tables import ReservationItem, item_from_attributes, read_known_attributes_or_none
 from .values import Item, ms_value, text_key, text_value, ttl_seconds, ttl_value
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class DynamoReservations:
         item = self._table.get(_key(reservation_id))
         return reservation_from_item(item) if item else None
 
-    def mark_confirmed_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed_from_any_state_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
         return self._update(
             reservation_id,
             "SET #state = :state, sale_id = :sale, transaction_id = :transaction, payment_method = :method,"
@@ -164,7 +164,9 @@ def reservation_from_item(item: Mapping[str, Any]) -> Reservation | None:
 
     None if the item only bars an ended hold: see `Reservations.bar`.
     """
-    return None if "barred_ms" in item else _reservation_from_model(read_known_attributes(ReservationItem, item))
+    if "barred_ms" in item:
+        return None
+    return _reservation_from_model(read_known_attributes_or_none(ReservationItem, item))
 
 
 def _stored_reservation(failed: ConditionFailed) -> Reservation | None:
@@ -197,7 +199,7 @@ def _item_from_reservation(reservation: Reservation) -> Item:
 
 
 def _reservation_from_model(item: Any) -> Reservation:
-    """Reads a reservation from its attributes: those of pynamodb's model, or of `read_known_attributes`."""
+    """Reads a reservation from its attributes: those of pynamodb's model, or of `read_known_attributes_or_none`."""
     return Reservation(
         id=item.id,
         session_id=item.session_id,

@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.events import RowClosed, RowEvent, SeatsHeld, SeatsReleased, SeatsSold
 from chalicelib.domain.live import RowState
 from chalicelib.domain.reservations import (
-    Held,
+    HeldSeat,
     Hold,
     Occupancy,
     ReleaseResult,
     RowsOfCancelledSession,
     Sale,
     SeatsTaken,
-    Sold,
+    SoldSeat,
     without_lapsed_holds,
 )
 from chalicelib.domain.sessions import Session, seats_by_row
@@ -114,7 +114,7 @@ class DynamoRows:
 
     def read_entries_with_lapsed(self, session: Session) -> Mapping[str, Occupancy]:
         items = list(BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session)))
-        occupancy = {seat: entry for row in items for seat, entry in seat_entries_in(row).items()}
+        occupancy = {seat: entry for row in items for seat, entry in seat_entries_with_lapsed_in(row).items()}
         if any("closed" in item for item in items):
             raise RowsOfCancelledSession(occupancy)
         return occupancy
@@ -124,17 +124,20 @@ class DynamoRows:
     ) -> Mapping[str, str]:
         items = BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session))
         entries = (
-            entry for item in items if since <= _written_at(item) <= until for entry in seat_entries_in(item).values()
+            entry
+            for item in items
+            if since <= _written_at(item) <= until
+            for entry in seat_entries_with_lapsed_in(item).values()
         )
-        return {entry.reservation_id: entry.sale_id for entry in entries if isinstance(entry, Sold)}
+        return {entry.reservation_id: entry.sale_id for entry in entries if isinstance(entry, SoldSeat)}
 
     def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
-        event = row_event_value(RowClosed(session_id=session_id, row=row, sold=(), occurred_at=now))
+        event = row_event_value(RowClosed(session_id=session_id, row=row, sold_reservation_ids=(), occurred_at=now))
         try:
             item = retry_on_conflict(lambda: self._close_row(row_id(session_id, row), now, event), self.sleep)
         except ConditionFailed as failed:
             item = failed.item or {}
-        return seat_entries_in(item)
+        return seat_entries_with_lapsed_in(item)
 
     # The conditions, for the row and for one seat each. The controls of the race tests replace them; that is why they
     # are methods.
@@ -151,9 +154,9 @@ class DynamoRows:
         """
         seat_is_free = f"attribute_not_exists({seat_path})"
         hold_has_lapsed = f"{seat_path}.x <= :now"
-        return f"({seat_is_free} OR {self.released_hold_expires_earlier_condition(seat_path)} OR {hold_has_lapsed})"
+        return f"({seat_is_free} OR {self.released_hold_expires_before_this_condition(seat_path)} OR {hold_has_lapsed})"
 
-    def released_hold_expires_earlier_condition(self, seat_path: str) -> str:
+    def released_hold_expires_before_this_condition(self, seat_path: str) -> str:
         """Gives the condition that the last released hold of the seat at this path expires before this hold."""
         return f"{seat_path}.z < :expires"
 
@@ -237,11 +240,13 @@ class DynamoRows:
         If the row changes before the write, `_release_in_row` calls this method again with the new entries. These calls
         come to an end, because the hold can't get seats back.
         """
-        found = seat_entries_in(item)
+        found = seat_entries_with_lapsed_in(item)
         entries = {seat: found[seat] for seat in hold.seats if seat in found}
-        sales = (e.sale_id for e in entries.values() if isinstance(e, Sold) and e.reservation_id == hold.reservation_id)
+        sales = (
+            e.sale_id for e in entries.values() if isinstance(e, SoldSeat) and e.reservation_id == hold.reservation_id
+        )
         still_held = tuple(
-            seat for seat, entry in entries.items() if isinstance(entry, Held) and entry.was_written_for(hold)
+            seat for seat, entry in entries.items() if isinstance(entry, HeldSeat) and entry.was_written_for(hold)
         )
         if not still_held or still_held == hold.seats:
             sale_id = next(sales, None)
@@ -307,7 +312,9 @@ def _row_keys(session: Session) -> list[Item]:
 
 
 def _occupancy_in_force(items: Iterable[Item], seats: set[str], now: datetime) -> dict[str, Occupancy]:
-    entries = {seat: entry for item in items for seat, entry in seat_entries_in(item).items() if seat in seats}
+    entries = {
+        seat: entry for item in items for seat, entry in seat_entries_with_lapsed_in(item).items() if seat in seats
+    }
     return without_lapsed_holds(entries, now)
 
 
@@ -326,11 +333,14 @@ def row_state_after_write(record: Mapping[str, Any]) -> RowState | None:
         return None
     session_id, _, row = read_text(item, "id").rpartition("#")
     return RowState(
-        session_id=session_id, row=row, version=read_number(item, "version"), occupancy=seat_entries_in(item)
+        session_id=session_id,
+        row=row,
+        version=read_number(item, "version"),
+        occupancy=seat_entries_with_lapsed_in(item),
     )
 
 
-def seat_entries_in(item: Item) -> dict[str, Occupancy]:
+def seat_entries_with_lapsed_in(item: Item) -> dict[str, Occupancy]:
     """Reads the entries of held and sold seats from a row's item, or from an item's image in a stream record.
 
     May include lapsed holds.
@@ -341,8 +351,8 @@ def seat_entries_in(item: Item) -> dict[str, Occupancy]:
 
 def _occupancy_from_entry(entry: Item) -> Occupancy:
     if "s" in entry:
-        return Sold(read_text(entry, "r"), read_text(entry, "s"))
-    return Held(
+        return SoldSeat(read_text(entry, "r"), read_text(entry, "s"))
+    return HeldSeat(
         reservation_id=read_text(entry, "r"),
         expires_at=read_ms(entry, "x"),
         fingerprint=find_text(entry, "f") or "",

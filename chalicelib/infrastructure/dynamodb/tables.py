@@ -25,7 +25,7 @@ PROGRAMME = "all"
 to 1,000 a second."""
 
 
-class CommonMeta:
+class TimeoutsAndRetriesMeta:
     """The options that all models have in common: the timeouts of their clients, and how often a call is retried."""
 
     connect_timeout_seconds = 1
@@ -61,7 +61,7 @@ class PurchasesIndex(LocalSecondaryIndex["ReservationItem"]):
 class SessionItem(Model):
     """A screening. It never changes, except that `cancelled_at` is added when it is cancelled."""
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "sessions"
 
     id = UnicodeAttribute(hash_key=True)
@@ -88,7 +88,7 @@ class RowItem(Model):
     was closed: no seat can be held or sold any more.
     """
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "rows"
 
     id = UnicodeAttribute(hash_key=True)
@@ -101,7 +101,7 @@ class RowItem(Model):
 class ReservationItem(Model):
     """A reservation. `buyer` is a part of the id: see ids.py. Purchases have no `ttl`, so they are never deleted."""
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "reservations"
 
     buyer = UnicodeAttribute(hash_key=True)
@@ -135,7 +135,7 @@ class HoldsInSessionItem(Model):
     x = 0. `buyer` is a hash of the holder. See live_holds.py.
     """
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "live-holds"
 
     buyer = UnicodeAttribute(hash_key=True)
@@ -161,7 +161,7 @@ class PaymentItem(Model):
     The table's stream reports claims, requested refunds and completed refunds.
     """
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "payments"
 
     transaction_id = UnicodeAttribute(hash_key=True)
@@ -197,7 +197,7 @@ class EventItem(Model):
     `position` is the event's moment in ms, with 13 digits, then # and the event's id. `event` is its JSON.
     """
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "events"
 
     session_id = UnicodeAttribute(hash_key=True)
@@ -208,7 +208,7 @@ class EventItem(Model):
 class AnalyticsShardItem(Model):
     """The counters of one session in one shard of five minutes. A missing counter is 0. See analytics.py."""
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "analytics"
 
     session_id = UnicodeAttribute(hash_key=True)
@@ -232,14 +232,14 @@ class ProcessedEventItem(Model):
     TTL deletes the item later than any queue keeps a message.
     """
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "ledger"
 
     id = UnicodeAttribute(hash_key=True)
     ttl = NumberAttribute()
 
 
-class SessionsByViewerIndex(GlobalSecondaryIndex["ViewerItem"]):
+class WatchedSessionsOfViewerIndex(GlobalSecondaryIndex["ViewerItem"]):
     """The index of the screenings that a connection watches."""
 
     class Meta:
@@ -252,20 +252,20 @@ class SessionsByViewerIndex(GlobalSecondaryIndex["ViewerItem"]):
 class ViewerItem(Model):
     """A WebSocket connection that watches a screening."""
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "viewers"
 
     session_id = UnicodeAttribute(hash_key=True)
     viewer_id = UnicodeAttribute(range_key=True)
     ttl = NumberAttribute()
 
-    by_viewer = SessionsByViewerIndex()
+    by_viewer = WatchedSessionsOfViewerIndex()
 
 
 class SuppressedAddressHashItem(Model):
     """A suppressed email address, as its keyed hash: see suppressed_addresses.py. `since` is a moment."""
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "suppressed-addresses"
 
     id = UnicodeAttribute(hash_key=True)
@@ -276,7 +276,7 @@ class SuppressedAddressHashItem(Model):
 class BreakerItem(Model):
     """The last reported status of a dependency's breaker: see breaker_board.py. `half_open_at` is in ms since 1970."""
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "breakers"
 
     name = UnicodeAttribute(hash_key=True)
@@ -292,7 +292,7 @@ class InvoiceOrCounterItem(Model):
     or the counter's last position.
     """
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "invoices"
 
     id = UnicodeAttribute(hash_key=True)
@@ -334,7 +334,7 @@ class TicketOrSaleOrKeysItem(Model):
     `id` is the ticket's code, the sale's reservation id, or `keys`. No item names a person.
     """
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "tickets"
 
     id = UnicodeAttribute(hash_key=True)
@@ -361,7 +361,7 @@ class WebhookItem(Model):
     The secrets' keys sign the deliveries. They are encrypted at rest, as every table is.
     """
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "webhooks"
 
     id = UnicodeAttribute(hash_key=True)
@@ -372,14 +372,14 @@ class WebhookItem(Model):
     disabled = UnicodeAttribute(null=True)
 
 
-class NotificationOrCounterItem(Model):
+class NotificationOrNumberOrCounterItem(Model):
     """An item of the notifications' table.
 
     `position` begins with `number#` for a numbered event, and with `event#` for the number of an event. It is `counter`
     for the session's counter. See notifications.py.
     """
 
-    class Meta(CommonMeta):
+    class Meta(TimeoutsAndRetriesMeta):
         table_name = "notifications"
 
     session_id = UnicodeAttribute(hash_key=True)
@@ -417,7 +417,7 @@ TABLES = (
     TableDefinition(InvoiceOrCounterItem, "invoices", "Invoices"),
     TableDefinition(TicketOrSaleOrKeysItem, "tickets", "Tickets"),
     TableDefinition(WebhookItem, "webhooks", "Webhooks"),
-    TableDefinition(NotificationOrCounterItem, "notifications", "Notifications"),
+    TableDefinition(NotificationOrNumberOrCounterItem, "notifications", "Notifications"),
 )
 
 
@@ -458,7 +458,7 @@ TYPES: Mapping[type, tuple[Reader, Callable[[Any], Value]]] = {
 """How each type of attribute is read and written: a text, a whole number, a list of texts."""
 
 
-def read_known_attributes(model: type[Model], item: Mapping[str, Value]) -> Any:
+def read_known_attributes_or_none(model: type[Model], item: Mapping[str, Value]) -> Any:
     """Reads an item into an object with the model's attributes.
 
     Attributes that the item lacks are None. Attributes that the model lacks are ignored.

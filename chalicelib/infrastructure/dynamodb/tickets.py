@@ -27,11 +27,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.booking_codes import normalize_code
+from chalicelib.domain.booking_codes import to_hyphenated_code
 from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.reservations import buyer_or_empty
-from chalicelib.domain.tickets.ticket import Admission, ListedTicket, SaleTickets, Ticket, VoidReason
+from chalicelib.domain.tickets.ticket import Admission, LatestTicketsOfSale, ListedTicket, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
 
 from .connection import (
@@ -77,14 +77,14 @@ class DynamoTickets:
     table_name: str
     sleep: Callable[[float], None] = time.sleep
 
-    def add(self, sold: SaleTickets) -> None:
+    def add(self, sold: LatestTicketsOfSale) -> None:
         codes = {ticket.seat: text_value(ticket.code) for ticket in sold.tickets}
         sale = {**text_key(id=sold.reservation_id), "codes": map_value(codes)}
         failed = self._transact([self._ticket_put(sale), *(self._ticket_put(_item(ticket)) for ticket in sold.tickets)])
         if any(failed) and not failed[0]:
             raise StoreUnavailable("TransactWriteItems")  # a code is taken: the next delivery comes with others
 
-    def find_by_sale(self, reservation_id: str) -> SaleTickets | None:
+    def find_latest_by_sale(self, reservation_id: str) -> LatestTicketsOfSale | None:
         if not buyer_or_empty(reservation_id):
             return None
         item = self._table.get(text_key(id=reservation_id))
@@ -107,7 +107,7 @@ class DynamoTickets:
         return Page([_listed_from_item(item) for item in answer["Items"]], next_cursor)
 
     def find(self, code: str) -> Ticket | None:
-        if normalize_code(code) != code:
+        if to_hyphenated_code(code) != code:
             return None  # no ticket's code: it might name a sale, or the keys
         item = self._table.get(text_key(id=code))
         return _ticket_from_item(item) if item else None
@@ -124,7 +124,7 @@ class DynamoTickets:
         except ConditionFailed:
             return  # signed by another delivery
 
-    def transfer_then_read_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
+    def try_transfer_and_reread_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
         self._transact(
             [
                 self._seat_update(ticket, renewed),
@@ -221,12 +221,12 @@ class DynamoTickets:
 
         return retry_on_conflict(write, self.sleep)
 
-    def _sale_from_item(self, item: Item) -> SaleTickets:
+    def _sale_from_item(self, item: Item) -> LatestTicketsOfSale:
         codes = _codes(item)
         read = BatchReader(self.client, self.table_name, self.sleep)
         found = {read_text(each, "id"): each for each in read([text_key(id=code) for code in codes])}
         tickets = tuple(_ticket_from_item(found[code]) for code in codes)
-        return SaleTickets(read_text(item, "id"), tickets, _void_reason(item))
+        return LatestTicketsOfSale(read_text(item, "id"), tickets, _void_reason(item))
 
     @property
     def _table(self) -> Table:
@@ -234,7 +234,7 @@ class DynamoTickets:
 
 
 @dataclass(frozen=True)
-class DynamoTicketKeys:
+class DynamoTicketPublicKeys:
     """The public keys that verify tickets, all in one item.
 
     `known` has the expiry of each key that this process published.

@@ -104,7 +104,7 @@ def read_required_numbers(item: Mapping[str, Any], name: str) -> dict[str, int]:
     return {each: int(value["N"]) for each, value in item[name]["M"].items()}
 
 
-def read_list_of_maps(item: Mapping[str, Any], name: str) -> list[Item]:
+def read_required_list_of_maps(item: Mapping[str, Any], name: str) -> list[Item]:
     return [value["M"] for value in item[name]["L"]]
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.rate_limits import MICROSECONDS, Quota, QuotaUsage, Verdict
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.infrastructure.redis.rate_limits import requester_digest, whole_ms_in_us
+from chalicelib.infrastructure.redis.rate_limits import requester_digest, rounded_ms_in_us
 
 from .connection import BatchReader, ConditionFailed, Table
 from .values import Item, number_value, read_number, read_text, text_key
@@ -46,7 +46,7 @@ class DynamoRateLimiter:
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         try:
             return self._take(
-                {requester_digest(requester): quota for requester, quota in quotas.items()}, whole_ms_in_us(now)
+                {requester_digest(requester): quota for requester, quota in quotas.items()}, rounded_ms_in_us(now)
             )
         except StoreUnavailable:
             return self.fallback.take(quotas, now)

@@ -18,8 +18,8 @@ from .values import (
     list_value,
     map_value,
     ms_value,
-    read_list_of_maps,
     read_ms,
+    read_required_list_of_maps,
     read_required_texts,
     read_text,
     text_key,
@@ -140,7 +140,7 @@ def _webhook_from_item(item: Item) -> Webhook:
     return Webhook(
         id=read_text(item, "id"),
         url=read_text(item, "url"),
-        secrets=tuple(map(_secret_from_item, read_list_of_maps(item, "secrets"))),
+        secrets=tuple(map(_secret_from_item, read_required_list_of_maps(item, "secrets"))),
         event_types=frozenset(read_required_texts(item, "event_types")),
         created_at=read_ms(item, "created_at_ms"),
         disabled=find_text(item, "disabled"),

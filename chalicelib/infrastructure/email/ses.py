@@ -24,7 +24,7 @@ from chalicelib.domain.email import (
     Enclosures,
     File,
     RenderedEmail,
-    mask_email_addresses,
+    mask_email_local_parts,
 )
 from chalicelib.infrastructure import aws
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
@@ -99,9 +99,9 @@ class SesEmailSender:
         except ClientError as error:
             raise _to_email_error(error) from None
         except (BotoCoreError, ResponseParserError) as error:
-            raise EmailUnavailable(mask_email_addresses(str(error))) from None
+            raise EmailUnavailable(mask_email_local_parts(str(error))) from None
         log.info(
-            "email sent", event_id=message.reference, mail_id=answer["MessageId"], to=mask_email_addresses(message.to)
+            "email sent", event_id=message.reference, mail_id=answer["MessageId"], to=mask_email_local_parts(message.to)
         )
 
 
@@ -179,7 +179,7 @@ def _encoded_subject(subject: str) -> str:
 
 def _to_email_error(error: ClientError) -> EmailRefused | EmailThrottled | EmailUnavailable:
     code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-    reason = mask_email_addresses(f"SES: {code}: {said}")
+    reason = mask_email_local_parts(f"SES: {code}: {said}")
     if code in THROTTLED:
         return EmailThrottled(reason, *(BY_THE_DAY if "daily" in said.lower() else BY_THE_SECOND))
     return EmailRefused(reason) if code in PERMANENT else EmailUnavailable(reason)

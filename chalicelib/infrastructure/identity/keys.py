@@ -44,7 +44,7 @@ Keys = Mapping[str, PyJWK]
 ReadText = Callable[[], bytes]
 
 
-class KeysUnread(Exception):
+class IdentityProviderKeysUnreadable(Exception):
     """The identity provider's keys could not be read: no answer, or an answer that is no key set."""
 
 
@@ -52,7 +52,7 @@ class KeysUnread(Exception):
 class ProviderKeys:
     """The cached public keys of an identity provider.
 
-    `read` fetches the provider's JSON Web Key Set, and may raise KeysUnread.
+    `read` fetches the provider's JSON Web Key Set, and may raise IdentityProviderKeysUnreadable.
     """
 
     read: ReadText
@@ -87,7 +87,7 @@ class ProviderKeys:
         self._tried_at = now
         try:
             self._keys = parse_key_set(self.read())
-        except KeysUnread:
+        except IdentityProviderKeysUnreadable:
             return
         self._read_at = now
 
@@ -95,14 +95,14 @@ class ProviderKeys:
 def parse_key_set(text: bytes) -> Keys:
     """Parses a JSON Web Key Set. Gives the keys by id. Leaves out keys of other uses or algorithms.
 
-    Raises KeysUnread if the text is no key set.
+    Raises IdentityProviderKeysUnreadable if the text is no key set.
     """
     try:
         listed = json.loads(text)["keys"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise KeysUnread("no key set") from error
+        raise IdentityProviderKeysUnreadable("no key set") from error
     if not isinstance(listed, list):
-        raise KeysUnread("no list of keys")
+        raise IdentityProviderKeysUnreadable("no list of keys")
     found = ((one.get("kid"), _key_in(one)) for one in listed[:MOST_KEYS] if isinstance(one, dict))
     return {key_id: key for key_id, key in found if isinstance(key_id, str) and key}
 
@@ -123,7 +123,7 @@ def _key_in(described: Mapping[str, Any]) -> PyJWK | None:
 
 
 def new_key_set_reader(issuer: str) -> ReadText:
-    """Makes a function that fetches an issuer's key set over HTTP, and may raise KeysUnread.
+    """Makes a function that fetches an issuer's key set over HTTP, and may raise IdentityProviderKeysUnreadable.
 
     The function tries once, follows no redirect, and limits the time and the size of the answer.
     """
@@ -137,13 +137,14 @@ def new_key_set_reader(issuer: str) -> ReadText:
                 answer = http.request("GET", f"{issuer}{PATH}", redirect=False, preload_content=False)
                 return _content_of(answer, monotonic() + READ_SECONDS)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise KeysUnread(repr(error)) from error
+            raise IdentityProviderKeysUnreadable(repr(error)) from error
 
     return read
 
 
 def _content_of(answer: BaseHTTPResponse, until: float) -> bytes:
-    """Reads the whole answer. Raises KeysUnread if the status is not 200, or the answer is too large or late.
+    """Reads the whole answer. Raises IdentityProviderKeysUnreadable if the status is not 200, or the answer is too
+    large or late.
 
     `until` is a moment of the monotonic clock, in seconds.
     """
@@ -156,4 +157,4 @@ def _content_of(answer: BaseHTTPResponse, until: float) -> bytes:
             content += chunk
     finally:
         answer.close()
-    raise KeysUnread(f"status {answer.status}, {len(content)} bytes")
+    raise IdentityProviderKeysUnreadable(f"status {answer.status}, {len(content)} bytes")

@@ -21,7 +21,7 @@ import jwt
 from jwt.exceptions import PyJWTError
 
 from chalicelib.domain.identity import Principal, roles_from_groups_or_buyer
-from chalicelib.domain.refusals import TokenFault, Unauthenticated
+from chalicelib.domain.refusals import AccessTokenFault, Unauthenticated
 
 ALGORITHMS = ("RS256", "EdDSA")
 LONGEST_TOKEN_CHARACTERS = 8192
@@ -38,7 +38,7 @@ _ADDRESS = re.compile(r"[\x21-\x7e]{1,254}")
 _SIGNATURES = jwt.PyJWS(algorithms=list(ALGORITHMS), options={"enforce_minimum_key_length": True})
 
 
-class PublicKeySource(Protocol):
+class SignInKeySource(Protocol):
     """A source of the public keys by which tokens are verified."""
 
     def find(self, key_id: str, now: datetime) -> jwt.PyJWK | None:
@@ -56,7 +56,7 @@ class AccessTokenVerifier:
 
     issuer: str
     client_id: str
-    keys: PublicKeySource
+    keys: SignInKeySource
 
     def __call__(self, token: str, now: datetime) -> Principal:
         header = _header_of(token)
@@ -81,7 +81,7 @@ class AccessTokenVerifier:
 
 
 def _invalid(detail: str) -> Unauthenticated:
-    return Unauthenticated(TokenFault.INVALID, detail)
+    return Unauthenticated(AccessTokenFault.INVALID, detail)
 
 
 def _header_of(token: str) -> Mapping[str, Any]:
@@ -114,10 +114,10 @@ def _parse_object(payload: bytes) -> Mapping[str, Any]:
 def _check_times(claims: Mapping[str, Any], now: float) -> None:
     """Checks that the token is valid now. Raises Unauthenticated."""
     if now >= _read_seconds_claim(claims, "exp") + SKEW_SECONDS:
-        raise Unauthenticated(TokenFault.EXPIRED)
+        raise Unauthenticated(AccessTokenFault.EXPIRED)
     for name in ("nbf", "iat"):
         if name in claims and now < _read_seconds_claim(claims, name) - SKEW_SECONDS:
-            raise Unauthenticated(TokenFault.NOT_YET_VALID, name)
+            raise Unauthenticated(AccessTokenFault.NOT_YET_VALID, name)
 
 
 def _read_seconds_claim(claims: Mapping[str, Any], name: str) -> float:

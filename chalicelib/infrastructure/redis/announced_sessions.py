@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SessionsAnnouncedWhenAdded:
+class SessionsAnnouncedBeforeAdding:
     """The port Sessions with one addition: a new session is first recorded in the seat cache."""
 
     sessions: Sessions

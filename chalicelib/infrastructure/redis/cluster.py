@@ -109,7 +109,9 @@ class Node:
     def _connect(self, address: Address | None, *, sends_asking: bool) -> Redis:
         """Makes the driver's client of one node. The client connects on first use."""
         client = Redis(
-            connection_pool=wire.new_bounded_pool(self._url, address, sends_asking=sends_asking, **self._options)
+            connection_pool=wire.new_pool_with_answer_limits(
+                self._url, address, sends_asking=sends_asking, **self._options
+            )
         )
         client.response_callbacks.clear()
         return client
@@ -147,7 +149,7 @@ class Cluster:
             with wire.redis_time_budget(self._seconds):
                 node.ask_past_breaker(lambda redis: redis.ping(), _check_pong)
 
-    def breaker_status(self) -> BreakerStatus:
+    def worst_breaker_status(self) -> BreakerStatus:
         """Gives the worst state of all nodes' breakers, and the sum of their trips. Open is worse than half-open."""
         statuses = [node.breaker.status() for node in list(self._nodes.values())]
         states = {status.state for status in statuses}
@@ -155,7 +157,7 @@ class Cluster:
         return BreakerStatus(next(each for each in worst if each in states), sum(each.trips for each in statuses))
 
     def _follow_redirects(
-        self, slot: int, node: Node, budget: wire.AnswerTimeBudget, question: Question, shape: Shape[T], ask: Any
+        self, slot: int, node: Node, budget: wire.QuestionTimeBudget, question: Question, shape: Shape[T], ask: Any
     ) -> T:
         sends_asking = False
         for _ in range(MOST_REDIRECTS + 1):
@@ -177,7 +179,7 @@ class Cluster:
         address = self._owners[slot] if self._owners else None
         return self._nodes.get(address, self._first) if address else self._first
 
-    def _node_to_ask(self, slot: int, budget: wire.AnswerTimeBudget) -> Node:
+    def _node_to_ask(self, slot: int, budget: wire.QuestionTimeBudget) -> Node:
         """Gives the slot's node.
 
         If this node has failed since the map was last read, reads the map from another node first.

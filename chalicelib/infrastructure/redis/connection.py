@@ -75,13 +75,13 @@ class RedisConnection:
 
         Raises driver errors, MalformedRedisAnswer.
         """
-        both = keys.probe_keys()
+        both = keys.probe_keys_in_one_slot()
         _, cluster = self._driver_and_cluster
         cluster.check_all_nodes(both[0], lambda redis: redis.eval(SIGN_OF_LIFE, len(both), *both), answers.integer)
 
-    def breaker_status(self) -> BreakerStatus:
+    def worst_breaker_status(self) -> BreakerStatus:
         """Gives the worst state of all nodes' breakers, and the sum of their trips."""
-        return self._driver_and_cluster[1].breaker_status()
+        return self._driver_and_cluster[1].worst_breaker_status()
 
     @cached_property
     def _driver_and_cluster(self) -> "tuple[Any, Cluster]":

@@ -51,7 +51,7 @@ class Keys:
     def refusal_counts(self, moment_seconds: int) -> str:
         return f"{{{self.prefix}:refusals}}:{moment_seconds}"
 
-    def probe_keys(self) -> tuple[str, str]:
+    def probe_keys_in_one_slot(self) -> tuple[str, str]:
         """Gives the two keys that the readiness check uses. Both are in one slot of a cluster."""
         return f"{{{self.prefix}:ready}}:1", f"{{{self.prefix}:ready}}:2"
 

@@ -74,7 +74,7 @@ class RedisRateLimiter:
 
         def evaluate(redis: Redis) -> Any:
             # EVAL and not EVALSHA: a Redis that was started anew has the script with the first request, too.
-            return redis.eval(TAKE, len(keys), *keys, whole_ms_in_us(now), CLOCKS_DIFFER_US, *sizes)
+            return redis.eval(TAKE, len(keys), *keys, rounded_ms_in_us(now), CLOCKS_DIFFER_US, *sizes)
 
         try:
             return self.redis.ask(keys[0], evaluate, lambda answer: _verdict_from(answer, list(quotas.values())))
@@ -94,7 +94,7 @@ class ProcessRateLimiter:
     lock: Lock = field(default_factory=Lock)
 
     def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
-        now_us = whole_ms_in_us(now)
+        now_us = rounded_ms_in_us(now)
         by_key = {requester_digest(requester): quota for requester, quota in quotas.items()}
         with self.lock:
             due = {key: quota.drained_at_us(self.due.get(key, 0), now_us) for key, quota in by_key.items()}
@@ -136,6 +136,6 @@ def requester_digest(requester: str) -> str:
     return hashlib.blake2b(requester.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
-def whole_ms_in_us(moment: datetime) -> int:
+def rounded_ms_in_us(moment: datetime) -> int:
     """Gives the moment as microseconds since 1970, rounded to whole milliseconds."""
     return round(moment.timestamp() * 1000) * 1000

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.reservations import Hold, Occupancy, ReleaseResult, Sale, SeatsTaken, Sold
+from chalicelib.domain.reservations import Hold, Occupancy, ReleaseResult, Sale, SeatsTaken, SoldSeat
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import to_ms
 
@@ -58,7 +58,7 @@ class RowsWithCache:
     def sell(self, hold: Hold, sale: Sale, now: datetime) -> None:
         with self._record_refusals(hold, now):
             self.rows.sell(hold, sale, now)
-        sold = dict.fromkeys(hold.seats, Sold(hold.reservation_id, sale.id))
+        sold = dict.fromkeys(hold.seats, SoldSeat(hold.reservation_id, sale.id))
         self._try_cache(lambda: self.cache.record_seats(hold.session_id, sold, now, invalidates_map=True))
 
     def release(self, hold: Hold, now: datetime) -> ReleaseResult:
@@ -70,7 +70,7 @@ class RowsWithCache:
         """Gives the cached seat map if it shows the last write and is less than a second old. Else reads the rows."""
         try:
             wanted, kept = self.cache.read_map(session.id)
-            if kept and kept.is_fresh(wanted, self.clock()):
+            if kept and kept.is_young_and_shows_version(wanted, self.clock()):
                 return kept.occupancy
             return self._read_or_await_map(session, wanted)
         except RedisUnavailable:
@@ -93,8 +93,8 @@ class RowsWithCache:
         read, even if new writes make each map stale at once.
         """
         for _ in range(POLLS):
-            mine, version, kept = self.cache.claim_rebuild_and_read_map(session.id)
-            if kept and kept.is_fresh(wanted, self.clock()):
+            mine, version, kept = self.cache.try_to_claim_rebuild_and_read_map(session.id)
+            if kept and kept.is_young_and_shows_version(wanted, self.clock()):
                 if mine:
                     self._try_cache(lambda: self.cache.release_rebuild(session.id))
                 return kept.occupancy
@@ -122,7 +122,7 @@ class RowsWithCache:
         If the hold has one of the seats, the request may be a repeated one. Then the rows decide.
         """
         try:
-            known = self.cache.read_known_seats_and_begin_ids(hold, now)
+            known = self.cache.read_known_seats_and_start_id_record(hold, now)
         except RedisUnavailable:
             return
         others = [entry for entry in known.occupancy.values() if entry.reservation_id != hold.reservation_id]

@@ -25,7 +25,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.domain.reservations import Held, Hold, Occupancy
+from chalicelib.domain.reservations import HeldSeat, Hold, Occupancy
 from chalicelib.domain.times import from_ms, to_ms
 from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED
 
@@ -124,7 +124,7 @@ class SeatCache:
 
     # Before and after a decision of the rows.
 
-    def read_known_seats_and_begin_ids(self, hold: Hold, now: datetime) -> KnownSeats:
+    def read_known_seats_and_start_id_record(self, hold: Hold, now: datetime) -> KnownSeats:
         """Reads the unexpired entries of the hold's seats, and whether its id is marked as used, in one round trip.
 
         Redis also has the moment since when it knows all ids of the session. If that is missing, stores `now` in its
@@ -146,7 +146,7 @@ class SeatCache:
 
     def record_hold(self, hold: Hold, now: datetime) -> None:
         """Records that the hold has its seats, and that its id has been used."""
-        entry = Held(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint)
+        entry = HeldSeat(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint)
         if hold.fingerprint:
             self._add_unmarked_id(hold.session_id, hold.reservation_id)
         self.record_seats(hold.session_id, dict.fromkeys(hold.seats, entry), now, invalidates_map=True)
@@ -170,7 +170,7 @@ class SeatCache:
 
     def forget_hold(self, hold: Hold) -> None:
         """Deletes the entries of this hold, which has ended. Entries of later holds stay."""
-        start = entry_text(Held(hold.reservation_id, hold.expires_at), hold.expires_at)
+        start = entry_text(HeldSeat(hold.reservation_id, hold.expires_at), hold.expires_at)
         self._delete_entries(hold.session_id, hold.seats, start)
 
     # Repairs by the consumer.
@@ -202,7 +202,7 @@ class SeatCache:
         version, kept = self.connection.ask(keys[0], lambda redis: redis.mget(keys), answers.list_of_values(len(keys)))
         return PresentVersionAndStoredMap(_parse_version(version), self._verified_map(keys[1], kept))
 
-    def claim_rebuild_and_read_map(self, session_id: str) -> RebuildClaim:
+    def try_to_claim_rebuild_and_read_map(self, session_id: str) -> RebuildClaim:
         """Tries to claim the rebuild of the map, so that one process alone reads the rows.
 
         Also reads the version and the map.
@@ -379,7 +379,7 @@ class SeatCache:
             return self._unmarked_ids.keys().isdisjoint(ids)
 
 
-def derive_seat_cache_key(id_secret: str) -> bytes:
+def derive_seat_cache_signing_key(id_secret: str) -> bytes:
     """Derives a key from the secret of our ids. The key signs what SeatCache stores."""
     return hmac.digest(id_secret.encode(), b"seat cache", "sha256")
 

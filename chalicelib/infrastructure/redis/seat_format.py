@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from chalicelib.domain.reservations import Held, Occupancy, Sold
+from chalicelib.domain.reservations import HeldSeat, Occupancy, SoldSeat
 from chalicelib.domain.times import from_ms, to_ms
 
 SOLD_ENTRY_LASTS = timedelta(seconds=300)
@@ -37,7 +37,7 @@ class SeatMap:
     read_at: datetime
     occupancy: Mapping[str, Occupancy]
 
-    def is_fresh(self, least_version: int, now: datetime) -> bool:
+    def is_young_and_shows_version(self, least_version: int, now: datetime) -> bool:
         """Tells whether the map is younger than MAP_MS, and shows every write up to `least_version`."""
         return self.version >= least_version and abs(to_ms(now) - to_ms(self.read_at)) < MAP_MS
 
@@ -62,7 +62,7 @@ def _signature(secret: bytes, key: str, content: bytes) -> str:
 
 
 def valid_until(entry: Occupancy, now: datetime) -> datetime:
-    return now + SOLD_ENTRY_LASTS if isinstance(entry, Sold) else entry.expires_at
+    return now + SOLD_ENTRY_LASTS if isinstance(entry, SoldSeat) else entry.expires_at
 
 
 def entry_text(entry: Occupancy, until: datetime) -> str:
@@ -70,7 +70,7 @@ def entry_text(entry: Occupancy, until: datetime) -> str:
 
     Reservation, kind and expiry come first, because SeatCache finds entries by this prefix.
     """
-    kind, rest = ("s", entry.sale_id) if isinstance(entry, Sold) else ("h", entry.fingerprint)
+    kind, rest = ("s", entry.sale_id) if isinstance(entry, SoldSeat) else ("h", entry.fingerprint)
     return f"{entry.reservation_id}|{kind}|{to_ms(until)}|{rest}"
 
 
@@ -85,8 +85,8 @@ def entry_and_valid_until(text: str) -> tuple[Occupancy, datetime] | None:
     except (ValueError, OverflowError):
         return None
     if kind == "s":
-        return Sold(reservation_id=reservation_id, sale_id=rest), until
-    return Held(reservation_id=reservation_id, expires_at=until, fingerprint=rest), until
+        return SoldSeat(reservation_id=reservation_id, sale_id=rest), until
+    return HeldSeat(reservation_id=reservation_id, expires_at=until, fingerprint=rest), until
 
 
 _PlainEntry = tuple[str, int | str, str]
@@ -109,12 +109,12 @@ def map_from_text(text: str) -> SeatMap | None:
 
 
 def _to_plain(entry: Occupancy) -> _PlainEntry:
-    if isinstance(entry, Sold):
+    if isinstance(entry, SoldSeat):
         return entry.reservation_id, entry.sale_id, ""
     return entry.reservation_id, to_ms(entry.expires_at), entry.fingerprint
 
 
 def _from_plain(reservation_id: str, expiry_or_sale: int | str, fingerprint: str) -> Occupancy:
     if isinstance(expiry_or_sale, str):
-        return Sold(reservation_id=reservation_id, sale_id=expiry_or_sale)
-    return Held(reservation_id=reservation_id, expires_at=from_ms(expiry_or_sale), fingerprint=fingerprint)
+        return SoldSeat(reservation_id=reservation_id, sale_id=expiry_or_sale)
+    return HeldSeat(reservation_id=reservation_id, expires_at=from_ms(expiry_or_sale), fingerprint=fingerprint)

@@ -39,20 +39,20 @@ Answer = Any
 """None, an int, bytes, a ResponseError, or a list of these."""
 
 
-class AnswerTimeBudget:
+class QuestionTimeBudget:
     """The seconds that are left to wait for the answers to one question. All nodes that are asked share them."""
 
     def __init__(self, seconds: float) -> None:
         self.left = seconds
 
 
-_budget: ContextVar[AnswerTimeBudget | None] = ContextVar("time budget", default=None)
+_budget: ContextVar[QuestionTimeBudget | None] = ContextVar("time budget", default=None)
 
 
 @contextmanager
-def redis_time_budget(seconds: float) -> Iterator[AnswerTimeBudget]:
+def redis_time_budget(seconds: float) -> Iterator[QuestionTimeBudget]:
     """Limits the total wait for answers within the block to `seconds`, over all connections."""
-    shared = AnswerTimeBudget(seconds)
+    shared = QuestionTimeBudget(seconds)
     before = _budget.set(shared)
     try:
         yield shared
@@ -60,7 +60,7 @@ def redis_time_budget(seconds: float) -> Iterator[AnswerTimeBudget]:
         _budget.reset(before)
 
 
-class BoundedParser(BaseParser):
+class TimeAndSizeLimitedParser(BaseParser):
     """The parser of one connection's answers, with limits of time and size.
 
     The time begins when this process first waits for an answer. An answer that arrived in time is read, even if this
@@ -87,7 +87,7 @@ class BoundedParser(BaseParser):
         """Resets the limits of time and size. Call this before each question is sent."""
         if self._sock:
             self._sock.settimeout(self._seconds)
-        self._budget = _budget.get() or AnswerTimeBudget(self._seconds)
+        self._budget = _budget.get() or QuestionTimeBudget(self._seconds)
         self._deadline: float | None = None
         self._is_over = False
         self._bytes_left, self._values_left = MOST_BYTES, MOST_VALUES
@@ -212,7 +212,7 @@ class _LimitsReset:
     """A mixin for the driver's connections. Resets the parser's limits before each question is sent."""
 
     _sock: Any
-    _parser: BoundedParser
+    _parser: TimeAndSizeLimitedParser
 
     def send_packed_command(self, command: Iterable[bytes], check_health: bool = True) -> None:
         self._parser.reset_limits()
@@ -222,7 +222,7 @@ class _LimitsReset:
 class _AskingSent:
     """A mixin for connections to a node that a slot is moving to. Sends ASKING before each command."""
 
-    _parser: BoundedParser
+    _parser: TimeAndSizeLimitedParser
     _is_connected = True
 
     def on_connect_check_health(self, check_health: bool = True) -> None:
@@ -284,7 +284,7 @@ _CONNECTIONS = {
 }
 
 
-def new_bounded_pool(
+def new_pool_with_answer_limits(
     url: str, address: tuple[str, int] | None = None, *, sends_asking: bool = False, **options: Any
 ) -> ConnectionPool:
     """Makes a pool of connections with limits. The option `socket_timeout` is the time for a whole answer, in seconds.
@@ -292,7 +292,7 @@ def new_bounded_pool(
     Connects to `address` if it is given, with the password and TLS of the URL. With `sends_asking`, sends ASKING, for a
     slot that is moving there.
     """
-    made = ConnectionPool.from_url(url, parser_class=BoundedParser, **options)
+    made = ConnectionPool.from_url(url, parser_class=TimeAndSizeLimitedParser, **options)
     made.connection_class = _CONNECTIONS[made.connection_class, sends_asking]
     if address:
         made.connection_kwargs |= {"host": address[0], "port": address[1]}

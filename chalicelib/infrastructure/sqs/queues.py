@@ -155,7 +155,9 @@ class Redelivery:
             VisibilityTimeout=round(self.pause(_read_receive_count(record))),
         )
 
-    def defer_by_copy(self, record: Mapping[str, Any], least_seconds: float, most_seconds: float) -> bool:
+    def defer_by_copy_unless_too_often(
+        self, record: Mapping[str, Any], least_seconds: float, most_seconds: float
+    ) -> bool:
         """Sends a copy of the record to its own queue, with a delay that grows with each deferral.
 
         Gives False, and sends nothing, if the record was deferred MOST_DEFERRALS times already. The caller must let the

@@ -89,7 +89,7 @@ class S3StreamFailures:
         return DeadLetter(
             id=key,
             sent_at=moment,
-            reason=failure_reason_in(body),
+            reason=reason_in_stream_failure(body),
             receives=None,
             received_here=0,
             attributes={},
@@ -107,7 +107,7 @@ class StreamRecordParking:
     failures: S3StreamFailures
     tries: dict[str, int] = field(default_factory=dict)
 
-    def count_try_and_may_park(self, record: Record, error: Exception) -> bool:
+    def count_try_and_tell_whether_to_park(self, record: Record, error: Exception) -> bool:
         """Tells whether to park the record after this error. Call this once for each failed try.
 
         True after a PermanentFailure. False after an outage. Any other error counts as a try, and the result is true
@@ -167,7 +167,7 @@ def describe_failures(records: Sequence[Record], condition: str, reason: str, no
     }
 
 
-def failure_reason_in(text: str) -> str | None:
+def reason_in_stream_failure(text: str) -> str | None:
     """Reads why the records of a stored failure failed: our `reason`, or else the condition that Lambda wrote.
 
     None if `text` has neither.

@@ -98,7 +98,7 @@ def row_event(record: Mapping[str, Any]) -> RowEvent | None:
     session_id, _, row = row_id.rpartition("#")
     if read_text(event, "type") == RowClosed.__name__:
         sold = _sold_reservations(image)
-        return RowClosed(session_id=session_id, row=row, sold=sold, occurred_at=read_ms(event, "at"))
+        return RowClosed(session_id=session_id, row=row, sold_reservation_ids=sold, occurred_at=read_ms(event, "at"))
     return _seats_event(event, row_id)
 
 

@@ -23,9 +23,9 @@ from .carrying import (
     context_in_headers,
     context_in_record,
     current_traceparent,
-    name_without_prefix,
     span_attributes,
     span_context_in,
+    table_or_queue_without_prefix,
 )
 from .export import FLUSH_MILLISECONDS
 
@@ -97,7 +97,7 @@ class TracingMiddleware:
         def handle_within_span(record: Record) -> T:
             context, links = _context_of_record(record, invocation)
             name, attributes = (
-                f"process {name_without_prefix(record)}",
+                f"process {table_or_queue_without_prefix(record)}",
                 {**span_attributes(record), **_function_attributes(invocation)},
             )
             with self.tracer.start_as_current_span(name, context, SpanKind.CONSUMER, attributes, links):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from chalicelib.infrastructure.dynamodb.live_holds import DynamoCountedHolds
+from chalicelib.infrastructure.dynamodb.live_holds import DynamoHoldsCountedUntilExpiry
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.ids import KeyedIds
@@ -18,7 +18,7 @@ from .process import database, once_per_settings, resource_name, settings, setti
 if TYPE_CHECKING:
     from chalicelib.domain.ports import (
         Clock,
-        CountedHolds,
+        HoldsCountedUntilExpiry,
         IdsFromKeys,
         PaymentGateway,
         Payments,
@@ -73,8 +73,8 @@ class SellingAndSettlingAdapters:
         return with_new_sessions_announced(self.sessions)
 
     @cached_property
-    def live_holds(self) -> CountedHolds:
-        return DynamoCountedHolds(database(), resource_name("live-holds"))
+    def counted_holds(self) -> HoldsCountedUntilExpiry:
+        return DynamoHoldsCountedUntilExpiry(database(), resource_name("live-holds"))
 
     @cached_property
     def reservations(self) -> Reservations:

@@ -46,7 +46,7 @@ def settings_with_secrets() -> configuration.Settings:
     Raises SettingInvalid, or StoreUnavailable if SSM does not answer.
     """
     global _settings
-    if configuration.ssm_parameter_by_variable() and (secrets := _secrets.first_read_or_none()) is not None:
+    if configuration.ssm_parameter_by_variable() and (secrets := _secrets.read_unless_read_before()) is not None:
         _settings = configuration.load(fetched_secrets=secrets)
     return settings()
 
@@ -63,12 +63,12 @@ _secrets: RefreshingValue[Mapping[str, str]] = RefreshingValue(_fetch_secrets)
 def _use_changed_secrets() -> None:
     """Reads the secrets in SSM again from time to time. Drops all objects of `once` if a secret has changed."""
     if (secrets := _secrets.poll_changed_value()) is not None:
-        rebuild_with_settings(configuration.load(fetched_secrets=secrets))
+        replace_settings_and_drop_objects(configuration.load(fetched_secrets=secrets))
 
 
 def once_per_settings(build: Callable[[], T]) -> Callable[[], T]:
     """Decorates a factory: the first call builds the object, later calls give the same one, until
-    `rebuild_with_settings`.
+    `replace_settings_and_drop_objects`.
 
     After a secret has changed in SSM, the next call builds a new object. Concurrent first calls may each build an
     object, so a factory must have no side effects.
@@ -84,7 +84,7 @@ def once_per_settings(build: Callable[[], T]) -> Callable[[], T]:
     return build_once
 
 
-def rebuild_with_settings(with_settings: configuration.Settings) -> None:
+def replace_settings_and_drop_objects(with_settings: configuration.Settings) -> None:
     """Replaces the settings, and drops all objects of `once`. The next use of an object builds it from the new
     settings.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedWhenAdded
+from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedBeforeAdding
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.keys import Keys
 from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
-from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_seat_cache_key
+from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_seat_cache_signing_key
 
 from .breakers import new_breaker
 from .process import clock, once_per_settings, settings, settings_with_secrets
@@ -36,7 +36,7 @@ def seat_cache() -> SeatCache | None:
     if connection is None:
         return None
     return SeatCache(
-        connection, settings().table_prefix, derive_seat_cache_key(settings_with_secrets().needed_id_secret)
+        connection, settings().table_prefix, derive_seat_cache_signing_key(settings_with_secrets().needed_id_secret)
     )
 
 
@@ -46,7 +46,7 @@ def with_new_sessions_announced(sessions: Sessions) -> Sessions:
     Without Redis, gives `sessions` unchanged.
     """
     cache = seat_cache()
-    return SessionsAnnouncedWhenAdded(sessions, cache) if cache else sessions
+    return SessionsAnnouncedBeforeAdding(sessions, cache) if cache else sessions
 
 
 def with_seat_cache(rows: Rows, sessions: Sessions) -> Rows:

@@ -12,7 +12,7 @@ from chalicelib.settings import Settings
 if TYPE_CHECKING:
     from chalicelib.domain.ports import (
         Clock,
-        CountedHolds,
+        HoldsCountedUntilExpiry,
         IdsFromKeys,
         PaymentGateway,
         Payments,
@@ -51,7 +51,7 @@ class SellingAndSettlingPorts(Protocol):
         ...
 
     @property
-    def live_holds(self) -> CountedHolds: ...
+    def counted_holds(self) -> HoldsCountedUntilExpiry: ...
 
     @property
     def reservations(self) -> Reservations: ...

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chalicelib.application.cancel_session import CancelSession
-from chalicelib.application.refunds import MarkPaymentSold, RequestRefundsOfCancelledSession
+from chalicelib.application.refunds import MarkPaymentSold, RequestRefundsOfCancelledSales
 from chalicelib.application.relay import RelayPaymentChange, RelayReservationChange, RelayRowEvent
 
 from .ports import SellingAndSettlingPorts
@@ -19,7 +19,7 @@ class RelayingUseCases:
 
     @cached_property
     def relay_row_event(self) -> RelayRowEvent:
-        return RelayRowEvent(self.ports.reservations, self.request_refunds_of_cancelled_session)
+        return RelayRowEvent(self.ports.reservations, self.request_refunds_of_cancelled_sales)
 
     @cached_property
     def relay_reservation_change(self) -> RelayReservationChange:
@@ -30,11 +30,11 @@ class RelayingUseCases:
         return RelayPaymentChange(self.ports.reservations)
 
     @cached_property
-    def request_refunds_of_cancelled_session(self) -> RequestRefundsOfCancelledSession:
+    def request_refunds_of_cancelled_sales(self) -> RequestRefundsOfCancelledSales:
         ports = self.ports
-        return RequestRefundsOfCancelledSession(ports.reservations, ports.payments, ports.clock)
+        return RequestRefundsOfCancelledSales(ports.reservations, ports.payments, ports.clock)
 
     @cached_property
     def cancel_session(self) -> CancelSession:
         ports = self.ports
-        return CancelSession(ports.sessions, ports.rows, self.request_refunds_of_cancelled_session, ports.clock)
+        return CancelSession(ports.sessions, ports.rows, self.request_refunds_of_cancelled_sales, ports.clock)

@@ -43,7 +43,7 @@ class SellingUseCases:
         return PlaceHold(
             sessions=ports.sessions,
             rows=ports.cached_rows,
-            count_live_hold=CountLiveHold(ports.live_holds, ports.reservations, ports.settings.max_live_holds),
+            count_live_hold=CountLiveHold(ports.counted_holds, ports.reservations, ports.settings.max_live_holds),
             reservations=ports.reservations,
             clock=ports.clock,
             ids=ports.ids,

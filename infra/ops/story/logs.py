@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from chalicelib.domain.email import mask_email_addresses
+from chalicelib.domain.email import mask_email_local_parts
 from chalicelib.settings import LOCAL_STAGES
 from infra.cloud.deploying.stacks import app_stack
 from infra.ops.story.known import KnownFacts, Line, Told
@@ -92,4 +92,4 @@ def text_of(line: str) -> str:
         text = f"{logged['level']} {logged['message']}{status}"
     except (ValueError, LookupError, TypeError):
         text = " ".join(line.split())
-    return mask_email_addresses(text[:MOST_CHARACTERS])
+    return mask_email_local_parts(text[:MOST_CHARACTERS])

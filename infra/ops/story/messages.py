@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.domain.board import DeadLetter
-from chalicelib.domain.email import mask_email_addresses
+from chalicelib.domain.email import mask_email_local_parts
 from chalicelib.infrastructure.sqs import dead_letters
 from infra.ops.queues import Queue, read_queues
 from infra.ops.story.known import KnownFacts, Line, Told
@@ -54,7 +54,7 @@ def _tell_queue(known: KnownFacts, queue: Queue, source: str) -> Iterator[Told]:
 
 
 def _message_text(message: DeadLetter) -> str:
-    reason = f", given up: {mask_email_addresses(message.reason)}" if message.reason else ""
+    reason = f", given up: {mask_email_local_parts(message.reason)}" if message.reason else ""
     return f"{_kind_of(message.body)}{reason}"
 
 
@@ -79,7 +79,7 @@ def tell_stream_failures(known: KnownFacts) -> Iterator[Told]:
             yield f"stream failures: {key} is not readable: {error}"
             continue
         for record in (one for one in batch.records if known.reservation_id in json.dumps(one)):
-            reason = mask_email_addresses(batch.reason)
+            reason = mask_email_local_parts(batch.reason)
             what = f"{record.get('eventName', 'a change')} of {batch.table} was not relayed: {reason}"
             yield Line(_moment_of(record), "stream failure", what)
     if len(keys) > MOST_FAILURES:

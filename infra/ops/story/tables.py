@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from chalicelib.domain.email import mask_email_addresses
+from chalicelib.domain.email import mask_email_local_parts
 from chalicelib.domain.money import Money
 from chalicelib.domain.sessions import row_of_seat
 from chalicelib.domain.times import from_iso_with_zone, from_ms, to_iso
@@ -32,7 +32,7 @@ def tell_reservation(known: KnownFacts) -> Iterator[Told]:
 
 def _tell_steps(item: Item) -> Iterator[Line]:
     """Tells the steps in the reservation's item: its hold, its end, its sale, its refund."""
-    contact = f", emails to {mask_email_addresses(item['email'])}" if item.get("email") else ", no email"
+    contact = f", emails to {mask_email_local_parts(item['email'])}" if item.get("email") else ", no email"
     until = to_iso(from_ms(item["expires_at_ms"]))
     held = f"held {' '.join(item['seats'])} for {_money_text(item['amount_cents'])} until {until}{contact}"
     yield Line(from_ms(item["created_at_ms"]), "reservation", held)
@@ -152,7 +152,7 @@ def tell_invoice(known: KnownFacts) -> Iterator[Told]:
 def tell_tickets(known: KnownFacts) -> Iterator[Told]:
     """Tells the valid tickets, or those that a refund made void. Leaves out their codes, which let people in."""
     tickets = DynamoTickets(known.connection.client("dynamodb"), f"{known.connection.prefix}tickets")
-    sold = tickets.find_by_sale(known.reservation_id)
+    sold = tickets.find_latest_by_sale(known.reservation_id)
     for ticket in sold.tickets if sold else ():
         signed = "signed" if ticket.token else "not signed yet"
         void = f", void since: {ticket.void}" if ticket.void else ""

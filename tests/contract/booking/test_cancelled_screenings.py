@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.events import RowClosed
 from chalicelib.domain.refusals import SessionNotFound
-from chalicelib.domain.reservations import Held, ReleaseResult, RowsOfCancelledSession, SeatsTaken, Sold, State
+from chalicelib.domain.reservations import HeldSeat, ReleaseResult, RowsOfCancelledSession, SeatsTaken, SoldSeat, State
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.sessions import KEPT_SECONDS, DynamoSessions
 from chalicelib.infrastructure.dynamodb.tables import row_id
@@ -28,11 +28,11 @@ def test_closing_a_row_says_what_stands_in_it(backend: Backend, session: Session
     standing = backend.rows.close_row(session.id, "A", NOW)
 
     assert standing == {
-        "A1": Held(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint),
-        "A10": Sold(bought.reservation_id, sale.id),
+        "A1": HeldSeat(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint),
+        "A10": SoldSeat(bought.reservation_id, sale.id),
     }
     assert backend.last_event(session.id, "A") == RowClosed(
-        session_id=session.id, row="A", sold=(bought.reservation_id,), occurred_at=NOW
+        session_id=session.id, row="A", sold_reservation_ids=(bought.reservation_id,), occurred_at=NOW
     )
 
 
@@ -114,7 +114,7 @@ def test_the_seats_of_a_screening_with_a_closed_row_are_shown_as_such(backend: B
     with pytest.raises(RowsOfCancelledSession) as refused:
         backend.rows.read_entries_with_lapsed(session)
 
-    assert refused.value.occupancy == {"A1": Sold(hold.reservation_id, sale.id)}
+    assert refused.value.occupancy == {"A1": SoldSeat(hold.reservation_id, sale.id)}
     assert isinstance(refused.value, SeatsTaken)
 
 
@@ -173,7 +173,7 @@ def test_another_instance_shows_it_as_cancelled_after_a_minute_at_most(dynamo: D
 def test_a_purchase_says_when_its_money_went_back_and_stays_a_purchase(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add(a_reservation(user_id=(user := a_user())))
     sale = a_sale(reservation.hold)
-    backend.reservations.mark_confirmed_and_read(reservation.id, sale)
+    backend.reservations.mark_confirmed_from_any_state_and_read(reservation.id, sale)
 
     for _ in range(2):
         backend.reservations.mark_refunded(reservation.id, sale.id, LATER)
@@ -188,7 +188,7 @@ def test_a_purchase_says_when_its_money_went_back_and_stays_a_purchase(backend: 
 def test_only_the_sale_that_was_returned_says_so(backend: Backend, bought: Any) -> None:
     reservation = backend.reservations.get_or_add(a_reservation())
     if bought:
-        backend.reservations.mark_confirmed_and_read(reservation.id, a_sale(reservation.hold))
+        backend.reservations.mark_confirmed_from_any_state_and_read(reservation.id, a_sale(reservation.hold))
     before = backend.reservations.find(reservation.id)
 
     backend.reservations.mark_refunded(reservation.id, "sale-of-another", NOW + seconds(1))

@@ -326,7 +326,7 @@ class LosingTheFirstAnswer:
 def test_a_hold_whose_answer_was_lost_does_not_refuse_itself(
     moto: Dynamo, rows: DynamoRows, session: Session, operation: str, seats: tuple[str, ...], key: str | None
 ) -> None:
-    count_live_hold = CountLiveHold(live_holds=moto.live_holds, reservations=moto.reservations, limit=MAX_LIVE_HOLDS)
+    count_live_hold = CountLiveHold(counted_holds=moto.live_holds, reservations=moto.reservations, limit=MAX_LIVE_HOLDS)
     place_hold = PlaceHold(
         sessions=moto.sessions,
         rows=rows,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.reservations import CountedHold, Hold, HoldNotCounted
-from chalicelib.infrastructure.dynamodb.live_holds import DynamoCountedHolds
+from chalicelib.infrastructure.dynamodb.live_holds import DynamoHoldsCountedUntilExpiry
 from chalicelib.infrastructure.dynamodb.values import Item
 from chalicelib.infrastructure.ids import buyer_partition_of_user
 from chalicelib.settings import MAX_LIVE_HOLDS
@@ -216,5 +216,5 @@ def test_an_item_that_ttl_has_taken_in_between_is_room(dynamo: Dynamo) -> None:
 
     user.count(second, limit=1)
 
-    assert isinstance(dynamo.live_holds, DynamoCountedHolds)
+    assert isinstance(dynamo.live_holds, DynamoHoldsCountedUntilExpiry)
     assert user.counted(limit=1) == listed(second)

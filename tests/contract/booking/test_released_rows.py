@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.reservations import ReleaseResult, SeatsTaken, Sold
+from chalicelib.domain.reservations import ReleaseResult, SeatsTaken, SoldSeat
 from chalicelib.domain.sessions import Session
 from tests.builders import HOLD_SECONDS, NOW, a_hold, a_sale, later_hold_of
 from tests.contract.conftest import Backend
@@ -96,7 +96,9 @@ def test_sold_seats_are_not_released_and_tell_their_sale(
     hold, sale = sold(backend, session, *seats)
 
     assert backend.rows.release(hold, hold.expires_at) == ReleaseResult((), sale.id)
-    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
+    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(
+        seats, SoldSeat(hold.reservation_id, sale.id)
+    )
 
 
 def test_someone_elses_sale_is_not_told_as_ones_own(backend: Backend, session: Session) -> None:

@@ -21,7 +21,9 @@ def bought(backend: Backend, user_id: str, paid_at: datetime) -> Reservation:
 
 
 def paid(backend: Backend, reservation: Reservation, paid_at: datetime = NOW) -> Reservation:
-    confirmed = backend.reservations.mark_confirmed_and_read(reservation.id, a_sale(reservation.hold, paid_at=paid_at))
+    confirmed = backend.reservations.mark_confirmed_from_any_state_and_read(
+        reservation.id, a_sale(reservation.hold, paid_at=paid_at)
+    )
     assert confirmed
     return confirmed
 
@@ -84,7 +86,9 @@ def test_a_pending_reservation_is_confirmed_with_its_sale(backend: Backend) -> N
     reservation = backend.reservations.get_or_add(a_reservation())
     sale = a_sale(reservation.hold)
 
-    assert backend.reservations.mark_confirmed_and_read(reservation.id, sale) == reservation.confirmed(sale)
+    assert backend.reservations.mark_confirmed_from_any_state_and_read(reservation.id, sale) == reservation.confirmed(
+        sale
+    )
     assert backend.reservations.find(reservation.id) == reservation.confirmed(sale)
 
 
@@ -92,7 +96,10 @@ def test_a_confirmed_reservation_keeps_its_first_sale(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add(a_reservation())
     first = paid(backend, reservation)
 
-    assert backend.reservations.mark_confirmed_and_read(reservation.id, a_sale(reservation.hold, "tx-2")) == first
+    assert (
+        backend.reservations.mark_confirmed_from_any_state_and_read(reservation.id, a_sale(reservation.hold, "tx-2"))
+        == first
+    )
     assert backend.reservations.find(reservation.id) == first
 
 
@@ -102,7 +109,7 @@ def test_what_the_rows_have_sold_is_confirmed_whatever_was_written_before(backen
     reservation = backend.reservations.get_or_add(a_reservation())
     closed(backend, reservation, state)
 
-    sold = backend.reservations.mark_confirmed_and_read(reservation.id, a_sale(reservation.hold))
+    sold = backend.reservations.mark_confirmed_from_any_state_and_read(reservation.id, a_sale(reservation.hold))
 
     assert sold == reservation.confirmed(a_sale(reservation.hold))
     assert backend.reservations.find(reservation.id) == sold
@@ -111,7 +118,7 @@ def test_what_the_rows_have_sold_is_confirmed_whatever_was_written_before(backen
 def test_an_unknown_reservation_is_not_confirmed(backend: Backend) -> None:
     unknown = a_reservation()
 
-    assert backend.reservations.mark_confirmed_and_read(unknown.id, a_sale(unknown.hold)) is None
+    assert backend.reservations.mark_confirmed_from_any_state_and_read(unknown.id, a_sale(unknown.hold)) is None
     assert backend.reservations.find(unknown.id) is None
 
 
@@ -197,7 +204,7 @@ def test_a_bar_is_nothing_that_could_be_closed_confirmed_or_refunded(backend: Ba
     backend.reservations.bar(barred.hold)
 
     assert backend.reservations.mark_ended_and_read(barred.hold, State.EXPIRED, NOW) is None
-    assert backend.reservations.mark_confirmed_and_read(barred.id, a_sale(barred.hold)) is None
+    assert backend.reservations.mark_confirmed_from_any_state_and_read(barred.id, a_sale(barred.hold)) is None
     backend.reservations.mark_refunded(barred.id, a_sale(barred.hold).id, NOW)
     assert backend.reservations.find(barred.id) is None
 
@@ -243,7 +250,9 @@ def test_a_sale_that_was_free_of_charge_has_no_transaction(backend: Backend) -> 
     reservation = backend.reservations.get_or_add(replace(a_reservation(), amount=Decimal("0.00")))
     sale = Sale(id=IDS.sale_id(reservation.id, ""), transaction_id="", payment_method="", paid_at=NOW)
 
-    assert backend.reservations.mark_confirmed_and_read(reservation.id, sale) == reservation.confirmed(sale)
+    assert backend.reservations.mark_confirmed_from_any_state_and_read(reservation.id, sale) == reservation.confirmed(
+        sale
+    )
     assert backend.reservations.find(reservation.id) == reservation.confirmed(sale)
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.events import SeatsHeld, SeatsReleased, SeatsSold
-from chalicelib.domain.reservations import Held, Occupancy, SeatsTaken, Sold
+from chalicelib.domain.reservations import HeldSeat, Occupancy, SeatsTaken, SoldSeat
 from chalicelib.domain.sessions import Session
 from tests.builders import NOW, a_hold, a_sale, a_session, later_hold_of
 from tests.contract.conftest import Backend
@@ -62,7 +62,7 @@ def test_one_sold_seat_refuses_all(backend: Backend, session: Session, seats: tu
     with pytest.raises(SeatsTaken) as refused:
         held(backend, session, *seats)
 
-    assert refused.value.occupancy == {seats[1]: Sold(theirs.reservation_id, sale.id)}
+    assert refused.value.occupancy == {seats[1]: SoldSeat(theirs.reservation_id, sale.id)}
     assert list(backend.rows.read_entries_with_lapsed(session)) == [seats[1]]
 
 
@@ -74,7 +74,7 @@ def test_a_refusal_names_every_seat_taken_held_or_sold_and_no_other(
     taken: dict[str, Occupancy] = {}
     for row in rows:
         hold, (buyer, sale) = held(backend, session, f"{row}1"), sold(backend, session, f"{row}2")
-        taken |= {f"{row}1": held_entry(hold), f"{row}2": Sold(buyer.reservation_id, sale.id)}
+        taken |= {f"{row}1": held_entry(hold), f"{row}2": SoldSeat(buyer.reservation_id, sale.id)}
     held(backend, session, "A5")
 
     with pytest.raises(SeatsTaken) as refused:
@@ -132,7 +132,9 @@ def test_a_hold_sent_again_meets_itself(backend: Backend, session: Session, seat
     with pytest.raises(SeatsTaken) as refused:
         backend.rows.hold(hold, NOW)
 
-    assert all(isinstance(found, Held) and found.was_written_for(hold) for found in refused.value.occupancy.values())
+    assert all(
+        isinstance(found, HeldSeat) and found.was_written_for(hold) for found in refused.value.occupancy.values()
+    )
     assert set(refused.value.occupancy) == set(seats)
 
 
@@ -143,7 +145,9 @@ def test_a_hold_sent_again_meets_itself(backend: Backend, session: Session, seat
 def test_a_live_hold_is_sold(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold, sale = sold(backend, session, *seats)
 
-    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
+    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(
+        seats, SoldSeat(hold.reservation_id, sale.id)
+    )
 
 
 @in_one_row_and_in_two
@@ -174,7 +178,9 @@ def test_sold_seats_are_not_sold_again_and_tell_by_which_sale(
         backend.rows.sell(hold, a_sale(hold, "tx-2"), NOW)
 
     assert refused.value.sale_id_of(hold.reservation_id) == sale.id
-    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, Sold(hold.reservation_id, sale.id))
+    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(
+        seats, SoldSeat(hold.reservation_id, sale.id)
+    )
 
 
 def test_free_seats_are_not_sold(backend: Backend, session: Session) -> None:

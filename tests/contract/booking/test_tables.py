@@ -70,7 +70,7 @@ def test_a_reservation_is_forgotten_a_day_after_its_expiry_unless_it_was_bought(
     key = {"buyer": {"S": reservation.id[4:15]}, "id": {"S": reservation.id}}
 
     assert stored(dynamo, key)["ttl"] == {"N": str(to_ms(reservation.expires_at + REMEMBERED) // 1000)}
-    dynamo.reservations.mark_confirmed_and_read(reservation.id, a_sale(reservation.hold))
+    dynamo.reservations.mark_confirmed_from_any_state_and_read(reservation.id, a_sale(reservation.hold))
     assert "ttl" not in stored(dynamo, key)
 
 

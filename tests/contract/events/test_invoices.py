@@ -135,7 +135,7 @@ def test_many_sales_are_numbered_in_their_order_and_one_that_occurs_twice_once(
 ) -> None:
     bills = [a_bill(paid_at=year) for _ in range(4)]
 
-    given = invoices.assign_numbers([*bills, bills[1], bills[0]])
+    given = invoices.assign_numbers_in_series([*bills, bills[1], bills[0]])
 
     assert [invoice.place for invoice in given] == [1, 2, 3, 4, 2, 1]
     assert places(invoices, bills) == [1, 2, 3, 4]
@@ -147,7 +147,7 @@ def test_among_many_those_that_have_an_invoice_keep_it(invoices: Invoices, year:
     for bill in (bills[3], bills[1]):
         invoices.mark_filed(invoices.assign_number(bill))
 
-    given = invoices.assign_numbers(bills)
+    given = invoices.assign_numbers_in_series(bills)
 
     assert [invoice.place for invoice in given] == [3, 2, 4, 1, 5]
     assert [invoice.filed for invoice in given] == [False, True, False, True, False]
@@ -156,7 +156,7 @@ def test_among_many_those_that_have_an_invoice_keep_it(invoices: Invoices, year:
 def test_more_than_a_transaction_takes_are_numbered_by_several(invoices: Invoices, year: datetime) -> None:
     bills = [a_bill(paid_at=year) for _ in range(MOST_NUMBERED + 3)]
 
-    invoices.assign_numbers(bills)
+    invoices.assign_numbers_in_series(bills)
 
     assert places(invoices, bills) == list(range(1, MOST_NUMBERED + 4))
 
@@ -168,10 +168,10 @@ def test_a_crash_around_the_write_of_many_makes_neither_gap_nor_repeat(
     bills = [a_bill(paid_at=year) for _ in range(6)]
     crashing: Any = {moment: crash}
     with pytest.raises(Crash):
-        interposed(invoices, "assign_numbers", **crashing).assign_numbers(bills[:3])
+        interposed(invoices, "assign_numbers_in_series", **crashing).assign_numbers_in_series(bills[:3])
 
-    invoices.assign_numbers(bills[2:])
-    invoices.assign_numbers(bills)
+    invoices.assign_numbers_in_series(bills[2:])
+    invoices.assign_numbers_in_series(bills)
 
     assert sorted(places(invoices, bills)) == list(range(1, 7))
 
@@ -230,7 +230,7 @@ def many_insistently(invoices: Invoices) -> Callable[[Sequence[Bill]], Sequence[
     def number(bills: Sequence[Bill]) -> Sequence[Invoice]:
         for _ in range(50):
             try:
-                return invoices.assign_numbers(bills)
+                return invoices.assign_numbers_in_series(bills)
             except StoreUnavailable:
                 continue
         raise AssertionError("no numbers after 50 deliveries")
@@ -293,7 +293,7 @@ def test_an_invoice_costs_two_calls_and_four_write_units_and_one_of_each_to_be_f
 
 def test_ten_invoices_cost_two_calls_and_twentytwo_write_units(emulated: Dynamo, year: datetime) -> None:
     with counting(emulated) as calls:
-        dynamo_invoices(emulated).assign_numbers([a_bill(paid_at=year) for _ in range(10)])
+        dynamo_invoices(emulated).assign_numbers_in_series([a_bill(paid_at=year) for _ in range(10)])
 
     assert [call.operation for call in calls] == list(TEN_INVOICES_NUMBERED.calls)
     units = [call.write_units for call in calls]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.money import CURRENCY
-from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason, payment_of_paid_sale
+from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason, sold_payment_of
 from chalicelib.domain.ports import Payments
 from chalicelib.infrastructure.dynamodb.payments import OUTSTANDING
 from chalicelib.infrastructure.streams.records import payment_change
@@ -31,7 +31,7 @@ def sale() -> Payment:
 
 def a_payment_of_sale(transaction_id: str) -> Payment:
     reservation = a_reservation("A1", "A2")
-    payment = payment_of_paid_sale(reservation.confirmed(a_sale(reservation.hold, transaction_id)))
+    payment = sold_payment_of(reservation.confirmed(a_sale(reservation.hold, transaction_id)))
     assert payment
     return payment
 
@@ -83,7 +83,7 @@ def test_a_sale_is_found_as_it_was_registered(payments: Payments, sale: Payment)
 def test_a_request_is_found_as_it_was_made(payments: Payments, sale: Payment) -> None:
     request = for_nothing(sale)
 
-    assert payments.request_refund_and_read(request) == request
+    assert payments.request_refund_if_allowed_and_read(request) == request
 
     assert payments.find(sale.transaction_id) == request
 
@@ -109,7 +109,7 @@ def test_what_is_claimed_is_nobody_elses(payments: Payments, sale: Payment) -> N
 
     assert payments.claim_and_read(other, charged_only=False) == claim
     assert payments.mark_sold_and_read(replace(sale, reservation_id="res-other")) == claim
-    assert payments.request_refund_and_read(for_nothing(sale)) == claim
+    assert payments.request_refund_if_allowed_and_read(for_nothing(sale)) == claim
 
 
 def test_where_only_the_gateway_counts_nothing_is_claimed_that_it_has_not_spoken_of(
@@ -154,7 +154,7 @@ def test_what_was_charged_for_it_is_claimed_and_keeps_the_gateways_word(
 @pytest.mark.parametrize("ended", ["requested", "refunded"])
 def test_what_went_back_or_is_on_its_way_is_never_claimed(payments: Payments, sale: Payment, ended: str) -> None:
     request = a_claim(sale).with_refund_requested(RefundReason.LATE, LATER)
-    stands = payments.request_refund_and_read(request)
+    stands = payments.request_refund_if_allowed_and_read(request)
     if ended == "refunded":
         stands = payments.mark_refunded_if_requested(stands.with_refund_completed("re-1", LATER))
 
@@ -169,7 +169,7 @@ def test_a_claim_that_came_to_nothing_is_to_be_returned_and_keeps_what_it_was(
     assert claim
     request = replace(sale, sale_id="", sold_at=None).with_refund_requested(RefundReason.LATE, LATER)
 
-    stands = payments.request_refund_and_read(request)
+    stands = payments.request_refund_if_allowed_and_read(request)
 
     assert stands == claim.with_refund_requested(RefundReason.LATE, LATER)
 
@@ -197,7 +197,7 @@ def test_what_the_gateway_says_of_no_reservation_is_asserted_for_none(payments: 
     request = replace(
         stands, status=PaymentStatus.REFUND_REQUESTED, reason=RefundReason.RESERVATION_UNKNOWN, requested_at=LATER
     )
-    assert payments.request_refund_and_read(request) == request
+    assert payments.request_refund_if_allowed_and_read(request) == request
 
 
 @pytest.mark.parametrize("reservation_id", ["", "its own"])
@@ -218,7 +218,7 @@ def test_what_the_gateway_says_of_a_claim_or_a_sale_is_added_to_it(
 def test_a_claim_for_another_reservation_than_it_was_charged_for_is_disproved_once_it_came_to_nothing(
     payments: Payments, sale: Payment
 ) -> None:
-    payments.request_refund_and_read(a_claim(sale).with_refund_requested(RefundReason.LATE, LATER))
+    payments.request_refund_if_allowed_and_read(a_claim(sale).with_refund_requested(RefundReason.LATE, LATER))
     charge = a_charge(sale, reservation_id="res-of-its-buyer")
 
     stands = payments.record_charge_and_read(charge)
@@ -246,7 +246,9 @@ def test_what_was_sold_or_returned_stays_though_it_was_charged_for_another(
 ) -> None:
     stands = payments.mark_sold_and_read(sale)
     if step == "returned":
-        request = payments.request_refund_and_read(sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER))
+        request = payments.request_refund_if_allowed_and_read(
+            sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
+        )
         stands = payments.mark_refunded_if_requested(request.with_refund_completed("re-1", LATER))
     charge = a_charge(sale, reservation_id="res-of-its-buyer")
 
@@ -262,9 +264,11 @@ def test_what_is_outstanding_is_listed_until_it_was_returned(payments: Payments,
 
     payments.mark_sold_and_read(sale)
     assert listed() == []
-    request = payments.request_refund_and_read(sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER))
+    request = payments.request_refund_if_allowed_and_read(
+        sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
+    )
     assert listed() == [request]
-    asked = payments.count_unknown_refund_try(request, LATER)
+    asked = payments.count_refund_try_of_unknown_payment(request, LATER)
     assert (asked.asked, asked.asked_at) == (1, LATER)
     assert listed() == [asked]
     payments.mark_refunded_if_requested(request.with_refund_completed("re-1", LATER))
@@ -280,44 +284,48 @@ def test_what_is_claimed_goes_back_only_where_the_request_names_the_screening(
     assert claim
 
     assert (
-        payments.request_refund_and_read(asserted.with_refund_requested(RefundReason.RESERVATION_UNKNOWN, LATER))
+        payments.request_refund_if_allowed_and_read(
+            asserted.with_refund_requested(RefundReason.RESERVATION_UNKNOWN, LATER)
+        )
         == claim
     )
 
     request = claim.with_refund_requested(RefundReason.LATE, LATER)
-    assert payments.request_refund_and_read(request) == request
+    assert payments.request_refund_if_allowed_and_read(request) == request
 
 
 def test_a_sale_that_takes_the_place_of_a_request_keeps_how_often_the_gateway_was_asked(
     payments: Payments, sale: Payment
 ) -> None:
-    request = payments.request_refund_and_read(a_claim(sale).with_refund_requested(RefundReason.LATE, LATER))
-    payments.count_unknown_refund_try(request, LATER)
+    request = payments.request_refund_if_allowed_and_read(a_claim(sale).with_refund_requested(RefundReason.LATE, LATER))
+    payments.count_refund_try_of_unknown_payment(request, LATER)
 
-    stands = payments.request_refund_and_read(sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER))
+    stands = payments.request_refund_if_allowed_and_read(
+        sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
+    )
 
     assert (stands.sale_id, stands.asked, stands.asked_at) == (sale.sale_id, 1, LATER)
 
 
 def test_the_first_request_stands(payments: Payments, sale: Payment) -> None:
     first = for_nothing(sale)
-    payments.request_refund_and_read(first)
+    payments.request_refund_if_allowed_and_read(first)
 
-    assert payments.request_refund_and_read(for_nothing(sale, RefundReason.TWICE)) == first
+    assert payments.request_refund_if_allowed_and_read(for_nothing(sale, RefundReason.TWICE)) == first
     assert payments.find(sale.transaction_id) == first
 
 
 def test_what_has_bought_a_sale_is_not_requested_back_for_nothing(payments: Payments, sale: Payment) -> None:
     payments.mark_sold_and_read(sale)
 
-    assert payments.request_refund_and_read(for_nothing(sale)) == sale
+    assert payments.request_refund_if_allowed_and_read(for_nothing(sale)) == sale
 
 
 def test_what_has_bought_a_sale_is_requested_back_for_that_sale(payments: Payments, sale: Payment) -> None:
     payments.mark_sold_and_read(sale)
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
-    assert payments.request_refund_and_read(request) == request
+    assert payments.request_refund_if_allowed_and_read(request) == request
     assert payments.mark_sold_and_read(sale) == request, "told late, it changes nothing"
 
 
@@ -325,19 +333,19 @@ def test_what_has_bought_a_sale_is_not_requested_back_for_another(payments: Paym
     payments.mark_sold_and_read(sale)
     other = a_payment_of_sale(sale.transaction_id).with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
-    assert payments.request_refund_and_read(other) == sale
+    assert payments.request_refund_if_allowed_and_read(other) == sale
 
 
 def test_a_sale_may_be_requested_back_before_it_was_registered(payments: Payments, sale: Payment) -> None:
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
-    assert payments.request_refund_and_read(request) == request
+    assert payments.request_refund_if_allowed_and_read(request) == request
     assert payments.mark_sold_and_read(sale) == request
 
 
 def test_a_sale_takes_the_place_of_its_own_request_for_nothing(payments: Payments, sale: Payment) -> None:
     request = replace(for_nothing(sale), reservation_id=sale.reservation_id)
-    payments.request_refund_and_read(request)
+    payments.request_refund_if_allowed_and_read(request)
 
     assert payments.mark_sold_and_read(sale) == sale
     assert payments.mark_refunded_if_requested(request.with_refund_completed("re-1", LATER)) == sale, (
@@ -347,17 +355,17 @@ def test_a_sale_takes_the_place_of_its_own_request_for_nothing(payments: Payment
 
 def test_a_sale_does_not_take_the_place_of_another_reservations_request(payments: Payments, sale: Payment) -> None:
     request = for_nothing(sale)
-    payments.request_refund_and_read(request)
+    payments.request_refund_if_allowed_and_read(request)
 
     assert payments.mark_sold_and_read(sale) == request
 
 
 def test_a_cancelled_sale_takes_the_place_of_a_request_for_nothing(payments: Payments, sale: Payment) -> None:
     """The screening may be cancelled before the sale is registered."""
-    payments.request_refund_and_read(replace(for_nothing(sale), reservation_id=sale.reservation_id))
+    payments.request_refund_if_allowed_and_read(replace(for_nothing(sale), reservation_id=sale.reservation_id))
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
-    assert payments.request_refund_and_read(request) == request
+    assert payments.request_refund_if_allowed_and_read(request) == request
     assert payments.mark_sold_and_read(sale) == request
 
 
@@ -369,21 +377,21 @@ def test_the_first_sale_of_a_payment_stands(payments: Payments, sale: Payment) -
 
 def test_what_was_returned_stays_returned(payments: Payments, sale: Payment) -> None:
     request = for_nothing(sale)
-    payments.request_refund_and_read(request)
+    payments.request_refund_if_allowed_and_read(request)
     returned = request.with_refund_completed("re-1", LATER)
 
     assert payments.mark_refunded_if_requested(returned) == returned
     assert payments.mark_refunded_if_requested(request.with_refund_completed("re-2", LATER)) == returned
     assert payments.mark_sold_and_read(sale) == returned
-    assert payments.request_refund_and_read(request) == returned
-    assert payments.count_unknown_refund_try(request, LATER) == returned
+    assert payments.request_refund_if_allowed_and_read(request) == returned
+    assert payments.count_refund_try_of_unknown_payment(request, LATER) == returned
     assert payments.find(sale.transaction_id) == returned
 
 
 def test_a_returned_sale_keeps_what_it_was(payments: Payments, sale: Payment) -> None:
     payments.mark_sold_and_read(sale)
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
-    payments.request_refund_and_read(request)
+    payments.request_refund_if_allowed_and_read(request)
 
     assert payments.mark_refunded_if_requested(
         request.with_refund_completed("re-1", LATER)
@@ -394,7 +402,7 @@ def test_nothing_is_settled_that_nobody_knows(payments: Payments, sale: Payment)
     with pytest.raises(LookupError):
         payments.mark_refunded_if_requested(sale.with_refund_completed("re-1", LATER))
     with pytest.raises(LookupError):
-        payments.count_unknown_refund_try(sale, LATER)
+        payments.count_refund_try_of_unknown_payment(sale, LATER)
 
 
 @pytest.mark.parametrize("transaction_id", ["x", "ü" * 100, '"; {} \\ #1', "🎟" * 100])
@@ -416,7 +424,7 @@ def test_only_what_is_to_be_returned_is_outstanding(dynamo: Dynamo, sale: Paymen
     dynamo.payments.mark_sold_and_read(sale)
     assert "outstanding" not in stored(dynamo, sale)
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
-    dynamo.payments.request_refund_and_read(request)
+    dynamo.payments.request_refund_if_allowed_and_read(request)
     assert stored(dynamo, sale)["outstanding"] == {"S": OUTSTANDING}
     dynamo.payments.mark_refunded_if_requested(request.with_refund_completed("re-1", LATER))
     assert "outstanding" not in stored(dynamo, sale)
@@ -432,7 +440,7 @@ def test_the_stream_tells_what_is_stored(dynamo: Dynamo, sale: Payment) -> None:
 
 def test_a_payment_of_eight_seats_costs_one_write_unit(dynamo: Dynamo) -> None:
     reservation = a_reservation(*(f"AAA{number}" for number in range(1001, 1009)), user_id="u" * 100)
-    payment = payment_of_paid_sale(reservation.confirmed(a_sale(reservation.hold, "t" * 90)))
+    payment = sold_payment_of(reservation.confirmed(a_sale(reservation.hold, "t" * 90)))
     assert payment
     dynamo.payments.mark_sold_and_read(payment)
 
@@ -448,14 +456,14 @@ def test_what_has_bought_its_seats_is_not_returned_as_if_it_had_bought_nothing(
     payments.mark_sold_and_read(sale)
     nothing = replace(sale, sale_id="", sold_at=None).with_refund_requested(RefundReason.LATE, LATER)
 
-    assert payments.request_refund_and_read(nothing).status is PaymentStatus.SOLD
+    assert payments.request_refund_if_allowed_and_read(nothing).status is PaymentStatus.SOLD
 
 
 def test_a_sale_that_is_being_returned_keeps_its_payment_whatever_is_charged_for(
     payments: Payments, sale: Payment
 ) -> None:
     payments.mark_sold_and_read(sale)
-    payments.request_refund_and_read(sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER))
+    payments.request_refund_if_allowed_and_read(sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER))
 
     stands = payments.record_charge_and_read(a_charge(sale, reservation_id="res-other"))
 

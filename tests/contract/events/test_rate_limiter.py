@@ -128,9 +128,9 @@ def test_a_verdict_says_what_is_left_and_when(limiter: RateLimiter) -> None:
     (last,) = limiter.take({ana: TEN_IN_TEN}, NOW).usages
     (refused,) = limiter.take({ana: TEN_IN_TEN}, later(0.25)).usages
 
-    assert (first.remaining, first.reset_seconds, first.retry_after_seconds) == (9, 1, 0)
-    assert (last.remaining, last.reset_seconds, last.retry_after_seconds) == (0, 10, 1)
-    assert (refused.remaining, refused.reset_seconds, refused.retry_after_seconds) == (0, 10, 1)
+    assert (first.remaining, first.seconds_until_all_free, first.retry_after_seconds) == (9, 1, 0)
+    assert (last.remaining, last.seconds_until_all_free, last.retry_after_seconds) == (0, 10, 1)
+    assert (refused.remaining, refused.seconds_until_all_free, refused.retry_after_seconds) == (0, 10, 1)
     assert refused.used_us == 9_750_000
 
 

@@ -19,9 +19,9 @@ from benchmarks.budgets import (
 )
 from chalicelib.domain.ports import TicketKeys, Tickets
 from chalicelib.domain.refusals import CursorInvalid, StoreUnavailable
-from chalicelib.domain.tickets.ticket import Admission, ListedTicket, SaleTickets, Ticket, VoidReason
+from chalicelib.domain.tickets.ticket import Admission, LatestTicketsOfSale, ListedTicket, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
-from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketKeys, DynamoTickets
+from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys, DynamoTickets
 from chalicelib.infrastructure.tickets.names import random_ticket_code
 from infra.races.unguarded import TicketsWithoutAdmissionCondition
 from tests.builders import NOW, a_reservation
@@ -46,17 +46,17 @@ def tickets(backend: Backend) -> Tickets:
 @pytest.fixture
 def keys(backend: Backend) -> TicketKeys:
     if isinstance(backend, Dynamo):
-        return DynamoTicketKeys(backend.client, f"{backend.prefix}-tickets")
+        return DynamoTicketPublicKeys(backend.client, f"{backend.prefix}-tickets")
     return FakeTicketKeys()
 
 
-def sold(*seats: str, text: str = "TOKEN") -> SaleTickets:
+def sold(*seats: str, text: str = "TOKEN") -> LatestTicketsOfSale:
     reservation = a_reservation(*(seats or ("A1", "A2")))
     each = (
         Ticket(random_ticket_code(), reservation.id, reservation.session_id, seat, NOW, token=text)
         for seat in reservation.seats
     )
-    return SaleTickets(reservation.id, tuple(each))
+    return LatestTicketsOfSale(reservation.id, tuple(each))
 
 
 def stored(tickets: Tickets, *seats: str) -> tuple[Ticket, ...]:
@@ -72,7 +72,7 @@ def test_what_is_added_is_found_as_it_is(tickets: Tickets) -> None:
     sale = sold("A1", "B10")
     tickets.add(sale)
 
-    assert tickets.find_by_sale(sale.reservation_id) == sale
+    assert tickets.find_latest_by_sale(sale.reservation_id) == sale
     assert [tickets.find(ticket.code) for ticket in sale.tickets] == list(sale.tickets)
 
 
@@ -81,7 +81,7 @@ def test_a_sale_is_given_tickets_once(tickets: Tickets) -> None:
     tickets.add(first)
     tickets.add(replace(first, tickets=(replace(first.tickets[0], code=random_ticket_code()),)))
 
-    assert tickets.find_by_sale(first.reservation_id) == first
+    assert tickets.find_latest_by_sale(first.reservation_id) == first
 
 
 def test_a_code_is_given_once(tickets: Tickets) -> None:
@@ -92,7 +92,7 @@ def test_a_code_is_given_once(tickets: Tickets) -> None:
     with pytest.raises(StoreUnavailable):
         tickets.add(clashing)
 
-    assert tickets.find_by_sale(second.reservation_id) is None
+    assert tickets.find_latest_by_sale(second.reservation_id) is None
     assert tickets.find(first.tickets[0].code) == first.tickets[0]
 
 
@@ -101,7 +101,7 @@ def test_what_is_no_tickets_code_is_found_nowhere(tickets: Tickets, keys: Ticket
     keys.publish(PublicKey(bytes(32)), NOW)
 
     assert tickets.find(code) is None
-    assert tickets.find_by_sale(code) is None
+    assert tickets.find_latest_by_sale(code) is None
 
 
 def test_a_sale_is_not_found_as_a_ticket(tickets: Tickets) -> None:
@@ -109,7 +109,7 @@ def test_a_sale_is_not_found_as_a_ticket(tickets: Tickets) -> None:
     tickets.add(sale)
 
     assert tickets.find(sale.reservation_id) is None
-    assert tickets.find_by_sale(a_reservation().id) is None
+    assert tickets.find_latest_by_sale(a_reservation().id) is None
 
 
 def test_a_token_is_stored_once(tickets: Tickets) -> None:
@@ -119,7 +119,7 @@ def test_a_token_is_stored_once(tickets: Tickets) -> None:
     tickets.store_token_if_missing(sale.tickets[0].with_token("FIRST"))
     tickets.store_token_if_missing(sale.tickets[0].with_token("SECOND"))
 
-    found = tickets.find_by_sale(sale.reservation_id)
+    found = tickets.find_latest_by_sale(sale.reservation_id)
     assert found
     assert [ticket.token for ticket in found.tickets] == ["FIRST"]
 
@@ -149,11 +149,13 @@ def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) 
     first, other = stored(tickets, "A1", "A2")
     renewed = first.replacement(random_ticket_code(), NOW)
 
-    old = tickets.transfer_then_read_old(first, renewed)
+    old = tickets.try_transfer_and_reread_old(first, renewed)
 
     assert (old.void, old.renewed_as) == (VoidReason.TRANSFERRED, renewed.code)
     assert tickets.find(first.code) == old
-    assert tickets.find_by_sale(first.reservation_id) == SaleTickets(first.reservation_id, (renewed, other))
+    assert tickets.find_latest_by_sale(first.reservation_id) == LatestTicketsOfSale(
+        first.reservation_id, (renewed, other)
+    )
     assert tickets.try_admit(first, ENTRY).admission is None
     assert tickets.try_admit(renewed, ENTRY).admission == ENTRY
 
@@ -162,9 +164,9 @@ def test_a_ticket_is_transferred_once(tickets: Tickets) -> None:
     (first,) = stored(tickets, "A1")
     renewed, again = first.replacement(random_ticket_code(), NOW), first.replacement(random_ticket_code(), NOW)
 
-    sent_twice(tickets, "transfer_then_read_old").transfer_then_read_old(first, renewed)
+    sent_twice(tickets, "try_transfer_and_reread_old").try_transfer_and_reread_old(first, renewed)
 
-    assert tickets.transfer_then_read_old(first, again).renewed_as == renewed.code
+    assert tickets.try_transfer_and_reread_old(first, again).renewed_as == renewed.code
     assert tickets.find(again.code) is None
 
 
@@ -172,23 +174,23 @@ def test_who_is_in_is_not_transferred(tickets: Tickets) -> None:
     (ticket,) = stored(tickets, "A1")
     admitted = tickets.try_admit(ticket, ENTRY)
 
-    assert tickets.transfer_then_read_old(ticket, ticket.replacement(random_ticket_code(), NOW)) == admitted
+    assert tickets.try_transfer_and_reread_old(ticket, ticket.replacement(random_ticket_code(), NOW)) == admitted
 
 
 def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     first, second = stored(tickets, "A1", "A2")
     renewed = first.replacement(random_ticket_code(), NOW)
-    tickets.transfer_then_read_old(first, renewed)
+    tickets.try_transfer_and_reread_old(first, renewed)
 
     for _ in range(2):
         tickets.void(first.reservation_id, VoidReason.REFUNDED, NOW)
 
-    found = tickets.find_by_sale(first.reservation_id)
+    found = tickets.find_latest_by_sale(first.reservation_id)
     assert found
     assert found.void is VoidReason.REFUNDED
     assert {ticket.void for ticket in found.tickets} == {VoidReason.REFUNDED}
     assert tickets.try_admit(renewed, ENTRY).admission is None
-    assert tickets.transfer_then_read_old(second, second.replacement(random_ticket_code(), NOW)).renewed_as == ""
+    assert tickets.try_transfer_and_reread_old(second, second.replacement(random_ticket_code(), NOW)).renewed_as == ""
     assert (tickets.find(first.code) or first).void is VoidReason.TRANSFERRED
 
 
@@ -203,7 +205,7 @@ def test_why_tickets_are_void_is_said_once(tickets: Tickets) -> None:
 
 def test_a_ticket_of_a_sale_that_is_being_voided_is_not_transferred(dynamo: Dynamo) -> None:
     tickets, (ticket,) = dynamo_tickets(dynamo), sold("A1").tickets
-    tickets.add(SaleTickets(ticket.reservation_id, (ticket,)))
+    tickets.add(LatestTicketsOfSale(ticket.reservation_id, (ticket,)))
     dynamo.client.update_item(  # as far as a refund comes that dies then
         TableName=tickets.table_name,
         Key={"id": {"S": ticket.reservation_id}},
@@ -211,7 +213,7 @@ def test_a_ticket_of_a_sale_that_is_being_voided_is_not_transferred(dynamo: Dyna
         ExpressionAttributeValues={":why": {"S": VoidReason.REFUNDED}},
     )
 
-    assert tickets.transfer_then_read_old(ticket, ticket.replacement(random_ticket_code(), NOW)).renewed_as == ""
+    assert tickets.try_transfer_and_reread_old(ticket, ticket.replacement(random_ticket_code(), NOW)).renewed_as == ""
 
 
 def test_a_sale_that_is_void_is_given_no_tickets(tickets: Tickets) -> None:
@@ -220,7 +222,9 @@ def test_a_sale_that_is_void_is_given_no_tickets(tickets: Tickets) -> None:
 
     tickets.add(sale)
 
-    assert tickets.find_by_sale(sale.reservation_id) == SaleTickets(sale.reservation_id, (), VoidReason.REFUNDED)
+    assert tickets.find_latest_by_sale(sale.reservation_id) == LatestTicketsOfSale(
+        sale.reservation_id, (), VoidReason.REFUNDED
+    )
     assert tickets.find(sale.tickets[0].code) is None
 
 
@@ -241,7 +245,7 @@ def test_a_screenings_tickets_are_listed_by_seat_with_what_became_of_them(ticket
     session_id, (first, second) = of_one_session(tickets, "A1", "A2")
     stored(tickets, "A1")  # of another screening
     renewed = second.replacement(random_ticket_code(), NOW)
-    transferred = tickets.transfer_then_read_old(second, renewed)
+    transferred = tickets.try_transfer_and_reread_old(second, renewed)
     admitted = tickets.try_admit(first, ENTRY)
 
     page = tickets.list_by_session(session_id, 10, None)
@@ -288,9 +292,9 @@ def test_two_processes_publish_a_key_until_the_later_moment(dynamo: Dynamo, days
     key = PublicKey(random_ticket_code().encode().ljust(32))
 
     for each in days:
-        DynamoTicketKeys(dynamo.client, table).publish(key, NOW + timedelta(days=each))
+        DynamoTicketPublicKeys(dynamo.client, table).publish(key, NOW + timedelta(days=each))
 
-    assert key.id in DynamoTicketKeys(dynamo.client, table).read_published(NOW + timedelta(days=1))
+    assert key.id in DynamoTicketPublicKeys(dynamo.client, table).read_published(NOW + timedelta(days=1))
 
 
 # Races, on an emulator that takes writes as DynamoDB does
@@ -340,7 +344,7 @@ def test_a_transfer_and_an_admission_at_once_are_not_both(emulated: Dynamo, pool
 
         def transfer(ticket: Ticket = ticket, renewed: Ticket = renewed, start: Barrier = start) -> bool:
             start.wait()
-            return tickets.transfer_then_read_old(ticket, renewed).renewed_as == renewed.code
+            return tickets.try_transfer_and_reread_old(ticket, renewed).renewed_as == renewed.code
 
         admitted, transferred = (made.result() for made in (pool.submit(admit), pool.submit(transfer)))
 
@@ -357,15 +361,15 @@ DYNAMODB_LOCALS_UNITS = 12
 def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
     tickets, sale = dynamo_tickets(emulated), sold("A1", "A2", text="T" * 167)
     with counting(emulated) as issuing:
-        assert tickets.find_by_sale(sale.reservation_id) is None
+        assert tickets.find_latest_by_sale(sale.reservation_id) is None
         tickets.add(sale)
     with counting(emulated) as transferring:
         tickets.find(sale.tickets[0].code)
-        tickets.transfer_then_read_old(sale.tickets[0], sale.tickets[0].replacement(random_ticket_code(), NOW))
+        tickets.try_transfer_and_reread_old(sale.tickets[0], sale.tickets[0].replacement(random_ticket_code(), NOW))
     with counting(emulated) as showing:
-        tickets.find_by_sale(sale.reservation_id)
+        tickets.find_latest_by_sale(sale.reservation_id)
     with counting(emulated) as admitting:
-        DynamoTicketKeys(emulated.client, tickets.table_name).read_published(NOW)
+        DynamoTicketPublicKeys(emulated.client, tickets.table_name).read_published(NOW)
         tickets.find(sale.tickets[1].code)
         tickets.try_admit(sale.tickets[1], ENTRY)
 

@@ -33,12 +33,12 @@ def dependency(api: Api, name: str) -> dict[str, Any]:
 @pytest.fixture
 def consumers(app: Chalice, data_stack: str) -> Iterator[dict[str, Breaker]]:
     """The breakers of a process that has just started to send letters and to return money."""
-    wiring.rebuild_with_settings(wiring.settings())
+    wiring.replace_settings_and_drop_objects(wiring.settings())
     mail, gateway = wiring.email.email_sender(), payment_gateway()
     assert isinstance(mail, CircuitBreakerEmailSender)
     assert isinstance(gateway, CircuitBreakerGateway)
     yield {"ses": mail.breaker, "payments": gateway.breaker}
-    wiring.rebuild_with_settings(wiring.settings())
+    wiring.replace_settings_and_drop_objects(wiring.settings())
 
 
 def an_answer(name: str) -> None:

@@ -18,10 +18,10 @@ from chalicelib.api.batches import handle_messages
 from chalicelib.application.consumers.email import SendBuyerEmail
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.email import EmailUnavailable, TicketsUnsigned
-from chalicelib.domain.events import Event, EventType, OutgoingMessage, reservation_ended
+from chalicelib.domain.events import Event, EventType, OutgoingMessage, reservation_left_pending
 from chalicelib.domain.refusals import StoreUnavailable
 from chalicelib.domain.reservations import Contact, Reservation, State
-from chalicelib.domain.tickets.ticket import SaleTickets, Ticket
+from chalicelib.domain.tickets.ticket import LatestTicketsOfSale, Ticket
 from chalicelib.domain.times import to_ms
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
@@ -385,19 +385,19 @@ def test_a_letter_costs_three_reads_one_sending_and_one_write(consumer: Consumer
     assert write_units(warm) == EMAIL.write_units
 
 
-def a_sale_with_tickets(api: Api, database: Any, prefix: str, address: str) -> tuple[Event, SaleTickets]:
+def a_sale_with_tickets(api: Api, database: Any, prefix: str, address: str) -> tuple[Event, LatestTicketsOfSale]:
     """A sale that only this test tells of, and its tickets, which nobody has stored yet."""
     session_id, user = api.schedule(), a_user()
     reservation_id = str(api.hold(session_id, "A1", "A2", user=user, email=address).body["reservationId"])
     assert api.confirm(reservation_id).status == 200
     reservation = DynamoReservations(database, f"{prefix}-reservations").find(reservation_id)
     assert reservation
-    event = replace(reservation_ended(reservation, State.CONFIRMED, utc_now()), id=f"own:{reservation_id}")
+    event = replace(reservation_left_pending(reservation, State.CONFIRMED, utc_now()), id=f"own:{reservation_id}")
     tickets = (
         Ticket(random_ticket_code(), reservation_id, session_id, seat, utc_now(), token="TOKEN")
         for seat in reservation.seats
     )
-    return event, SaleTickets(reservation_id, tuple(tickets))
+    return event, LatestTicketsOfSale(reservation_id, tuple(tickets))
 
 
 def test_the_letter_of_a_sale_costs_two_reads_more_and_four_each_time_that_it_is_put_off(

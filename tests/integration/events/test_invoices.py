@@ -15,7 +15,7 @@ import urllib3
 from mypy_boto3_sqs import SQSClient
 from pypdf import PdfReader
 
-from chalicelib.application.consumers.invoices import IssueInvoices
+from chalicelib.application.consumers.invoices import IssueInvoicesOfSales
 from chalicelib.domain.events import Event
 from chalicelib.domain.invoices import Invoice
 from chalicelib.infrastructure.dynamodb import connection
@@ -193,15 +193,15 @@ def print_every_twentieth(invoice: Invoice) -> bytes:
 
 def crashing_at_any_step(
     store: DynamoInvoices, files: S3InvoiceFiles, sessions: FakeSessions, chance: random.Random
-) -> IssueInvoices:
+) -> IssueInvoicesOfSales:
     """Makes one that crashes after it has numbered, before it files, or before it marks what is filed."""
 
     def sometimes() -> None:
         if chance.random() < 0.05:
             raise Crash
 
-    crashing = interposed(store, "assign_numbers", after=sometimes)
-    return IssueInvoices(
+    crashing = interposed(store, "assign_numbers_in_series", after=sometimes)
+    return IssueInvoicesOfSales(
         FakeReservations(),
         sessions,
         interposed(crashing, "mark_filed", before=sometimes),
@@ -231,7 +231,7 @@ def test_sales_delivered_twice_to_consumers_that_crash_have_the_numbers_from_one
     ]
 
 
-@pytest.mark.parametrize("broken", ["assign_numbers", "mark_filed"])
+@pytest.mark.parametrize("broken", ["assign_numbers_in_series", "mark_filed"])
 def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
     api: Api, store: DynamoInvoices, files: S3InvoiceFiles, broken: str
 ) -> None:
@@ -241,9 +241,11 @@ def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
     sessions = FakeSessions({session.id: session})
 
     def issue_with(invoices: DynamoInvoices) -> Callable[[Event], None]:
-        return alone(IssueInvoices(FakeReservations(), sessions, invoices, print_invoice, files, SELLER, "UTC"))
+        return alone(IssueInvoicesOfSales(FakeReservations(), sessions, invoices, print_invoice, files, SELLER, "UTC"))
 
-    before: dict[str, Callable[[], object]] = {"after": crash} if broken == "assign_numbers" else {"before": crash}
+    before: dict[str, Callable[[], object]] = (
+        {"after": crash} if broken == "assign_numbers_in_series" else {"before": crash}
+    )
     with pytest.raises(Crash):
         issue_with(interposed(store, broken, **before))(sale)
     half_made = store.find(sale.reservation_id)

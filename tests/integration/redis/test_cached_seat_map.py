@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chalicelib.domain.reservations import Held, Occupancy, Sold
+from chalicelib.domain.reservations import HeldSeat, Occupancy, SoldSeat
 from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
 from chalicelib.infrastructure.redis.seat_format import SeatMap
 from tests.builders import NOW, Cinema, a_hold, a_seat_cache, a_session, seconds
@@ -73,9 +73,9 @@ def test_a_map_read_before_a_write_is_not_shown_after_it(cinema: CachedCinema) -
 
 def test_all_kinds_of_entries_come_back_as_they_were(cinema: CachedCinema) -> None:
     entries: dict[str, Occupancy] = {
-        "A1": Held(reservation_id="res-1", expires_at=NOW + seconds(30), fingerprint="0123456789ab"),
-        "A2": Held("res-2", NOW + seconds(30)),
-        "B1": Sold("res-3", "sale-3"),
+        "A1": HeldSeat(reservation_id="res-1", expires_at=NOW + seconds(30), fingerprint="0123456789ab"),
+        "A2": HeldSeat("res-2", NOW + seconds(30)),
+        "B1": SoldSeat("res-3", "sale-3"),
     }
     cinema.cache.store_map_and_end_rebuild(cinema.session.id, SeatMap(version=7, read_at=NOW, occupancy=entries), 1000)
 
@@ -133,7 +133,7 @@ def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_befor
 
 def test_when_the_one_who_reads_dies_the_others_read_by_themselves(cinema: CachedCinema) -> None:
     cinema.hold("A1")
-    assert cinema.cache.claim_rebuild_and_read_map(cinema.session.id)[0]
+    assert cinema.cache.try_to_claim_rebuild_and_read_map(cinema.session.id)[0]
 
     assert cinema.questions(cinema.seats) == ["read_entries_with_lapsed"]
     assert cinema.seats() == {"A1": "reserved"}

@@ -56,12 +56,12 @@ HOLD = a_hold("A1", "A2")
 KEYED = a_hold("A1", fingerprint="f")
 
 CACHE_QUESTIONS: dict[str, Callable[[SeatCache], object]] = {
-    "what is known of seats": lambda cache: cache.read_known_seats_and_begin_ids(HOLD, NOW).occupancy,
-    "what is known of seats and a key": lambda cache: cache.read_known_seats_and_begin_ids(KEYED, NOW).occupancy,
+    "what is known of seats": lambda cache: cache.read_known_seats_and_start_id_record(HOLD, NOW).occupancy,
+    "what is known of seats and a key": lambda cache: cache.read_known_seats_and_start_id_record(KEYED, NOW).occupancy,
     "seats are held": lambda cache: cache.record_hold(HOLD, NOW),
     "a hold is over": lambda cache: cache.forget_hold(HOLD),
     "the map": lambda cache: cache.read_map("session")[1],
-    "whose the map is to read": lambda cache: cache.claim_rebuild_and_read_map("session")[2],
+    "whose the map is to read": lambda cache: cache.try_to_claim_rebuild_and_read_map("session")[2],
     "giving the map back": lambda cache: cache.release_rebuild("session"),
     "ids are kept": lambda cache: cache.mark_ids_complete_since("session", NOW),
 }

@@ -18,9 +18,9 @@ from chalicelib.domain.refusals import (
     SeatsUnavailable,
     StoreUnavailable,
 )
-from chalicelib.domain.reservations import Held, Hold, Reservation, SeatsTaken
+from chalicelib.domain.reservations import HeldSeat, Hold, Reservation, SeatsTaken
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
-from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedWhenAdded
+from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedBeforeAdding
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
 from chalicelib.infrastructure.redis.seat_cache import CLOCKS_APART, ID_IS_REMEMBERED, MOST_UNMARKED, SeatCache
 from chalicelib.infrastructure.redis.seat_format import SOLD_ENTRY_LASTS
@@ -180,7 +180,7 @@ def test_of_a_screening_that_was_announced_every_key_is_known_at_once(cinema: Ca
     cinema.hold("A1")
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
 
-    SessionsAnnouncedWhenAdded(cinema.sessions, cinema.cache).get_or_add(cinema.session)
+    SessionsAnnouncedBeforeAdding(cinema.sessions, cinema.cache).get_or_add(cinema.session)
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == []
 
@@ -189,7 +189,7 @@ def test_a_key_that_was_used_for_another_screening_is_refused_for_the_seats_ther
     """Marks are in their screening's slot: the one thing that the gate tells otherwise than the rows."""
     other = a_session()
     cinema.sessions.get_or_add(other)
-    SessionsAnnouncedWhenAdded(cinema.sessions, cinema.cache).get_or_add(cinema.session)
+    SessionsAnnouncedBeforeAdding(cinema.sessions, cinema.cache).get_or_add(cinema.session)
     cinema.hold("A1", key="k", session_id=other.id)
     cinema.hold("A1", user="first")
 
@@ -227,7 +227,7 @@ def test_redis_keeps_ids_from_the_first_question_about_one(cinema: CachedCinema)
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
     asked = replace(a_hold(session=cinema.session), fingerprint="f")
-    assert cinema.cache.read_known_seats_and_begin_ids(asked, NOW).ids_complete_since == NOW
+    assert cinema.cache.read_known_seats_and_start_id_record(asked, NOW).ids_complete_since == NOW
 
 
 def test_a_used_id_that_redis_missed_is_told_before_redis_is_asked_again(any_redis_url: str) -> None:
@@ -389,11 +389,15 @@ def test_a_hold_of_the_same_id_with_other_expiry_is_another(cinema: CachedCinema
     later = replace(first, expires_at=first.expires_at + seconds(60))
     cinema.cache.record_seats(
         first.session_id,
-        {"A1": Held(reservation_id=later.reservation_id, expires_at=later.expires_at, fingerprint=later.fingerprint)},
+        {
+            "A1": HeldSeat(
+                reservation_id=later.reservation_id, expires_at=later.expires_at, fingerprint=later.fingerprint
+            )
+        },
         NOW,
         invalidates_map=False,
     )
 
     cinema.cache.forget_hold(first)
 
-    assert cinema.cache.read_known_seats_and_begin_ids(first, NOW).occupancy
+    assert cinema.cache.read_known_seats_and_start_id_record(first, NOW).occupancy

@@ -14,10 +14,10 @@ from chalicelib.domain.refusals import (
     ReservationCancelled,
     StoreUnavailable,
 )
-from chalicelib.domain.reservations import Held, Hold, Occupancy, Reservation, Sale, Sold, State
+from chalicelib.domain.reservations import HeldSeat, Hold, Occupancy, Reservation, Sale, SoldSeat, State
 from chalicelib.domain.tickets.ticket import Admission
 from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item
-from chalicelib.infrastructure.dynamodb.rows import seat_entries_in
+from chalicelib.infrastructure.dynamodb.rows import seat_entries_with_lapsed_in
 from chalicelib.infrastructure.streams.records import row_event
 from tests.fakes import MovableClock
 from tests.simulation.cloud.expressions import Item
@@ -56,7 +56,7 @@ class Promises:
     charged_only: bool
     sales: dict[str, tuple[str, str]] = field(default_factory=dict)
     """By transaction, the reservation and the sale of each row that was sold."""
-    given_back: set[tuple[str, str, Held]] = field(default_factory=set)
+    given_back: set[tuple[str, str, HeldSeat]] = field(default_factory=set)
     """The row, the seat and the entry of each hold that was released."""
     sold: set[Identity] = field(default_factory=set)
     cancelled: set[Identity] = field(default_factory=set)
@@ -92,7 +92,7 @@ class Promises:
     def check_row_write(self, before: Item | None, after: Item | None) -> None:
         if after is None:
             broken(f"a row is gone: {before}")
-        old, new = seat_entries_in(before or {}), seat_entries_in(after)
+        old, new = seat_entries_with_lapsed_in(before or {}), seat_entries_with_lapsed_in(after)
         row_id = after["id"]["S"]
         for seat in {**old, **new}:
             if old.get(seat) != new.get(seat):
@@ -102,34 +102,34 @@ class Promises:
             self._check_row_sold(after, event, old)
 
     def _check_seat_change(self, row_id: str, seat: str, before: Occupancy | None, after: Occupancy | None) -> None:
-        if isinstance(before, Sold):
+        if isinstance(before, SoldSeat):
             broken(f"{seat} was sold as {before}, and becomes {after}")
-        if isinstance(after, Held) and (row_id, seat, after) in self.given_back:
+        if isinstance(after, HeldSeat) and (row_id, seat, after) in self.given_back:
             broken(f"{seat} was given back, and is held again by the very same {after}")
-        if isinstance(before, Held):
+        if isinstance(before, HeldSeat):
             self._check_hold_change(row_id, seat, before, after)
-        elif isinstance(after, Sold):
+        elif isinstance(after, SoldSeat):
             broken(f"{seat} was free, and becomes {after}")
 
-    def _check_hold_change(self, row_id: str, seat: str, before: Held, after: Occupancy | None) -> None:
+    def _check_hold_change(self, row_id: str, seat: str, before: HeldSeat, after: Occupancy | None) -> None:
         if after is None:
             self.given_back.add((row_id, seat, before))
-        if isinstance(after, Held) and before.expires_at > self.clock.now + AHEAD:
+        if isinstance(after, HeldSeat) and before.expires_at > self.clock.now + AHEAD:
             broken(f"{seat} was held as {before}, and becomes {after}")
-        if isinstance(after, Sold) and after.reservation_id != before.reservation_id:
+        if isinstance(after, SoldSeat) and after.reservation_id != before.reservation_id:
             broken(f"{seat} was held as {before}, and becomes {after}")
 
     def _check_row_sold(self, after: Item, event: object, old: dict[str, Occupancy]) -> None:
         sale: Sale = event.sale  # type: ignore[attr-defined] # a SeatsSold
         reservation_id: str = event.reservation_id  # type: ignore[attr-defined]
         seats: tuple[str, ...] = event.seats  # type: ignore[attr-defined]
-        if seat_entries_in(after).get(seats[0]) == old.get(seats[0]):
+        if seat_entries_with_lapsed_in(after).get(seats[0]) == old.get(seats[0]):
             return  # the event of an earlier write
         known = self.sales.setdefault(sale.transaction_id, (reservation_id, sale.id))
         if known != (reservation_id, sale.id):
             broken(f"{sale.transaction_id} buys {sale.id}, and has bought {known[1]}")
         held = old[seats[0]]
-        if isinstance(held, Held):
+        if isinstance(held, HeldSeat):
             self._check_hold_sold((reservation_id, held.expires_at), sale)
 
     def _check_hold_sold(self, identity: Identity, sale: Sale) -> None:

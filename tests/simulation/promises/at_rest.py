@@ -10,7 +10,7 @@ from chalicelib.domain.analytics import sum_tallies, tally_of
 from chalicelib.domain.consumers import ANALYTICS, INVOICES, NOTIFICATION, TICKETS
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason
-from chalicelib.domain.reservations import Held, Occupancy, Reservation, Sold, State
+from chalicelib.domain.reservations import HeldSeat, Occupancy, Reservation, SoldSeat, State
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.analytics import tally_from_item
 from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED
@@ -67,7 +67,7 @@ class AtRest:
             self._check_has_ended(reservation)
 
     def _check_seat_is_free_or_bought(self, session_id: str, seat: str, entry: Occupancy) -> None:
-        if isinstance(entry, Held):
+        if isinstance(entry, HeldSeat):
             if (entry.reservation_id, entry.expires_at) not in self.promises.unexpired:
                 broken(f"{seat} is still held: {entry}")
             return
@@ -88,7 +88,7 @@ class AtRest:
             broken(f"still pending: {reservation}")
         seats = self.promises.stored.seats(reservation.session_id)
         sale = reservation.sale
-        if sale and any(seats.get(seat) != Sold(reservation.id, sale.id) for seat in reservation.seats):
+        if sale and any(seats.get(seat) != SoldSeat(reservation.id, sale.id) for seat in reservation.seats):
             broken(f"{reservation} is confirmed, and its seats are {[seats.get(seat) for seat in reservation.seats]}")
 
     def _check_sales_stay(self) -> None:

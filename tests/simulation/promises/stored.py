@@ -9,7 +9,7 @@ from chalicelib.domain.payments import Payment
 from chalicelib.domain.reservations import Occupancy, Reservation
 from chalicelib.infrastructure.dynamodb.payments import payment_from_item
 from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item
-from chalicelib.infrastructure.dynamodb.rows import seat_entries_in
+from chalicelib.infrastructure.dynamodb.rows import seat_entries_with_lapsed_in
 from chalicelib.infrastructure.sqs.envelopes import event_from_wire
 from tests.simulation.cloud.dynamodb import Database
 from tests.simulation.cloud.expressions import Item
@@ -21,7 +21,9 @@ class Stored:
 
     def seats(self, session_id: str) -> dict[str, Occupancy]:
         """Gives the entries of all seats, lapsed holds among them."""
-        return {seat: entry for row in self._rows(session_id) for seat, entry in seat_entries_in(row).items()}
+        return {
+            seat: entry for row in self._rows(session_id) for seat, entry in seat_entries_with_lapsed_in(row).items()
+        }
 
     def is_closed(self, session_id: str) -> bool:
         """Tells whether a row of the screening is closed."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from chalice.app import Chalice
 
-from chalicelib.api.openapi.document import document, encoded
+from chalicelib.api.openapi.document import document, to_indented_json
 from tests.documented import Document
 from tests.http_api import Answer
 
@@ -22,7 +22,7 @@ TAKEN = {"error": "SEAT_ALREADY_RESERVED", "message": "These seats are already t
 
 @pytest.fixture(scope="module")
 def known(app: Chalice) -> Document:
-    return Document(json.loads(encoded(document(app))))
+    return Document(json.loads(to_indented_json(document(app))))
 
 
 def answer(status: int, body: Any, content_type: str = "application/json") -> Answer:

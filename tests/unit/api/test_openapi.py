@@ -15,7 +15,7 @@ from chalicelib.api import audit
 from chalicelib.api.http import methods
 from chalicelib.api.http.errors import ERRORS, ROWS, nearest_error_row
 from chalicelib.api.http.messages import error_message
-from chalicelib.api.openapi.document import OpenApiTablesMismatch, document, encoded, require_described
+from chalicelib.api.openapi.document import OpenApiTablesMismatch, document, require_described, to_indented_json
 from chalicelib.api.openapi.parameters import PATH
 from chalicelib.api.openapi.routes import FOR_BROWSERS, OPERATIONS
 from chalicelib.api.wire.languages import ENGLISH, PORTUGUESE
@@ -32,7 +32,7 @@ LOCAL_ONLY = {"MISDIRECTED_REQUEST", "REQUEST_TIMEOUT"}
 
 @pytest.fixture(scope="module")
 def made(app: Chalice) -> Json:
-    return dict(json.loads(encoded(document(app))))
+    return dict(json.loads(to_indented_json(document(app))))
 
 
 def resolved(made: Json, node: Json) -> Json:
@@ -135,9 +135,9 @@ def test_a_view_that_only_says_405_or_answers_head_is_known_as_such() -> None:
     methods.answer_head_and_refuse_others(app)
     views = app.routes["/api/sessions/{session_id}/events"]
 
-    assert [method for method, entry in views.items() if not methods.is_fallback_method_view(entry.view_function)] == [
-        "GET"
-    ]
+    assert [
+        method for method, entry in views.items() if not methods.is_added_head_or_refusal_view(entry.view_function)
+    ] == ["GET"]
 
 
 def test_every_error_that_a_route_names_has_its_row() -> None:
@@ -197,7 +197,7 @@ def test_no_description_has_the_indentation_of_our_source(made: Json) -> None:
 
 
 def test_money_is_shown_with_two_decimals(made: Json, app: Chalice) -> None:
-    assert '"totalAmount": 50.00' in encoded(document(app))
+    assert '"totalAmount": 50.00' in to_indented_json(document(app))
     assert made["components"]["schemas"]["HeldBody"]["properties"]["totalAmount"]["type"] == "number"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.application.consumers.email import EMAILS, WAITS_FOR_TICKETS, SendBuyerEmail
 from chalicelib.application.consumers.returned_emails import SuppressIfFinal
-from chalicelib.application.consumers.tickets import IssueOrVoidTickets
+from chalicelib.application.consumers.tickets import IssueTicketsOrVoidRefunded
 from chalicelib.domain.booking_codes import code_from_number
 from chalicelib.domain.email import (
     BounceOrComplaint,
@@ -16,7 +16,7 @@ from chalicelib.domain.email import (
     EmailRefused,
     RenderedEmail,
     TicketsUnsigned,
-    mask_email_addresses,
+    mask_email_local_parts,
 )
 from chalicelib.domain.events import Event, EventType, ReservationChange
 from chalicelib.domain.refusals import IdempotencyKeyReused
@@ -88,7 +88,7 @@ class Office:
 
     def sign(self, sale: Event) -> None:
         numbers = count(1)
-        issue = IssueOrVoidTickets(
+        issue = IssueTicketsOrVoidRefunded(
             self.tickets, self.cinema.sessions, FakeTicketKeys(), FakeSigner(), lambda: code_from_number(next(numbers))
         )
         issue(sale)
@@ -229,7 +229,7 @@ def test_an_email_that_waits_for_a_ticket_just_transferred_has_the_new_one(offic
     reservation, _ = office.held()
     sale = office.paid(reservation)
     (old,) = office.tickets.known.values()
-    office.tickets.transfer_then_read_old(old, old.replacement("K7QX-2MNP", office.cinema.clock()))
+    office.tickets.try_transfer_and_reread_old(old, old.replacement("K7QX-2MNP", office.cinema.clock()))
     with pytest.raises(TicketsUnsigned):
         office(sale)
     office.sign(sale)
@@ -360,7 +360,7 @@ def test_the_address_is_in_no_text_of_the_values_that_hold_it(office: Office) ->
     ],
 )
 def test_a_masked_address_names_nobody(said: str, shown: str) -> None:
-    assert mask_email_addresses(said) == shown
+    assert mask_email_local_parts(said) == shown
 
 
 def test_another_address_under_the_same_key_is_another_request(office: Office) -> None:

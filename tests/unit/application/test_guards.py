@@ -16,19 +16,19 @@ from chalicelib.domain.payments import (
     RefundReason,
     SettlementDue,
     claimed_payment_for,
-    payment_of_paid_sale,
     refund_request_for,
+    sold_payment_of,
 )
 from chalicelib.domain.refusals import (
     LatePayment,
-    PaymentCannotBuy,
     PaymentForCancelledReservation,
+    PaymentRefundedOrWrongAmount,
     ReservationCancelled,
     ReservationExpired,
     SessionCancelled,
     StoreUnavailable,
 )
-from chalicelib.domain.reservations import Held, HoldEndedBeforeStored, Reservation, State, without_lapsed_holds
+from chalicelib.domain.reservations import HeldSeat, HoldEndedBeforeStored, Reservation, State, without_lapsed_holds
 from tests.builders import HOLD_SECONDS, NOW, Cinema, a_reservation
 from tests.fakes import FakePayments, FakeReservations, FakeRows, crash, interposed
 
@@ -99,7 +99,7 @@ def test_a_barred_hold_gives_its_seats_back(cinema: Cinema) -> None:
 
     def bar() -> None:
         (entry,) = rows.taken[cinema.session.id].values()
-        assert isinstance(entry, Held)
+        assert isinstance(entry, HeldSeat)
         reservations.barred[entry.reservation_id] = entry.expires_at
 
     barred_meanwhile = replace(cinema, rows=rows, reservations=interposed(reservations, "get_or_add", before=bar))
@@ -131,13 +131,13 @@ def test_a_reservation_that_was_cancelled_is_not_released_again(cinema: Cinema) 
 
 
 def test_a_hold_is_not_in_force_at_the_moment_of_its_expiry() -> None:
-    assert without_lapsed_holds({"A1": Held("res-1", NOW)}, NOW) == {}
+    assert without_lapsed_holds({"A1": HeldSeat("res-1", NOW)}, NOW) == {}
 
 
 def test_what_ends_a_reservation_comes_after_its_beginning() -> None:
     held = a_reservation()
 
-    assert held.after_creation(NOW - timedelta(seconds=5)) == NOW + timedelta(milliseconds=1)
+    assert held.at_least_1ms_after_creation(NOW - timedelta(seconds=5)) == NOW + timedelta(milliseconds=1)
 
 
 # Payments
@@ -147,7 +147,7 @@ def test_a_payment_that_is_on_its_way_back_does_not_buy_the_hold_it_was_for(cine
     held = cinema.hold("A1")
     know(cinema, refund_request_for(TX, held, RefundReason.LATE, NOW))
 
-    with pytest.raises(PaymentCannotBuy):
+    with pytest.raises(PaymentRefundedOrWrongAmount):
         cinema.confirm(held.id, TX)
 
     assert cinema.seats() == {"A1": "reserved"}
@@ -157,7 +157,7 @@ def test_a_confirmation_by_a_wrong_amount_moves_no_money(cinema: Cinema) -> None
     held = cinema.hold("A1")
     cinema.payments.record_charge_and_read(a_charge(held, cents=1))
 
-    with pytest.raises(PaymentCannotBuy):
+    with pytest.raises(PaymentRefundedOrWrongAmount):
         cinema.confirm(held.id, TX)
 
     assert status(cinema) is PaymentStatus.ASSERTED
@@ -167,7 +167,9 @@ def test_a_sale_whose_reservation_was_deleted_is_stored_anew(cinema: Cinema) -> 
     held = cinema.hold("A1")
     reservations = cinema.reservations
     assert isinstance(reservations, FakeReservations)
-    deleted = interposed(reservations, "mark_confirmed_and_read", before=lambda: reservations.stored.pop(held.id))
+    deleted = interposed(
+        reservations, "mark_confirmed_from_any_state_and_read", before=lambda: reservations.stored.pop(held.id)
+    )
 
     replace(cinema, reservations=deleted).confirm(held.id, TX)
 
@@ -217,7 +219,7 @@ def test_a_settled_payment_is_not_due_again_though_its_hold_seems_live(cinema: C
 
 
 def test_the_gateway_is_not_asked_of_a_payment_that_is_not_to_be_returned(cinema: Cinema) -> None:
-    bought = payment_of_paid_sale(cinema.confirm(cinema.hold("A1").id, TX))
+    bought = sold_payment_of(cinema.confirm(cinema.hold("A1").id, TX))
     assert bought
     cinema.gateway.is_silent = True  # type: ignore[attr-defined] # the fake's
 
@@ -259,7 +261,7 @@ def test_a_charge_of_a_fresh_claim_is_recorded_by_the_sweep(cinema: Cinema) -> N
 
 def test_a_payment_whose_purchase_is_anothers_is_a_finding(cinema: Cinema) -> None:
     held = cinema.hold("A1")
-    bought = payment_of_paid_sale(cinema.confirm(held.id, TX))
+    bought = sold_payment_of(cinema.confirm(held.id, TX))
     assert bought
     strange = replace(bought, transaction_id="tx-2", sale_id="sale-2", charged_at=NOW, charged_cents=2500)
     know(cinema, strange)

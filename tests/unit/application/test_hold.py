@@ -16,7 +16,7 @@ from chalicelib.domain.refusals import (
     SessionNotFound,
     TooManySeats,
 )
-from chalicelib.domain.reservations import Held, Hold, SeatsTaken, State
+from chalicelib.domain.reservations import HeldSeat, Hold, SeatsTaken, State
 from tests.builders import HOLD_SECONDS, MAX_SEATS, NOW, Cinema, a_session
 from tests.fakes import Crash, MovableClock, crash, interposed, sent_twice
 
@@ -192,7 +192,7 @@ def test_a_hold_that_has_lapsed_by_another_instances_clock_is_not_told_that_some
         cinema.clock.forward(seconds=HOLD_SECONDS - 4)
         ahead = replace(cinema, clock=MovableClock(cinema.clock() + timedelta(seconds=5)))
         (entry,) = cinema.rows.read_entries_with_lapsed(cinema.session).values()
-        assert isinstance(entry, Held)
+        assert isinstance(entry, HeldSeat)
         ahead.expire(Hold(cinema.session.id, entry.reservation_id, ("A1",), entry.expires_at))
 
     stopped = replace(

@@ -14,16 +14,16 @@ from chalicelib.application.live import (
 )
 from chalicelib.domain.live import RowState
 from chalicelib.domain.refusals import SessionNotFound
-from chalicelib.domain.reservations import Held, Sold
+from chalicelib.domain.reservations import HeldSeat, SoldSeat
 from chalicelib.settings import MAX_LIVE_VIEWERS, SETTINGS
 from infra.cloud.functions import TIMEOUT_SECONDS
 from tests.builders import NOW, a_session
 from tests.fakes import FakeConnections, FakeSessions, FakeViewers, MovableClock, interposed
 
-HELD = Held("res-1", NOW + timedelta(seconds=30))
+HELD = HeldSeat("res-1", NOW + timedelta(seconds=30))
 
 
-def a_row(row: str = "A", version: int = 1, session_id: str = "s", **seats: Held | Sold) -> RowState:
+def a_row(row: str = "A", version: int = 1, session_id: str = "s", **seats: HeldSeat | SoldSeat) -> RowState:
     return RowState(session_id, row, version, seats)
 
 
@@ -51,7 +51,7 @@ def test_of_each_row_only_its_last_state_is_shown_whatever_order_they_came_in() 
 
 
 def test_a_hold_that_has_lapsed_meanwhile_is_not_shown() -> None:
-    assert shown(a_row(A1=Held("res-1", NOW), A2=HELD, A3=Sold("r", "s")), viewers={"one": "s"}) == {
+    assert shown(a_row(A1=HeldSeat("res-1", NOW), A2=HELD, A3=SoldSeat("r", "s")), viewers={"one": "s"}) == {
         "one": ["A1['A2', 'A3']"]
     }
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.ports import CountedHolds
+from chalicelib.domain.ports import HoldsCountedUntilExpiry
 from chalicelib.domain.refusals import (
     IdempotencyKeyReused,
     ReservationCancelled,
@@ -92,7 +92,7 @@ def test_a_hold_that_lapsed_before_an_older_one_counts_no_more(full: Cinema) -> 
     """As when an instance's clock was behind, or holds were shortened meanwhile."""
     short = a_hold("A9", session=full.session, expires_in=2)
     ended = CountedHold(full.ids.reservation_id("ana", "second"), NOW + timedelta(seconds=HOLD_SECONDS + 1), 0)
-    full.live_holds.count_hold("ana", short, MAX_LIVE_HOLDS, full.clock(), ended)
+    full.counted_holds.count_hold("ana", short, MAX_LIVE_HOLDS, full.clock(), ended)
     refused(full, "A3")
     full.clock.forward(seconds=1)
 
@@ -219,7 +219,7 @@ def hold_of(cinema: Cinema, key: str) -> Hold:
 
 @pytest.mark.parametrize("key", [None, "k"])
 def test_a_hold_that_the_client_library_counts_twice_takes_one_place(cinema: Cinema, key: str | None) -> None:
-    cinema.live_holds = sent_twice(cinema.live_holds, "count_hold")
+    cinema.counted_holds = sent_twice(cinema.counted_holds, "count_hold")
     cinema.hold("A1", user="ana", key=key)
 
     cinema.hold("A2", user="ana")
@@ -228,7 +228,7 @@ def test_a_hold_that_the_client_library_counts_twice_takes_one_place(cinema: Cin
 
 def test_a_hold_in_an_ended_ones_place_that_is_counted_twice_takes_one_place(full: Cinema) -> None:
     paid(full, full.ids.reservation_id("ana", "first"))
-    full.live_holds = sent_twice(full.live_holds, "count_hold")
+    full.counted_holds = sent_twice(full.counted_holds, "count_hold")
     full.hold("A3", user="ana")
 
     refused(full, "A4")
@@ -245,7 +245,7 @@ def test_a_lost_answer_of_the_rows_and_no_room_leave_the_seats_free_or_lapsing(f
     assert full.seats() == {}
 
 
-@pytest.mark.parametrize(("port", "method"), [("live_holds", "count_hold"), ("reservations", "get_or_add")])
+@pytest.mark.parametrize(("port", "method"), [("counted_holds", "count_hold"), ("reservations", "get_or_add")])
 def test_whatever_a_request_died_at_lapses_with_its_hold(cinema: Cinema, port: str, method: str) -> None:
     for seat, when in (("A1", "before"), ("A2", "after")):
         broken = interposed(getattr(cinema, port), method, **{when: crash})
@@ -270,9 +270,9 @@ def test_a_hold_that_is_counted_and_not_remembered_counts_until_it_would_lapse(c
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_resend_finishes_what_died_at_counting(cinema: Cinema, when: str) -> None:
-    broken = interposed(cinema.live_holds, "count_hold", **{when: crash})
+    broken = interposed(cinema.counted_holds, "count_hold", **{when: crash})
     with pytest.raises(Crash):
-        replace(cinema, live_holds=broken).hold("A1", user="ana", key="k")
+        replace(cinema, counted_holds=broken).hold("A1", user="ana", key="k")
     cinema.clock.forward(seconds=5)
 
     finished = cinema.hold("A1", user="ana", key="k")
@@ -284,7 +284,7 @@ def test_a_resend_finishes_what_died_at_counting(cinema: Cinema, when: str) -> N
 
 def test_a_resend_of_what_died_at_counting_is_refused_when_there_is_no_room_and_its_seats_lapse(full: Cinema) -> None:
     with pytest.raises(Crash):
-        replace(full, live_holds=interposed(full.live_holds, "count_hold", before=crash)).hold(
+        replace(full, counted_holds=interposed(full.counted_holds, "count_hold", before=crash)).hold(
             "A3", user="ana", key="k"
         )
 
@@ -364,9 +364,9 @@ def test_a_hold_that_never_comes_to_its_place_says_ask_again(full: Cinema) -> No
         def count_hold(self, user_id: str, hold: object, *_: object) -> None:
             raise HoldNotCounted(())
 
-    unlucky: CountedHolds = Unlucky()
+    unlucky: HoldsCountedUntilExpiry = Unlucky()
     with pytest.raises(StoreUnavailable):
-        replace(full, live_holds=unlucky).hold("A3", user="ana")
+        replace(full, counted_holds=unlucky).hold("A3", user="ana")
 
 
 def test_a_refusal_names_no_reservation(full: Cinema) -> None:

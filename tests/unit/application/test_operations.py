@@ -24,7 +24,7 @@ from chalicelib.application.queries import CheckDependencies
 from chalicelib.domain.analytics import BUCKET_LENGTH, EMPTY_TALLY, Tally, bucket_start
 from chalicelib.domain.board import WINDOW, DependencyState, QueueState, RedriveResult, shown_buckets
 from chalicelib.domain.pages import Page
-from chalicelib.domain.refusals import CursorInvalid, QueueNotFound, QueueNotPermitted, StoreUnavailable
+from chalicelib.domain.refusals import CursorInvalid, DeploymentMayNotUseQueue, QueueNotFound, StoreUnavailable
 from chalicelib.domain.sessions import Session
 from tests.builders import NOW, a_session
 from tests.fakes import FakeAnalytics, FakeQueueBoard, FakeRefusals, FakeSessions, MovableClock, interposed
@@ -204,7 +204,7 @@ def test_numbers_of_which_one_could_not_be_read_are_not_shown_at_all(stage: Stag
 
 
 def out_of_reach() -> None:
-    raise QueueNotPermitted
+    raise DeploymentMayNotUseQueue
 
 
 @pytest.mark.parametrize("trouble", [down, out_of_reach])

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.application.confirm import ConfirmReservationCommand
 from chalicelib.application.release import CancelReservationCommand
 from chalicelib.domain.identity import ANONYMOUS, UNCHECKED, AccessRule, Principal, Role, roles_from_groups_or_buyer
-from chalicelib.domain.refusals import ReservationNotFound, UserNotFound
+from chalicelib.domain.refusals import ReservationNotFound, UserNotFoundOrNotVisible
 from chalicelib.domain.reservations import Reservation
 from tests.builders import Cinema
 
@@ -62,7 +62,7 @@ def test_purchases_are_shown_to_their_buyer_and_to_operators(cinema: Cinema, who
 
 @pytest.mark.parametrize("who", [OTHER, GATE, ANONYMOUS])
 def test_and_to_nobody_else(cinema: Cinema, who: Principal) -> None:
-    with pytest.raises(UserNotFound):
+    with pytest.raises(UserNotFoundOrNotVisible):
         cinema.selling.list_purchases("ana", 10, None, who)
 
 

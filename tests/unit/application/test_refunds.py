@@ -25,9 +25,9 @@ from chalicelib.domain.refusals import (
     AlreadyPaid,
     LatePayment,
     PaymentAlreadyUsed,
-    PaymentCannotBuy,
     PaymentForCancelledReservation,
-    PaymentNotReceived,
+    PaymentNotReportedYet,
+    PaymentRefundedOrWrongAmount,
     Refusal,
     ReservationNotFound,
     StoreUnavailable,
@@ -157,7 +157,7 @@ def test_what_only_a_client_says_moves_no_money_where_only_the_gateway_counts(ti
     held = till.cinema.hold("A1")
     till.cinema.clock.forward(seconds=HOLD_SECONDS)
 
-    assert isinstance(till.refused(held.id, "tx-strangers"), PaymentNotReceived)
+    assert isinstance(till.refused(held.id, "tx-strangers"), PaymentNotReportedYet)
 
     assert till.payments.known == {}
 
@@ -172,7 +172,7 @@ def test_a_payment_that_went_back_buys_nothing_any_more(till: Till) -> None:
     better = till.cinema.hold("A1", "A2", "A3")
 
     for _ in range(2):
-        assert isinstance(till.refused(better.id, "tx-1"), PaymentCannotBuy)
+        assert isinstance(till.refused(better.id, "tx-1"), PaymentRefundedOrWrongAmount)
         till.gateway.pay(a_charge("tx-1", cancelled.id, 2500))
         till.settle("tx-1")
 
@@ -294,7 +294,7 @@ def test_the_client_must_ask_again_when_the_request_could_not_be_written_down(ti
     def no_answer() -> None:
         raise StoreUnavailable("PutItem")
 
-    till.cinema.payments = interposed(till.payments, "request_refund_and_read", before=no_answer)
+    till.cinema.payments = interposed(till.payments, "request_refund_if_allowed_and_read", before=no_answer)
     held = till.cinema.hold("A1")
     till.cinema.clock.forward(seconds=HOLD_SECONDS)
 

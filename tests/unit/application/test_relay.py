@@ -15,7 +15,7 @@ from chalicelib.domain.events import (
     SeatsReleased,
     SeatsSold,
 )
-from chalicelib.domain.payments import PaymentChange, RefundReason, payment_of_paid_sale
+from chalicelib.domain.payments import PaymentChange, RefundReason, sold_payment_of
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.times import to_ms
 from tests.builders import HOLD_SECONDS, NOW, Cinema, a_hold, a_sale
@@ -72,7 +72,7 @@ def test_a_finished_sale_is_left_alone_by_a_second_delivery(cinema: Cinema) -> N
     held = cinema.hold("A1")
     paid = cinema.confirm(held.id)
     again = SeatsSold(held.session_id, held.id, held.seats, a_sale(held.hold, transaction_id="tx-2"), NOW)
-    written_no_more = interposed(cinema.reservations, "mark_confirmed_and_read", before=crash)
+    written_no_more = interposed(cinema.reservations, "mark_confirmed_from_any_state_and_read", before=crash)
 
     replace(cinema, reservations=written_no_more).relay_row(again)
 
@@ -228,7 +228,7 @@ def test_a_deleted_reservation_that_was_settled_sets_nothing_off(cinema: Cinema,
 
 def test_the_refund_of_a_sale_is_marked_on_its_reservation_when_it_was_made(cinema: Cinema) -> None:
     sold, other = (cinema.confirm(cinema.hold(seat, user=seat).id, f"tx-{seat}") for seat in ("A1", "A2"))
-    payment = payment_of_paid_sale(sold)
+    payment = sold_payment_of(sold)
     assert payment
     requested = payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
     relay = RelayPaymentChange(cinema.reservations)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.application.consumers.tickets import IssueOrVoidTickets
+from chalicelib.application.consumers.tickets import IssueTicketsOrVoidRefunded
 from chalicelib.application.tickets import (
     AdmittedTicket,
     AdmitTicket,
     AdmitTicketCommand,
-    RequestSigningAgain,
+    RequestTicketSigningAgain,
     ShowCalendarEntry,
     ShowGateListPage,
     ShowTickets,
@@ -76,7 +76,7 @@ class House:
 
     def issue(self, event: Event, tickets: Tickets | None = None) -> None:
         stored = tickets or self.tickets
-        IssueOrVoidTickets(stored, self.cinema.sessions, self.keys, self.signer, self.new_code)(event)
+        IssueTicketsOrVoidRefunded(stored, self.cinema.sessions, self.keys, self.signer, self.new_code)(event)
 
     def new_code(self) -> str:
         return code_from_number(next(self.numbers))
@@ -85,8 +85,8 @@ class House:
         return f"key-{next(self.names)}"
 
     @property
-    def ask(self) -> RequestSigningAgain:
-        return RequestSigningAgain(self.outbox, self.cinema.clock)
+    def ask(self) -> RequestTicketSigningAgain:
+        return RequestTicketSigningAgain(self.outbox, self.cinema.clock)
 
     @property
     def show(self) -> ShowTickets:
@@ -374,7 +374,7 @@ def test_who_comes_in_during_a_transfer_stays_in(house: House) -> None:
     ticket = house.only_ticket(house.bought("A1"))
 
     house.tickets = interposed(
-        house.tickets, "transfer_then_read_old", before=lambda: house.admit(code=ticket.code) and None
+        house.tickets, "try_transfer_and_reread_old", before=lambda: house.admit(code=ticket.code) and None
     )
 
     with pytest.raises(AlreadyAdmitted):

@@ -10,11 +10,11 @@ from chalicelib.domain.events import (
     refund_completed,
     refund_requested,
     reservation_created,
-    reservation_ended,
+    reservation_left_pending,
     seat_released,
     session_cancelled,
 )
-from chalicelib.domain.payments import RefundReason, payment_of_paid_sale
+from chalicelib.domain.payments import RefundReason, sold_payment_of
 from chalicelib.domain.reservations import State
 from chalicelib.domain.times import to_ms
 from tests.builders import NOW, PAID_AT, a_reservation, a_sale, seconds
@@ -31,7 +31,7 @@ def test_a_new_reservation_tells_its_fingerprint_only_if_it_has_one() -> None:
 
 
 def test_the_end_of_a_hold_has_no_data() -> None:
-    assert reservation_ended(a_reservation(), State.CANCELLED, LATER).data == {}
+    assert reservation_left_pending(a_reservation(), State.CANCELLED, LATER).data == {}
 
 
 def test_released_seats_name_their_hold() -> None:
@@ -50,7 +50,7 @@ def test_a_cancelled_session_is_one_event_whichever_row_was_closed_last() -> Non
 def test_a_refund_names_payment_reservation_and_sale() -> None:
     reservation = a_reservation()
     sale = a_sale(reservation.hold)
-    payment = payment_of_paid_sale(reservation.confirmed(sale))
+    payment = sold_payment_of(reservation.confirmed(sale))
     assert payment
     requested = payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
     event, done = refund_requested(requested), refund_completed(requested.with_refund_completed("re-1", LAST))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.refusals import IdempotencyKeyReused, Refusal, TokenFault, TooManySeats, Unauthenticated
+from chalicelib.domain.refusals import AccessTokenFault, IdempotencyKeyReused, Refusal, TooManySeats, Unauthenticated
 
 
 @pytest.mark.parametrize("refusal", [TooManySeats(9, 8), TooManySeats(9, limit=8), TooManySeats(limit=8, asked=9)])
@@ -12,7 +12,7 @@ def test_facts_are_given_by_place_or_by_name(refusal: TooManySeats) -> None:
 
 
 def test_what_is_left_out_has_its_default() -> None:
-    assert (Unauthenticated().fault, Unauthenticated(detail="x").detail) == (TokenFault.MISSING, "x")
+    assert (Unauthenticated().fault, Unauthenticated(detail="x").detail) == (AccessTokenFault.MISSING, "x")
 
 
 def make(kind: type[Refusal], *values: object, **by_name: object) -> Refusal:

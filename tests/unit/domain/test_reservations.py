@@ -8,10 +8,10 @@ import pytest
 from chalicelib.domain.reservations import (
     CLOCKS_DIFFER,
     CountedHold,
-    Held,
+    HeldSeat,
     Occupancy,
     SeatsTaken,
-    Sold,
+    SoldSeat,
     State,
     buyer_or_empty,
 )
@@ -44,7 +44,7 @@ def test_a_confirmed_reservation_keeps_its_sale() -> None:
 
 def test_an_entry_is_of_its_hold_but_not_of_an_earlier_or_later_one_under_the_same_id() -> None:
     hold = a_hold(fingerprint="f")
-    entry = Held(hold.reservation_id, hold.expires_at, "f")
+    entry = HeldSeat(hold.reservation_id, hold.expires_at, "f")
 
     assert entry.was_written_for(hold)
     assert not entry.was_written_for(later_hold_of(hold))
@@ -53,8 +53,8 @@ def test_an_entry_is_of_its_hold_but_not_of_an_earlier_or_later_one_under_the_sa
 
 
 def test_what_is_taken_is_told_apart_by_owner() -> None:
-    mine: dict[str, Occupancy] = {"A1": Held("mine", NOW), "A2": Sold("mine", "sale-1")}
-    taken = SeatsTaken({**mine, "A3": Held("theirs", NOW), "A4": Sold("theirs", "sale-2")})
+    mine: dict[str, Occupancy] = {"A1": HeldSeat("mine", NOW), "A2": SoldSeat("mine", "sale-1")}
+    taken = SeatsTaken({**mine, "A3": HeldSeat("theirs", NOW), "A4": SoldSeat("theirs", "sale-2")})
 
     assert taken.entries_of("mine") == mine
     assert taken.seats_of_others("mine") == ("A3", "A4")

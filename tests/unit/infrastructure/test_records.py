@@ -68,7 +68,7 @@ def test_a_closed_row_tells_who_owns_seats_in_it(session_id: str, row: str, mome
         "A3": {"M": {"r": {"S": "res-1"}, "s": {"S": "sale-1"}}},
         "A4": {"M": {"r": {"S": "res-3"}, "x": {"N": "1"}}},
     }
-    event = RowClosed(session_id=session_id, row=row, sold=("res-1", "res-2"), occurred_at=moment)
+    event = RowClosed(session_id=session_id, row=row, sold_reservation_ids=("res-1", "res-2"), occurred_at=moment)
     image = {"id": {"S": f"{session_id}#{row}"}, "event": row_event_value(event), "seats": {"M": seats}}
 
     assert row_event({"dynamodb": {"NewImage": image}}) == event
@@ -139,7 +139,7 @@ class Redeliveries:
         self._fail_if_broken()
         self.put_off.append(record["messageId"])
 
-    def defer_by_copy(self, record: Any, least_seconds: float, most_seconds: float) -> bool:
+    def defer_by_copy_unless_too_often(self, record: Any, least_seconds: float, most_seconds: float) -> bool:
         self._fail_if_broken()
         self.deferred += [record["messageId"]] * self.deferrable
         return self.deferrable
@@ -287,7 +287,7 @@ class Aside:
     broken: bool = False
     parked: dict[str, str] = field(default_factory=dict)
 
-    def count_try_and_may_park(self, record: Any, error: Exception) -> bool:
+    def count_try_and_tell_whether_to_park(self, record: Any, error: Exception) -> bool:
         return isinstance(error, UnreadableMessage)
 
     def park(self, record: Any, reason: str) -> None:

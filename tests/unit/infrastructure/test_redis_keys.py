@@ -23,7 +23,7 @@ def slots(keys: list[str]) -> set[int]:
     return {key_slot(key.encode()) for key in keys}
 
 
-@pytest.mark.parametrize("keys", [[*OF_SESSION.values()], LIMITS, REFUSALS, [*KEYS.probe_keys()]])
+@pytest.mark.parametrize("keys", [[*OF_SESSION.values()], LIMITS, REFUSALS, [*KEYS.probe_keys_in_one_slot()]])
 def test_what_is_asked_together_is_in_one_slot(keys: list[str]) -> None:
     assert len(set(keys)) == len(keys)
     assert len(slots(keys)) == 1
@@ -33,7 +33,7 @@ def test_screenings_are_spread_over_the_slots() -> None:
     assert len(slots([KEYS.seat_map(f"session-{number}") for number in range(100)])) > 90
 
 
-@pytest.mark.parametrize("key", [*OF_SESSION.values(), *LIMITS, *REFUSALS, *KEYS.probe_keys()])
+@pytest.mark.parametrize("key", [*OF_SESSION.values(), *LIMITS, *REFUSALS, *KEYS.probe_keys_in_one_slot()])
 def test_every_key_carries_its_stage(key: str) -> None:
     assert "cinema-prod:" in key
 

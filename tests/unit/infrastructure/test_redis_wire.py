@@ -18,7 +18,13 @@ from chalicelib.infrastructure.redis.answers import (
     was_set,
     were_executed,
 )
-from chalicelib.infrastructure.redis.wire import MOST_BYTES, MOST_VALUES, READ_BYTES, BoundedParser, redis_time_budget
+from chalicelib.infrastructure.redis.wire import (
+    MOST_BYTES,
+    MOST_VALUES,
+    READ_BYTES,
+    TimeAndSizeLimitedParser,
+    redis_time_budget,
+)
 
 SECONDS = 0.05
 
@@ -64,8 +70,8 @@ def for_ever(part: bytes) -> Iterator[bytes]:
         yield part
 
 
-def parser_on(wire: Wire) -> BoundedParser:
-    parser = BoundedParser(socket_read_size=0, monotonic=wire.monotonic)
+def parser_on(wire: Wire) -> TimeAndSizeLimitedParser:
+    parser = TimeAndSizeLimitedParser(socket_read_size=0, monotonic=wire.monotonic)
     parser.on_connect(wire)
     return parser
 

@@ -39,8 +39,8 @@ def test_it_is_read_once_however_often_it_is_used() -> None:
     store = Store()
 
     assert (
-        store.renewed.first_read_or_none(),
-        store.renewed.first_read_or_none(),
+        store.renewed.read_unless_read_before(),
+        store.renewed.read_unless_read_before(),
         store.renewed.poll_changed_value(),
     ) == (
         "old",
@@ -52,7 +52,7 @@ def test_it_is_read_once_however_often_it_is_used() -> None:
 
 def test_another_value_is_told_once_the_known_one_is_old() -> None:
     store = Store()
-    store.renewed.first_read_or_none()
+    store.renewed.read_unless_read_before()
     store.value, store.now = "new", KEPT_SECONDS - 1
     assert store.renewed.poll_changed_value() is None
 
@@ -63,7 +63,7 @@ def test_another_value_is_told_once_the_known_one_is_old() -> None:
 
 def test_the_known_value_holds_while_the_store_does_not_answer() -> None:
     store = Store()
-    store.renewed.first_read_or_none()
+    store.renewed.read_unless_read_before()
     store.value, store.answers, store.now = "new", False, KEPT_SECONDS
     assert (store.renewed.poll_changed_value(), store.renewed.poll_changed_value(), store.asked) == (None, None, 2)
 
@@ -74,7 +74,7 @@ def test_the_known_value_holds_while_the_store_does_not_answer() -> None:
 def test_a_first_use_that_is_not_answered_fails_and_the_next_one_asks_again() -> None:
     store = Store(answers=False)
     with pytest.raises(StoreUnavailable):
-        store.renewed.first_read_or_none()
+        store.renewed.read_unless_read_before()
 
     store.answers = True
-    assert store.renewed.first_read_or_none() == "old"
+    assert store.renewed.read_unless_read_before() == "old"

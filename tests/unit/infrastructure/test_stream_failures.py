@@ -18,8 +18,8 @@ from chalicelib.infrastructure.streams.failures import (
     S3StreamFailures,
     StreamRecordParking,
     describe_failures,
-    failure_reason_in,
     object_key,
+    reason_in_stream_failure,
 )
 from infra.ops.stream_failures import parse_failed_batch
 from tests.builders import NOW
@@ -58,7 +58,7 @@ def parking(clock: MovableClock) -> StreamRecordParking:
 
 
 def tried(parking: StreamRecordParking, times: int, error: Exception, number: str = "1") -> list[bool]:
-    return [parking.count_try_and_may_park(a_record(number), error) for _ in range(times)]
+    return [parking.count_try_and_tell_whether_to_park(a_record(number), error) for _ in range(times)]
 
 
 def test_what_can_not_be_read_is_put_aside_at_once(parking: StreamRecordParking) -> None:
@@ -138,4 +138,4 @@ def test_a_record_has_one_name_however_often_it_is_parked() -> None:
     ],
 )
 def test_the_reason_is_told_where_there_is_one(text: str, reason: str | None) -> None:
-    assert failure_reason_in(text) == reason
+    assert reason_in_stream_failure(text) == reason

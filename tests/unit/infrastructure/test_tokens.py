@@ -12,7 +12,7 @@ import pytest
 from jwt import PyJWK
 
 from chalicelib.domain.identity import Principal, Role
-from chalicelib.domain.refusals import StoreUnavailable, TokenFault, Unauthenticated
+from chalicelib.domain.refusals import AccessTokenFault, StoreUnavailable, Unauthenticated
 from chalicelib.infrastructure.identity.keys import (
     FRESH,
     LARGEST_ANSWER_BYTES,
@@ -20,7 +20,7 @@ from chalicelib.infrastructure.identity.keys import (
     PAUSE,
     READ_SECONDS,
     STALE,
-    KeysUnread,
+    IdentityProviderKeysUnreadable,
     ProviderKeys,
     new_key_set_reader,
     parse_key_set,
@@ -47,7 +47,7 @@ class FakeProvider:
     def __call__(self) -> bytes:
         self.reads += 1
         if self.fails:
-            raise KeysUnread("down")
+            raise IdentityProviderKeysUnreadable("down")
         return json.dumps({"keys": [*self.provider.key_set["keys"], *self.more]}).encode()
 
 
@@ -70,7 +70,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def fault_of(verify: AccessTokenVerifier, token: str, at: datetime | None = None) -> TokenFault:
+def fault_of(verify: AccessTokenVerifier, token: str, at: datetime | None = None) -> AccessTokenFault:
     with pytest.raises(Unauthenticated) as refused:
         verify(token, at or now())
     return refused.value.fault
@@ -86,10 +86,10 @@ def test_a_good_token_tells_who_asks(forger: Forger, verify: AccessTokenVerifier
 
 @pytest.mark.parametrize("wrong", WRONG_TOKENS)
 def test_a_wrong_token_is_refused(forger: Forger, verify: AccessTokenVerifier, wrong: str) -> None:
-    faults = {"expired": TokenFault.EXPIRED, "not yet valid": TokenFault.NOT_YET_VALID}
-    faults["issued in the future"] = TokenFault.NOT_YET_VALID
+    faults = {"expired": AccessTokenFault.EXPIRED, "not yet valid": AccessTokenFault.NOT_YET_VALID}
+    faults["issued in the future"] = AccessTokenFault.NOT_YET_VALID
 
-    assert fault_of(verify, WRONG_TOKENS[wrong](forger)) == faults.get(wrong, TokenFault.INVALID)
+    assert fault_of(verify, WRONG_TOKENS[wrong](forger)) == faults.get(wrong, AccessTokenFault.INVALID)
 
 
 def test_the_clock_is_the_callers(forger: Forger, verify: AccessTokenVerifier) -> None:
@@ -99,19 +99,19 @@ def test_the_clock_is_the_callers(forger: Forger, verify: AccessTokenVerifier) -
 
     assert verify(token, issued - skew).subject == BUYER.subject
     assert verify(token, issued + timedelta(seconds=59) + skew).subject == BUYER.subject
-    assert fault_of(verify, token, issued + timedelta(seconds=60) + skew) is TokenFault.EXPIRED
-    assert fault_of(verify, token, issued - skew - timedelta(seconds=1)) is TokenFault.NOT_YET_VALID
+    assert fault_of(verify, token, issued + timedelta(seconds=60) + skew) is AccessTokenFault.EXPIRED
+    assert fault_of(verify, token, issued - skew - timedelta(seconds=1)) is AccessTokenFault.NOT_YET_VALID
 
 
 @pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
 @pytest.mark.parametrize("moment", [True, None, "2000000000", [2_000_000_000], float("nan"), float("inf")])
 def test_a_time_is_a_number(forger: Forger, verify: AccessTokenVerifier, name: str, moment: object) -> None:
-    assert fault_of(verify, forger.good(OPERATOR, **{name: moment})) is TokenFault.INVALID
+    assert fault_of(verify, forger.good(OPERATOR, **{name: moment})) is AccessTokenFault.INVALID
 
 
 @pytest.mark.parametrize("subject", ["", " ", "a b", "a\n", "x" * 129, 7, None, ["a"]])
 def test_a_subject_can_be_an_id(forger: Forger, verify: AccessTokenVerifier, subject: object) -> None:
-    assert fault_of(verify, forger.good(BUYER, sub=subject)) is TokenFault.INVALID
+    assert fault_of(verify, forger.good(BUYER, sub=subject)) is AccessTokenFault.INVALID
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_the_groups_are_the_roles(
 
 
 def test_groups_that_are_no_list_are_refused(forger: Forger, verify: AccessTokenVerifier) -> None:
-    assert fault_of(verify, forger.good(BUYER, **{"cognito:groups": "operator"})) is TokenFault.INVALID
+    assert fault_of(verify, forger.good(BUYER, **{"cognito:groups": "operator"})) is AccessTokenFault.INVALID
 
 
 def test_an_address_that_was_not_verified_counts_for_nothing(forger: Forger, verify: AccessTokenVerifier) -> None:
@@ -143,7 +143,7 @@ def test_an_address_that_was_not_verified_counts_for_nothing(forger: Forger, ver
 
 @pytest.mark.parametrize("text", ["", ".", "..", "a.b.c", "é.é.é", "{}.{}.{}", "." * 8000, "eyJhbGciOiJSUzI1NiJ9.e30."])
 def test_any_other_text_is_refused(verify: AccessTokenVerifier, text: str) -> None:
-    assert fault_of(verify, text) is TokenFault.INVALID
+    assert fault_of(verify, text) is AccessTokenFault.INVALID
 
 
 # Keys
@@ -236,7 +236,7 @@ def test_a_set_has_a_bound(forger: Forger) -> None:
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[]", b"null", b'{"keys": 1}', b"\xff", b"[" * 100_000])
 def test_what_is_no_key_set_counts_as_no_answer(text: bytes) -> None:
-    with pytest.raises(KeysUnread):
+    with pytest.raises(IdentityProviderKeysUnreadable):
         parse_key_set(text)
 
 
@@ -283,25 +283,28 @@ class BadProvider(BaseHTTPRequestHandler):
 @pytest.mark.parametrize("path", ["/error", "/elsewhere", "/slow", "/endless"])
 def test_a_bad_answer_counts_as_none_and_ends_in_time(path: str) -> None:
     began = monotonic()
-    with serve(ThreadingHTTPServer(("127.0.0.1", 0), BadProvider)) as url, pytest.raises(KeysUnread):
+    with (
+        serve(ThreadingHTTPServer(("127.0.0.1", 0), BadProvider)) as url,
+        pytest.raises(IdentityProviderKeysUnreadable),
+    ):
         new_key_set_reader(f"{url}{path}")()
 
     assert monotonic() - began < 3 * READ_SECONDS + 5
 
 
 def test_nobody_at_the_address_counts_as_no_answer() -> None:
-    with pytest.raises(KeysUnread):
+    with pytest.raises(IdentityProviderKeysUnreadable):
         new_key_set_reader(f"http://127.0.0.1:{free_port()}")()
 
 
 def test_another_algorithm_is_refused_before_a_key_is_looked_for(
     forger: Forger, verify: AccessTokenVerifier, asked: FakeProvider
 ) -> None:
-    assert fault_of(verify, forger.signed_with_the_public_key()) is TokenFault.INVALID
+    assert fault_of(verify, forger.signed_with_the_public_key()) is AccessTokenFault.INVALID
     assert asked.reads == 0
 
 
 def test_a_token_for_another_use_is_refused_though_it_names_our_client(
     forger: Forger, verify: AccessTokenVerifier
 ) -> None:
-    assert fault_of(verify, forger.good(OPERATOR, token_use="id")) is TokenFault.INVALID
+    assert fault_of(verify, forger.good(OPERATOR, token_use="id")) is AccessTokenFault.INVALID

@@ -19,7 +19,7 @@ FEWEST_ERRORS = 300
 PORTS = {"http": 80, "https": 443}
 
 
-class RequestHeaders(dict[str, str]):
+class HeadersToSend(dict[str, str]):
     """The headers of a request, by their names as sent. botocore's handlers change them."""
 
     def replace_header(self, name: str, value: str) -> None:
@@ -34,7 +34,7 @@ class LeanRequest(AWSPreparedRequest):
     context: Any
 
     def __init__(self, params: dict[str, Any]) -> None:
-        headers: Any = RequestHeaders(params["headers"])
+        headers: Any = HeadersToSend(params["headers"])
         super().__init__("POST", params["url"], headers, params["body"], stream_output=False)
         self.context = params["context"]
         self.params: dict[str, str] = {}

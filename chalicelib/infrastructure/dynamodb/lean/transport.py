@@ -58,14 +58,14 @@ class LeanResponse:
             BodyWithJson(answer.body),
         )
         if answer.status < FEWEST_ERRORS:
-            self.content.result = parse_json_unless_binary(answer.body)
+            self.content.result = parse_answer_unless_it_has_bytes(answer.body)
 
     @property
     def text(self) -> str:
         return self.content.decode()
 
 
-def parse_json_unless_binary(body: bytes) -> dict[str, Any] | None:
+def parse_answer_unless_it_has_bytes(body: bytes) -> dict[str, Any] | None:
     """Parses the JSON of an answer. Gives None if it has bytes, which botocore's parser has to decode.
 
     Raises MalformedHttpAnswer if the body is not JSON. botocore's parser would take it for an answer without contents:

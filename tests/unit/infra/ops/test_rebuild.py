@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from chalicelib.domain.events import EventType
-from chalicelib.domain.reservations import Held, Occupancy, Reservation, Sold, State
+from chalicelib.domain.reservations import HeldSeat, Occupancy, Reservation, SoldSeat, State
 from infra.ops.screening_log import Difference, Tables, fold_events
 from tests.builders import HOLD_SECONDS, NOW
 from tests.telling import Stage
@@ -32,7 +32,12 @@ holds = some.tuples(
 )
 follow_ups = some.tuples(
     some.sampled_from(
-        (("confirm", ""), ("confirm", "mark_confirmed_and_read"), ("cancel", ""), ("cancel", "mark_ended_and_read"))
+        (
+            ("confirm", ""),
+            ("confirm", "mark_confirmed_from_any_state_and_read"),
+            ("cancel", ""),
+            ("cancel", "mark_ended_and_read"),
+        )
     ),
     some.integers(0, 20),
 )
@@ -63,7 +68,7 @@ def without_lone_holds(tables: Tables) -> Tables:
 
     def is_remembered(entry: Occupancy) -> bool:
         stored = tables.reservations.get(entry.reservation_id)
-        return isinstance(entry, Sold) or (stored is not None and entry.was_written_for(stored.hold))
+        return isinstance(entry, SoldSeat) or (stored is not None and entry.was_written_for(stored.hold))
 
     return replace(tables, seats={seat: entry for seat, entry in tables.seats.items() if is_remembered(entry)})
 
@@ -112,13 +117,13 @@ def test_a_story_has_all_of_a_sale(stage: Stage) -> None:
         sold.fingerprint,
     )
     assert logged.sale == sold.sale
-    assert story.seats_at(stage.clock()) == dict.fromkeys(("A1", "A2"), (Sold(sold.id, sold.sale.id),))
+    assert story.seats_at(stage.clock()) == dict.fromkeys(("A1", "A2"), (SoldSeat(sold.id, sold.sale.id),))
 
 
 def test_a_lapsed_hold_is_free_whether_or_not_it_still_stands_in_the_row(stage: Stage) -> None:
     reservation = held(stage, "A1")
     assert fold_events(stage.events()).seats_at(stage.clock()) == {
-        "A1": (Held(reservation.id, reservation.expires_at, reservation.fingerprint),)
+        "A1": (HeldSeat(reservation.id, reservation.expires_at, reservation.fingerprint),)
     }
     stage.clock.forward(seconds=HOLD_SECONDS)
 
@@ -191,8 +196,8 @@ def test_a_missing_event_shows_where_it_is_missed(stage: Stage) -> None:
     ("standing", "says"),
     [
         (None, "free"),
-        (Sold("res-9", "sale-9"), "sold by sale-9 to res-9"),
-        (Held("res-9", NOW + timedelta(hours=1), "f"), "held for res-9 until 2044-02-15T19:00:00.123Z, request f"),
+        (SoldSeat("res-9", "sale-9"), "sold by sale-9 to res-9"),
+        (HeldSeat("res-9", NOW + timedelta(hours=1), "f"), "held for res-9 until 2044-02-15T19:00:00.123Z, request f"),
     ],
 )
 def test_another_entry_in_a_row_is_named(stage: Stage, standing: Occupancy | None, says: str) -> None:

@@ -18,7 +18,7 @@ from chalicelib.infrastructure.dynamodb.tables import (
     PaymentItem,
     ReservationItem,
     item_from_attributes,
-    read_known_attributes,
+    read_known_attributes_or_none,
 )
 
 from .endpoint import DONE, MODELS, Say, answer, failure, new_client, scripted
@@ -164,7 +164,7 @@ def test_a_call_goes_botocores_way_where_a_tool_has_wrapped_it(monkeypatch: pyte
 def test_attributes_that_the_model_does_not_know_are_left_out_and_nulls_are_none() -> None:
     item: dict[str, Any] = {"transaction_id": {"S": "tx"}, "amount_cents": {"NULL": True}, "later": {"S": "?"}}
 
-    read = read_known_attributes(PaymentItem, item)
+    read = read_known_attributes_or_none(PaymentItem, item)
 
     assert (read.transaction_id, read.amount_cents, read.currency) == ("tx", None, None)
     assert not hasattr(read, "later")
