@@ -19,8 +19,8 @@ PAUSE_SECONDS = 0.8
 """Eight buyers then make up to ten operations a second: less than 2 cores can do, so that the load is constant."""
 HARM_EACH_SECONDS = 5.0
 GIVES_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-"""Settings of glibc's allocator with which a process gives back what it frees. Otherwise the memory of a relay, which
-prints PDFs of some megabytes among small things, grows for as long as new gaps are left, without a leak."""
+"""Settings of glibc's allocator with which a process gives back what it frees: its resident set is what it uses. The
+soak that was flat had them; whether it is flat without them was not tried."""
 
 
 class Watch:
