@@ -1,7 +1,8 @@
 """Proves in about an hour, part by part, and prints one table: `python -m tests.prove [--only NAME]`.
 
-A part is a command. It has proved what it should when it exits with 0; the number beside it is the last line of its
-output that says one. Logs are in build/prove.
+A part is a command. It has proved what it should when it exits with 0 and says how much it did: tests that are all
+skipped, for want of a tool, prove nothing. The number beside it is the last line of its output that says one. Logs are
+in build/prove.
 """
 
 import argparse
@@ -100,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.prove", description=__doc__)
     parser.add_argument("--only", choices=[part.name for part in PARTS], action="append")
     only = parser.parse_args(arguments).only
-    results = list(_prove([part for part in PARTS if not only or part.name in only]))
+    results = list(prove([part for part in PARTS if not only or part.name in only]))
     say("")
     for line in _table(results):
         say(line)
@@ -117,16 +118,19 @@ class Result:
 
     @property
     def is_proved(self) -> bool:
-        return self.status == 0
+        return self.status == 0 and bool(self.count)
 
     @property
     def verdict(self) -> str:
-        if self.is_proved:
-            return "proved"
-        return "too slow" if self.status is None else "FAILED"
+        if self.status is None:
+            return "too slow"
+        if self.status:
+            return "FAILED"
+        return "proved" if self.is_proved else "NOT RUN"
 
 
-def _prove(parts: Sequence[Part]) -> Iterator[Result]:
+def prove(parts: Sequence[Part]) -> Iterator[Result]:
+    """Runs the parts one after the other."""
     LOGS.mkdir(parents=True, exist_ok=True)
     for part in parts:
         say(f"{part.name}: {part.says} (at most {part.minutes} min) …")
