@@ -50,10 +50,9 @@ UNUSED = (
     "boto3/data",
     "boto3/examples",
     "botocore/data/*/*/examples-1.json*",
-    "PIL",  # fpdf2 does without it where there are no images
-    "pillow.libs",
-    "fontTools/**/*.so",  # each has a Python module beside it that does the same; we need no speed there
-    "charset_normalizer/*.so",  # likewise
+    *("PIL/*.so", "PIL/*Plugin.py", "PIL/Image?*.py", "pillow.libs"),  # our documents have no images; see STAND_INS
+    *(f"reportlab/{part}" for part in ("fonts", "graphics", "platypus")),
+    "charset_normalizer/*.so",  # each has a Python module beside it that does the same; we need no speed there
     *(f"fontTools/{part}" for part in ("cu2qu", "diff", "merge", "mtiLib", "qu2cu", "t1Lib", "ufoLib", "voltLib")),
     "share",
     *("cffi", "pycparser"),  # cryptography needs what they make, not the makers: _cffi_backend stays

@@ -47,19 +47,13 @@ class WaiterDocstring(LazyLoadedDocstring):
 class PaginatorDocstring(LazyLoadedDocstring):
     pass
 """,
-    "fpdf/sign.py": """
-class Signature:
-    pass
-
-
-def sign_content(*args, **kwargs):
-    raise NotImplementedError("fpdf/sign.py does not ship")
-""",
+    "PIL/__init__.py": "",
+    "PIL/Image.py": "",
     "urllib3/http2/__init__.py": "",
 }
 """The modules that another text stands in for. botocore writes docstrings of the models' texts, which do not ship, and
-loads an HTML parser for it. fpdf2 loads unittest to sign documents. urllib3 loads importlib.metadata for the version of
-h2, which does not ship either."""
+loads an HTML parser for it. reportlab loads Pillow for images, which our documents have none of. urllib3 loads
+importlib.metadata for the version of h2, which does not ship either."""
 
 
 def replace_modules(site_packages: Path) -> None:

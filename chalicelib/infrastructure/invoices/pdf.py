@@ -9,20 +9,22 @@ from zoneinfo import ZoneInfo
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.invoices import ENGLISH, PORTUGUESE, Invoice
 from chalicelib.domain.money import Money
-from chalicelib.infrastructure.pdf import FontFace, TableBordersLayout
 from chalicelib.infrastructure.pdf.a4_document import (
     ACCENT,
     FAINT,
     GAP,
-    INK,
-    LINE,
+    HEIGHT,
     MARGIN,
-    PAGES,
-    PAPER,
     SHADE,
+    TEXT_WIDTH,
+    WIDTH,
     A4Document,
-    line_height_mm,
+    Pen,
 )
+
+CAPTION, BODY, TOTAL = Pen(8, FAINT), Pen(10), Pen(11.5, is_bold=True)
+ABOVE_A_ROW, BESIDE_A_ROW = 1.2, 2
+"""The empty space above and below the text of a row of seats, and at its sides, in millimetres."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def print_invoice(invoice: Invoice) -> bytes:
     sheet.add_screening()
     sheet.add_seats()
     sheet.add_payment()
-    return bytes(sheet.output())
+    return sheet.as_pdf()
 
 
 class _Sheet(A4Document):
@@ -128,27 +130,20 @@ class _Sheet(A4Document):
         self.words = WORDS.get(invoice.bill.language, WORDS[ENGLISH])
         title = f"{self.words.invoice} {invoice.number}"
         super().__init__(title, self.bill.seller[0], self.bill.language, self.bill.paid_at)
-        self.add_page()
 
-    def footer(self) -> None:
-        self.set_y(-MARGIN)
-        self._set_pen(8, FAINT)
-        self.cell(self.epw / 2, text=self.words.page.format(page=self.page_no(), pages=PAGES))
-        self.cell(self.epw / 2, text=self.invoice.number, align="R")
+    def add_footer(self, page: int, pages: int) -> None:
+        top = HEIGHT - MARGIN
+        self.draw_line_of_text(self.words.page.format(page=page, pages=pages), CAPTION, MARGIN, top)
+        self.draw_line_of_text(self.invoice.number, CAPTION, MARGIN, top, align="right")
 
     def add_head(self) -> None:
-        self.set_fill_color(*ACCENT)
-        self.rect(0, 0, self.w, 3, style="F")
-        self.set_y(MARGIN)
-        half = self.epw / 2
-        top = self.get_y()
-        self._write(self.bill.seller[0], 15, width=half, style="B")
-        left_end = self.get_y()
-        self.set_xy(MARGIN + half, top)
-        self._write(self.words.invoice, 15, ACCENT, width=half, style="B", align="R")
-        self.set_xy(MARGIN + half, self.get_y())
-        self._write(self.invoice.number, 11, width=half, align="R")
-        self.set_y(max(left_end, self.get_y()) + GAP)
+        self.draw_rectangle(0, 0, WIDTH, 3, ACCENT)
+        half, top = TEXT_WIDTH / 2, self.y
+        self.write(self.bill.seller[0], Pen(15, is_bold=True), width=half)
+        left_end, self.y = self.y, top
+        self.write(self.words.invoice, Pen(15, ACCENT, is_bold=True), left=MARGIN + half, width=half, align="right")
+        self.write(self.invoice.number, Pen(11), left=MARGIN + half, width=half, align="right")
+        self.y = max(left_end, self.y) + GAP
 
     def add_parties(self) -> None:
         bill, words = self.bill, self.words
@@ -164,39 +159,41 @@ class _Sheet(A4Document):
     def add_screening(self) -> None:
         bill, words = self.bill, self.words
         starts_at = bill.starts_at.astimezone(ZoneInfo(bill.time_zone))
-        self._draw_rule()
-        self._write(bill.movie_title, 17, style="B")
-        self._write(f"{words.room} {bill.room}  ·  {words.starts} {words.moment(starts_at)}", 10, FAINT)
-        self.ln(GAP)
+        self.y += 2
+        self.draw_rule()
+        self.y += GAP
+        self.write(bill.movie_title, Pen(17, is_bold=True))
+        self.write(f"{words.room} {bill.room}  ·  {words.starts} {words.moment(starts_at)}", Pen(10, FAINT))
+        self.y += GAP
 
     def add_seats(self) -> None:
-        words, money = self.words, self.words.money
-        self._set_pen(10)
-        self.set_draw_color(*LINE)
-        self.set_fill_color(*PAPER)
-        with self.table(
-            align="LEFT",
-            borders_layout=TableBordersLayout.HORIZONTAL_LINES,
-            col_widths=(3, 1),
-            headings_style=FontFace(emphasis="", color=FAINT, size_pt=8),
-            line_height=line_height_mm(10),
-            padding=(1.2, 2),
-            text_align=("LEFT", "RIGHT"),
-            width=self.epw,
-        ) as table:
-            table.row((words.seat, words.price))
-            for seat in self.bill.seats:
-                table.row((seat, money(self.bill.unit_price)))
-            total = FontFace(emphasis="BOLD", color=INK, fill_color=SHADE, size_pt=11.5)
-            table.row((words.total, money(self.bill.amount)), style=total)
-        self.ln(GAP)
+        words, bill = self.words, self.bill
+        self._add_row(words.seat, words.price, CAPTION)
+        for seat in bill.seats:
+            self._add_row(seat, words.money(bill.unit_price), BODY)
+        self._add_row(words.total, words.money(bill.amount), TOTAL)
+        self.y += GAP
+
+    def _add_row(self, left: str, right: str, pen: Pen) -> None:
+        """Draws a row of the table of seats. On a new page it is below the captions."""
+        height = BODY.line_height + 2 * ABOVE_A_ROW
+        if not self.has_room(height):
+            self.add_page()
+            self._add_row(self.words.seat, self.words.price, CAPTION)
+        if pen is TOTAL:
+            self.draw_rectangle(MARGIN, self.y, TEXT_WIDTH, height, SHADE)
+        if pen is not CAPTION:
+            self.draw_rule()
+        top, width = self.y + (height - pen.line_height) / 2, TEXT_WIDTH - 2 * BESIDE_A_ROW
+        self.draw_line_of_text(left, pen, MARGIN + BESIDE_A_ROW, top, width)
+        self.draw_line_of_text(right, pen, MARGIN + BESIDE_A_ROW, top, width, align="right")
+        self.y += height
 
     def add_payment(self) -> None:
         bill, words = self.bill, self.words
-        method = bill.payment_method.replace("_", " ")
         self._write_columns(
             [
-                (words.payment, method),
+                (words.payment, bill.payment_method.replace("_", " ")),
                 (words.transaction, bill.transaction_id),
                 (words.paid, words.moment(bill.paid_at)),
             ],
@@ -212,19 +209,14 @@ class _Sheet(A4Document):
 
         `shares` are the columns' parts of the width.
         """
-        tallest = max(self._text_height(text, share) for (_, text), share in zip(columns, shares, strict=True))
-        if self.will_page_break(line_height_mm(8) + tallest):
+        widths = [share * TEXT_WIDTH for share in shares]
+        tallest = max(len(self.lines(text, BODY, width - 3)) for (_, text), width in zip(columns, widths, strict=True))
+        if not self.has_room(CAPTION.line_height + tallest * BODY.line_height):
             self.add_page()
-        top, left, lowest = self.get_y(), float(MARGIN), 0.0
-        for (caption, text), share in zip(columns, shares, strict=True):
-            width = share * self.epw - 3
-            self.set_xy(left, top)
-            self._write(caption, 8, FAINT, width=width)
-            self.set_x(left)
-            self._write(text, 10, width=width)
-            left, lowest = left + share * self.epw, max(lowest, self.get_y())
-        self.set_xy(MARGIN, lowest + GAP / 2)
-
-    def _text_height(self, text: str, share: float) -> float:
-        self._set_pen(10)
-        return len(self._lines(text, share * self.epw - 3)) * line_height_mm(10)
+        top, left, lowest = self.y, float(MARGIN), 0.0
+        for (caption, text), width in zip(columns, widths, strict=True):
+            self.y = top
+            self.write(caption, CAPTION, left=left, width=width - 3)
+            self.write(text, BODY, left=left, width=width - 3)
+            left, lowest = left + width, max(lowest, self.y)
+        self.y = lowest + GAP / 2

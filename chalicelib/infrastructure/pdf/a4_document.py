@@ -1,109 +1,240 @@
 """Pages of text in any script that the font has, for every document that we print.
 
-fpdf2 lays them out. The font is DejaVu Sans Condensed, of which only the letters in use are embedded: it has Latin,
-Greek, Cyrillic, Arabic, Hebrew, Armenian and Georgian. Letters that it lacks (Chinese, emoji) are empty boxes.
+reportlab writes the file, python-bidi orders lines of both directions. The font is DejaVu Sans Condensed, of which only
+the letters in use are embedded: it has Latin, Greek, Cyrillic, Arabic, Hebrew, Armenian and Georgian. Letters that it
+lacks (Chinese, emoji) are empty boxes.
+
+Lengths are in millimetres, from the left and from the top; sizes of letters are in points.
 """
 
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Literal, NamedTuple
 from unicodedata import normalize
 
-from . import FPDF, BidiParagraph, MethodReturnValue, XPos, YPos
+from bidi import get_base_level, get_display
+from reportlab import rl_config
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.units import mm
+from reportlab.pdfbase.pdfmetrics import registerFont
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+
 from .arabic import join_arabic_letters
 
+Align = Literal["left", "right"]
+Color = tuple[int, int, int]
+"""Red, green and blue, each from 0 to 255."""
+
 FONTS = Path(__file__).parent / "fonts"
-FONT = "DejaVu"
+FONT, BOLD_FONT = "DejaVuSansCondensed", "DejaVuSansCondensed-Bold"
 MISSING = "□"
 UNSEEN = frozenset("\u061c\u200e\u200f\u2066\u2067\u2068\u2069")
 """Characters that set the direction of a text, and are not drawn."""
-A_HAIR = 0.01
-"""How many millimetres wider a line may become when its letters are reordered: a sum of floats depends on their
-order."""
-PAGES = "\U000f0000"
-"""A placeholder for the number of pages, until the number is known. No text can contain this character: the font lacks
-it."""
 
 INK, FAINT, ACCENT = (32, 33, 36), (104, 107, 114), (158, 27, 50)
-PAPER, SHADE, LINE = (255, 255, 255), (245, 245, 247), (218, 220, 224)
-"""Colours, as red, green and blue."""
+SHADE, LINE, BLACK = (245, 245, 247), (218, 220, 224), (0, 0, 0)
 
+WIDTH, HEIGHT = float(A4[0] / mm), float(A4[1] / mm)
 MARGIN, GAP = 20, 8
-"""The page's margin and the gap between its parts, in millimetres as all lengths here. Sizes of letters are in
-points."""
+"""The page's margin, and the gap between its parts."""
+TEXT_WIDTH = WIDTH - 2 * MARGIN
 LEADING = 1.45
-MM_PER_POINT = 25.4 / 72
+
+rl_config.useA85 = 0  # text stays compressed bytes: as letters it is a quarter larger
+_READING, _WRITING = Lock(), Lock()
+"""A font of reportlab is read, and a part of it is embedded, by one thread at a time."""
 
 
-class A4Document(FPDF):
-    """An A4 document. Each text is written below the one before it."""
+class Pen(NamedTuple):
+    """The look of a text. `size` is the size of its letters in points."""
+
+    size: float
+    color: Color = INK
+    is_bold: bool = False
+
+    @property
+    def font(self) -> TTFont:
+        return _font(BOLD_FONT if self.is_bold else FONT)
+
+    @property
+    def line_height(self) -> float:
+        return self.size_mm * LEADING
+
+    @property
+    def size_mm(self) -> float:
+        return self.size * 25.4 / 72
+
+    def width_of(self, text: str) -> float:
+        return float(self.font.stringWidth(text, self.size) / mm)
+
+    def can_draw(self, letters: str) -> bool:
+        """Tells whether the font has all the letters."""
+        return all(ord(letter) in self.font.face.charToGlyph for letter in letters)
+
+
+def _font(name: str) -> TTFont:
+    with _READING:
+        return _read_font(name)
+
+
+@cache
+def _read_font(name: str) -> TTFont:
+    font = TTFont(name, FONTS / f"{name}.ttf", asciiReadable=False)
+    registerFont(font)
+    return font
+
+
+class A4Document:
+    """An A4 document. Each text is written below the one before it, at `y`, on the last page."""
 
     def __init__(self, title: str, author: str, language: str, created_at: datetime) -> None:
-        """Makes a document without pages. The same arguments and texts make the same bytes."""
-        super().__init__(format="A4")
-        self.set_margin(MARGIN)
-        self.c_margin = 0
-        self.alias_nb_pages(PAGES)
-        self.set_auto_page_break(True, margin=MARGIN + GAP)
-        self.add_font(FONT, "", FONTS / "DejaVuSansCondensed.ttf")
-        self.add_font(FONT, "B", FONTS / "DejaVuSansCondensed-Bold.ttf")
-        self.set_title(title)
-        self.set_author(author)
-        self.set_lang(language)
-        self.set_creation_date(created_at)
+        """Makes a document of one empty page. The same arguments and texts make the same bytes."""
+        self._title, self._author, self._language, self._created_at = title, author, language, created_at
+        self._pages: list[list[Callable[[Canvas], None]]] = []
+        self.add_page()
 
-    def _draw_rule(self) -> None:
-        self.ln(2)
-        self.set_draw_color(*LINE)
-        self.line(MARGIN, self.get_y(), self.w - MARGIN, self.get_y())
-        self.ln(GAP)
+    def add_page(self) -> None:
+        self._page: list[Callable[[Canvas], None]] = []
+        self._pages.append(self._page)
+        self.y: float = MARGIN
 
-    def _write(
+    def add_footer(self, page: int, pages: int) -> None:
+        """Draws what stands at the end of a page. Pages are counted from 1."""
+
+    def has_room(self, height: float) -> bool:
+        """Tells whether the page has so much room below `y`."""
+        return self.y + height <= HEIGHT - MARGIN - GAP
+
+    def write(
         self,
         text: str,
-        size: float,
-        color: tuple[int, int, int] = INK,
+        pen: Pen,
         *,
-        width: float = 0,
-        style: str = "",
-        align: str = "L",
+        left: float = MARGIN,
+        width: float = TEXT_WIDTH,
+        align: Align = "left",
+        most_lines: int | None = None,
     ) -> None:
-        """Writes a text in lines of `width` millimetres. A `width` of 0 means the page's width without its margins.
+        """Writes a text in lines, on as many pages as it needs. Lines after the `most_lines` first are left out."""
+        for line in self.lines(text, pen, width)[:most_lines]:
+            if not self.has_room(pen.line_height):
+                self.add_page()
+            self.draw_line_of_text(line, pen, left, self.y, width, align)
+            self.y += pen.line_height
 
-        The next text begins below this one, at the left margin.
-        """
-        self._set_pen(size, color, style)
-        lines = "\n".join(self._lines(text, width))
-        self.multi_cell(width, line_height_mm(size), lines, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    def lines(self, text: str, pen: Pen, width: float) -> list[str]:
+        """Breaks a text into lines. The letters of each line are in drawing order."""
+        return [line for paragraph in text.split("\n") for line in _lines_of_paragraph(paragraph, pen, width)]
 
-    def _lines(self, text: str, width: float) -> list[str]:
-        """Breaks a text into lines for the current font. The letters of each line are in drawing order."""
-        return [line for paragraph in text.split("\n") for line in self._lines_of_paragraph(paragraph, width)]
+    def draw_line_of_text(
+        self, line: str, pen: Pen, left: float, top: float, width: float = TEXT_WIDTH, align: Align = "left"
+    ) -> None:
+        """Draws letters that are in drawing order, in the middle of a line that begins at `top`."""
+        baseline = HEIGHT - top - pen.line_height / 2 - 0.3 * pen.size_mm
 
-    def _lines_of_paragraph(self, paragraph: str, width: float) -> list[str]:
-        direction = BidiParagraph(paragraph).base_direction
-        measured: Any = self.multi_cell(
-            (width or self.epw) - A_HAIR, text=self._drawable(paragraph), dry_run=True, output=MethodReturnValue.LINES
-        )
-        return [BidiParagraph(line, direction).get_reordered_string() for line in measured] or [""]
+        def draw(canvas: Canvas) -> None:
+            canvas.setFont(pen.font.fontName, pen.size)
+            canvas.setFillColorRGB(*_shares(pen.color))
+            if align == "right":
+                canvas.drawRightString((left + width) * mm, baseline * mm, line)
+            else:
+                canvas.drawString(left * mm, baseline * mm, line)
 
-    def _drawable(self, text: str) -> str:
-        """Joins Arabic letters, and replaces each letter that the font lacks by a box."""
-        font: Any = self.current_font
-        shaped = [letter for letter in join_arabic_letters(text) if letter not in UNSEEN]
-        return "".join(letter if ord(letter) in font.cmap else self._plain_letters(letter, font) for letter in shaped)
+        self._page.append(draw)
 
-    @staticmethod
-    def _plain_letters(letter: str, font: Any) -> str:
-        """Splits a ligature, as ﬁ, into its plain letters. Gives a box if the font lacks one of them."""
-        plain = normalize("NFKC", letter)
-        return plain if all(ord(each) in font.cmap for each in plain) else MISSING
+    def draw_rectangle(self, left: float, top: float, width: float, height: float, color: Color) -> None:
+        def draw(canvas: Canvas) -> None:
+            canvas.setFillColorRGB(*_shares(color))
+            canvas.rect(left * mm, (HEIGHT - top - height) * mm, width * mm, height * mm, stroke=0, fill=1)
 
-    def _set_pen(self, size: float, color: tuple[int, int, int] = INK, style: str = "") -> None:
-        self.set_font(FONT, style, size)
-        self.set_text_color(*color)
+        self._page.append(draw)
+
+    def draw_rule(self, dash: float | None = None) -> None:
+        """Draws a line from margin to margin at `y`, of dashes if their length is given."""
+        at = (HEIGHT - self.y) * mm
+
+        def draw(canvas: Canvas) -> None:
+            canvas.setStrokeColorRGB(*_shares(LINE))
+            canvas.setLineWidth(0.2 * mm)
+            canvas.setDash([dash * mm] if dash else [])
+            canvas.line(MARGIN * mm, at, (WIDTH - MARGIN) * mm, at)
+
+        self._page.append(draw)
+
+    def as_pdf(self) -> bytes:
+        """Gives the document's file. Nothing can be added afterwards."""
+        for number, page in enumerate(self._pages, 1):
+            self._page = page
+            self.add_footer(number, len(self._pages))
+        file = BytesIO()
+        with _WRITING:
+            canvas = Canvas(
+                file, A4, pageCompression=1, invariant=1, initialFontName=_font(FONT).fontName, lang=self._language
+            )
+            self._describe(canvas)
+            for page in self._pages:
+                for draw in page:
+                    draw(canvas)
+                canvas.showPage()
+            canvas.save()
+        return file.getvalue()
+
+    def _describe(self, canvas: Canvas) -> None:
+        created_at = self._created_at.astimezone(UTC).strftime("D:%Y%m%d%H%M%S+00'00'")
+        canvas.setTitle(self._title)
+        canvas.setAuthor(self._author)
+        canvas.setCreator(self._author)
+        canvas.setSubject(self._title)
+        canvas.setDateFormatter(lambda *_: created_at)
 
 
-def line_height_mm(size: float) -> float:
-    """Gives the height of a line in millimetres. `size` is the size of its letters in points."""
-    return size * MM_PER_POINT * LEADING
+def _lines_of_paragraph(paragraph: str, pen: Pen, width: float) -> Iterator[str]:
+    direction = "R" if get_base_level(paragraph) else "L"
+    for line in _broken(_drawable(paragraph, pen), pen, width):
+        yield str(get_display(line, base_dir=direction))
+
+
+def _broken(text: str, pen: Pen, width: float) -> Iterator[str]:
+    """Breaks a text at spaces, and within words that are wider than a line."""
+    line = ""
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line else word
+        if pen.width_of(longer) > width:
+            if line:
+                yield line
+            *full, longer = _broken_word(word, pen, width)
+            yield from full
+        line = longer
+    yield line
+
+
+def _broken_word(word: str, pen: Pen, width: float) -> Iterator[str]:
+    part = ""
+    for letter in word:
+        if part and pen.width_of(part + letter) > width:
+            yield part
+            part = ""
+        part += letter
+    yield part
+
+
+def _drawable(text: str, pen: Pen) -> str:
+    """Joins Arabic letters, and replaces each letter that the font lacks by a box."""
+    shaped = (letter for letter in join_arabic_letters(text) if letter not in UNSEEN)
+    return "".join(letter if pen.can_draw(letter) else _plain_letters(letter, pen) for letter in shaped)
+
+
+def _plain_letters(letter: str, pen: Pen) -> str:
+    """Splits a ligature, as ﬁ, into its plain letters. Gives a box if the font lacks one of them."""
+    plain = normalize("NFKC", letter)
+    return plain if pen.can_draw(plain) else MISSING
+
+
+def _shares(color: Color) -> tuple[float, float, float]:
+    red, green, blue = color
+    return red / 255, green / 255, blue / 255

@@ -35,7 +35,7 @@ class TicketAndCalendarEnclosures:
             yield icalendar.to_file(entry, self.cinema, language)
 
     def _pdf(self, email: EmailContext, language: str) -> File:
-        from .pdf import print_tickets  # with fpdf: most emails have no tickets
+        from .pdf import print_tickets  # with reportlab: most emails have no tickets
 
         pdf = print_tickets(email.tickets, email.session, self.cinema, self.time_zone, language)
         return File(PDF_NAMES.get(language, PDF_NAMES["en"]), "application/pdf", pdf)

@@ -7,7 +7,17 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.tickets.ticket import Ticket
-from chalicelib.infrastructure.pdf.a4_document import ACCENT, FAINT, GAP, INK, LINE, MARGIN, A4Document, line_height_mm
+from chalicelib.infrastructure.pdf.a4_document import (
+    ACCENT,
+    BLACK,
+    FAINT,
+    GAP,
+    MARGIN,
+    TEXT_WIDTH,
+    WIDTH,
+    A4Document,
+    Pen,
+)
 
 from .qr import qr_rectangles
 
@@ -65,7 +75,7 @@ def print_tickets(
     sheet = _TicketSheet(tickets, session, cinema, time_zone, language)
     for ticket in tickets:
         sheet.add_ticket(ticket)
-    return bytes(sheet.output())
+    return sheet.as_pdf()
 
 
 class _TicketSheet(A4Document):
@@ -77,46 +87,31 @@ class _TicketSheet(A4Document):
         self.starts_at = session.starts_at.astimezone(ZoneInfo(time_zone))
         issued_at = max(ticket.issued_at for ticket in tickets)
         super().__init__(f"{self.words.tickets} · {session.movie_title}", cinema[0], known, issued_at)
-        self.add_page()
 
     def add_ticket(self, ticket: Ticket) -> None:
-        if self.will_page_break(TICKET_MM):
+        if not self.has_room(TICKET_MM):
             self.add_page()
-        top = self.get_y()
-        self._draw_qr(ticket.token, self.w - MARGIN - QR_MM, top)
-        self._write_facts(ticket, self.epw - QR_MM - GAP)
-        self.set_y(top + TICKET_MM - GAP)
-        self._draw_cut()
+        top = self.y
+        self._draw_qr(ticket.token, WIDTH - MARGIN - QR_MM, top)
+        self._write_facts(ticket, TEXT_WIDTH - QR_MM - GAP)
+        self.y = top + TICKET_MM - GAP
+        self.draw_rule(dash=2)  # where tickets are cut apart
+        self.y += GAP
 
     def _write_facts(self, ticket: Ticket, width: float) -> None:
         words, session = self.words, self.session
-        self._write(self.cinema[0], 9, ACCENT, width=width)
-        self._write_title(session.movie_title, width)
-        self._write(
-            f"{words.room} {session.room}  ·  {words.starts} {words.moment_text(self.starts_at)}", 10, width=width
-        )
-        self.ln(2)
-        self._write(f"{words.seat} {ticket.seat}", 15, width=width, style="B")
-        self._write(ticket.code, 17, width=width, style="B")
-        self.ln(1)
-        self._write(words.once, 8, FAINT, width=width)
-
-    def _write_title(self, title: str, width: float) -> None:
-        self._set_pen(15, INK, "B")
-        for line in self._lines(title, width)[:TITLE_LINES]:
-            self.cell(width, line_height_mm(15), line, new_x="LMARGIN", new_y="NEXT")
+        starts = words.moment_text(self.starts_at)
+        self.write(self.cinema[0], Pen(9, ACCENT), width=width)
+        self.write(session.movie_title, Pen(15, is_bold=True), width=width, most_lines=TITLE_LINES)
+        self.write(f"{words.room} {session.room}  ·  {words.starts} {starts}", Pen(10), width=width)
+        self.y += 2
+        self.write(f"{words.seat} {ticket.seat}", Pen(15, is_bold=True), width=width)
+        self.write(ticket.code, Pen(17, is_bold=True), width=width)
+        self.y += 1
+        self.write(words.once, Pen(8, FAINT), width=width)
 
     def _draw_qr(self, token: str, left: float, top: float) -> None:
         dots, dark = qr_rectangles(token)
         size = QR_MM / dots
-        self.set_fill_color(0, 0, 0)
         for column, row, width in dark:
-            self.rect(left + column * size, top + row * size, width * size, size, style="F")
-
-    def _draw_cut(self) -> None:
-        """Draws the dashed line along which tickets are cut apart."""
-        self.set_draw_color(*LINE)
-        self.set_dash_pattern(dash=2, gap=2)
-        self.line(MARGIN, self.get_y(), self.w - MARGIN, self.get_y())
-        self.set_dash_pattern()
-        self.ln(GAP)
+            self.draw_rectangle(left + column * size, top + row * size, width * size, size, BLACK)

@@ -25,8 +25,7 @@ USED_BY_SOME = {
     "stripe": "payments, where Stripe is the gateway",
     "requests": "Stripe",
     "jinja2": "letters",
-    "fpdf": "invoices",
-    "fontTools": "invoices",
+    "reportlab": "invoices, and letters with tickets",
     "zoneinfo": "letters and invoices",
     "tzdata": "letters and invoices",
 }
@@ -37,7 +36,7 @@ HEAVY = {
     "jwt": {"identity"},
     "cryptography": {"identity", "ticket_signing"},
     "jinja2": {"email"},
-    "fpdf": set[str](),
+    "reportlab": set[str](),
     "stripe": set[str](),
     "redis": set[str](),
     "segno": set[str](),
