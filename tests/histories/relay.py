@@ -14,8 +14,6 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import settings
-from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.infrastructure.clock import utc_now
 from infra.local.pump import IDLE_SECONDS, Pump, Shard, StreamSource
 
 NOTED_EACH_SECONDS = 1.0
@@ -74,18 +72,15 @@ def _last_handled(shard: Shard) -> str | None:
 
 def main(arguments: Sequence[str]) -> None:
     logging.basicConfig(stream=sys.stdout, format="pump: %(message)s")
-    from app import app  # imported late, like the adapters: it reads the environment
-    from chalicelib.wiring.shared.adapters import adapters
+    from app import app  # imported late: it reads the environment
 
     places = Places(Path(arguments[0]))
     while True:
         try:
             pump = Pump(app, settings.load().table_prefix)
             places.go_on(pump)
-            # pynamodb makes a client of its own, at the first sweep otherwise: 11 MB that are no leak.
-            adapters().sessions.list_by_start(utc_now(), 1, None)
             break
-        except (BotoCoreError, ClientError, StoreUnavailable):
+        except (BotoCoreError, ClientError):
             time.sleep(PAUSE_SECONDS)
     while True:
         try:

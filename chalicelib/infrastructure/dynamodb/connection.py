@@ -19,8 +19,10 @@ from .values import Item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from pynamodb.models import Model
 
 T = TypeVar("T")
+M = TypeVar("M", bound="type[Model]")
 
 CONFIG = Config(
     connect_timeout=1,
@@ -58,6 +60,13 @@ def new_dynamodb_client(*, lean: bool = True) -> "DynamoDBClient":
     if lean:
         use_lean_endpoint(made)
     return made
+
+
+def queried_by(client: "DynamoDBClient", model: M) -> M:
+    """Lets pynamodb query the model's table by this client. By itself it makes a client for each model, of 11 MB."""
+    connection: Any = model._get_connection().connection
+    connection._client = client
+    return model
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from chalicelib.domain.reservations import (
 from chalicelib.domain.times import from_iso_with_zone, from_ms, to_iso, to_ms
 from chalicelib.infrastructure.ids import buyer_partition_of_user
 
-from .connection import ConditionFailed, Table, outages_as_refusals
+from .connection import ConditionFailed, Table, outages_as_refusals, queried_by
 from .cursors import from_cursor, to_cursor
 from .tables import ReservationItem, item_from_attributes, read_known_attributes_or_none
 from .values import Item, ms_value, text_key, text_value, ttl_seconds, ttl_value
@@ -118,7 +118,7 @@ class DynamoReservations:
     def list_purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
         buyer = buyer_partition_of_user(user_id)
         after = _key_from_cursor(buyer, cursor) if cursor else None
-        found = ReservationItem.purchases.query(
+        found = queried_by(self.client, ReservationItem).purchases.query(
             buyer, consistent_read=True, scan_index_forward=False, limit=limit + 1, last_evaluated_key=after
         )
         with outages_as_refusals("Query"):

@@ -26,6 +26,7 @@ from .connection import (
     Table,
     TransactionCancelled,
     outages_as_refusals,
+    queried_by,
     retry_on_conflict,
     transact,
 )
@@ -97,7 +98,7 @@ class DynamoSessions:
         after = dict(zip(("starts_at", "id"), from_cursor(cursor, 2), strict=True)) if cursor else None
         if after and after["starts_at"] < least:
             raise CursorInvalid  # a cursor of another list, with which DynamoDB would refuse the query as malformed
-        found = SessionItem.by_start.query(
+        found = queried_by(self.client, SessionItem).by_start.query(
             PROGRAMME,
             SessionItem.starts_at >= least if least else None,
             limit=limit + 1,

@@ -25,14 +25,6 @@ PROGRAMME = "all"
 to 1,000 a second."""
 
 
-class TimeoutsAndRetriesMeta:
-    """The options that all models have in common: the timeouts of their clients, and how often a call is retried."""
-
-    connect_timeout_seconds = 1
-    read_timeout_seconds = 3
-    max_retry_attempts = 2
-
-
 class ProgrammeIndex(GlobalSecondaryIndex["SessionItem"]):
     """The index of all screenings, by their start."""
 
@@ -61,7 +53,7 @@ class PurchasesIndex(LocalSecondaryIndex["ReservationItem"]):
 class SessionItem(Model):
     """A screening. It never changes, except that `cancelled_at` is added when it is cancelled."""
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "sessions"
 
     id = UnicodeAttribute(hash_key=True)
@@ -88,7 +80,7 @@ class RowItem(Model):
     was closed: no seat can be held or sold any more.
     """
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "rows"
 
     id = UnicodeAttribute(hash_key=True)
@@ -101,7 +93,7 @@ class RowItem(Model):
 class ReservationItem(Model):
     """A reservation. `buyer` is a part of the id: see ids.py. Purchases have no `ttl`, so they are never deleted."""
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "reservations"
 
     buyer = UnicodeAttribute(hash_key=True)
@@ -135,7 +127,7 @@ class HoldsInSessionItem(Model):
     x = 0. `buyer` is a hash of the holder. See live_holds.py.
     """
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "live-holds"
 
     buyer = UnicodeAttribute(hash_key=True)
@@ -161,7 +153,7 @@ class PaymentItem(Model):
     The table's stream reports claims, requested refunds and completed refunds.
     """
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "payments"
 
     transaction_id = UnicodeAttribute(hash_key=True)
@@ -197,7 +189,7 @@ class EventItem(Model):
     `position` is the event's moment in ms, with 13 digits, then # and the event's id. `event` is its JSON.
     """
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "events"
 
     session_id = UnicodeAttribute(hash_key=True)
@@ -208,7 +200,7 @@ class EventItem(Model):
 class AnalyticsShardItem(Model):
     """The counters of one session in one shard of five minutes. A missing counter is 0. See analytics.py."""
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "analytics"
 
     session_id = UnicodeAttribute(hash_key=True)
@@ -232,7 +224,7 @@ class ProcessedEventItem(Model):
     TTL deletes the item later than any queue keeps a message.
     """
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "ledger"
 
     id = UnicodeAttribute(hash_key=True)
@@ -252,7 +244,7 @@ class WatchedSessionsOfViewerIndex(GlobalSecondaryIndex["ViewerItem"]):
 class ViewerItem(Model):
     """A WebSocket connection that watches a screening."""
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "viewers"
 
     session_id = UnicodeAttribute(hash_key=True)
@@ -265,7 +257,7 @@ class ViewerItem(Model):
 class SuppressedAddressHashItem(Model):
     """A suppressed email address, as its keyed hash: see suppressed_addresses.py. `since` is a moment."""
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "suppressed-addresses"
 
     id = UnicodeAttribute(hash_key=True)
@@ -276,7 +268,7 @@ class SuppressedAddressHashItem(Model):
 class BreakerItem(Model):
     """The last reported status of a dependency's breaker: see breaker_board.py. `half_open_at` is in ms since 1970."""
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "breakers"
 
     name = UnicodeAttribute(hash_key=True)
@@ -292,7 +284,7 @@ class InvoiceOrCounterItem(Model):
     or the counter's last position.
     """
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "invoices"
 
     id = UnicodeAttribute(hash_key=True)
@@ -334,7 +326,7 @@ class TicketOrSaleOrKeysItem(Model):
     `id` is the ticket's code, the sale's reservation id, or `keys`. No item names a person.
     """
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "tickets"
 
     id = UnicodeAttribute(hash_key=True)
@@ -361,7 +353,7 @@ class WebhookItem(Model):
     The secrets' keys sign the deliveries. They are encrypted at rest, as every table is.
     """
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "webhooks"
 
     id = UnicodeAttribute(hash_key=True)
@@ -379,7 +371,7 @@ class NotificationOrNumberOrCounterItem(Model):
     for the session's counter. See notifications.py.
     """
 
-    class Meta(TimeoutsAndRetriesMeta):
+    class Meta:
         table_name = "notifications"
 
     session_id = UnicodeAttribute(hash_key=True)

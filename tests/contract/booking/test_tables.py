@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.times import to_ms
 from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED
-from chalicelib.infrastructure.dynamodb.tables import TABLES, TableDefinition
+from chalicelib.infrastructure.dynamodb.tables import TABLES, ReservationItem, SessionItem, TableDefinition
 from tests.builders import a_reservation, a_sale
 from tests.contract.conftest import Dynamo
 
@@ -74,9 +74,12 @@ def test_a_reservation_is_forgotten_a_day_after_its_expiry_unless_it_was_bought(
     assert "ttl" not in stored(dynamo, key)
 
 
-def test_the_models_talk_to_where_the_client_talks_about_the_bound_tables(dynamo: Dynamo) -> None:
-    """Otherwise the contract tests of one endpoint would in part run on another."""
-    for table in TABLES:
-        connection = table.model._get_connection()
-        assert connection.table_name == f"{dynamo.prefix}-{table.name}"
-        assert connection.connection.client.meta.endpoint_url == dynamo.client.meta.endpoint_url == dynamo.endpoint
+def test_pynamodb_queries_the_bound_tables_by_the_adapters_client(dynamo: Dynamo) -> None:
+    """It would make another client for each model that is queried; and in part run on another endpoint."""
+    dynamo.sessions.list_by_start(None, 1, None)
+    dynamo.reservations.list_purchases("ana", 1, None)
+
+    for model, name in ((SessionItem, "sessions"), (ReservationItem, "reservations")):
+        connection: Any = model._get_connection()
+        assert connection.table_name == f"{dynamo.prefix}-{name}"
+        assert connection.connection.client is dynamo.client

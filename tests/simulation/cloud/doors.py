@@ -163,7 +163,6 @@ def connections_to(client: Client) -> dict[str, Any]:
         if name not in CONNECTIONS:
             model._connection = None
             CONNECTIONS[name] = model._get_connection()
-        CONNECTIONS[name].connection._client = client
     return {table.model.Meta.table_name: CONNECTIONS[table.model.Meta.table_name] for table in TABLES}
 
 
