@@ -28,7 +28,7 @@ ABOVE_A_ROW, BESIDE_A_ROW = 1.2, 2
 
 
 @dataclass(frozen=True)
-class Words:
+class InvoiceLocale:
     """The words of an invoice in one language, and the formats of money and dates."""
 
     invoice: str
@@ -48,23 +48,23 @@ class Words:
     page: str
     thousands: str
     decimals: str
-    day: str
+    day_format: str
 
     def money(self, amount: Decimal) -> str:
         money = Money.from_exact_amount(amount)
         return f"{money.symbol} {money.format(self.thousands, self.decimals)}"
 
-    def date(self, moment: datetime) -> str:
-        return self.day.format(year=moment.year, month=moment.month, day=moment.day)
+    def date(self, local: datetime) -> str:
+        return self.day_format.format(year=local.year, month=local.month, day=local.day)
 
-    def moment(self, moment: datetime) -> str:
-        """Writes date, time and distance from UTC: 2024-02-15, 16:00 UTC-03:00."""
-        distance = moment.isoformat()[-6:] if moment.utcoffset() else ""
-        return f"{self.date(moment)}, {moment:%H:%M} UTC{distance}"
+    def moment(self, local: datetime) -> str:
+        """Writes date, time and distance from UTC, in the moment's own time zone: 2024-02-15, 16:00 UTC-03:00."""
+        distance = local.isoformat()[-6:] if local.utcoffset() else ""
+        return f"{self.date(local)}, {local:%H:%M} UTC{distance}"
 
 
-WORDS = {
-    ENGLISH: Words(
+LOCALES = {
+    ENGLISH: InvoiceLocale(
         invoice="Invoice",
         from_="From",
         to="To",
@@ -82,9 +82,9 @@ WORDS = {
         page="Page {page} of {pages}",
         thousands=",",
         decimals=".",
-        day="{year:04}-{month:02}-{day:02}",
+        day_format="{year:04}-{month:02}-{day:02}",
     ),
-    PORTUGUESE: Words(
+    PORTUGUESE: InvoiceLocale(
         invoice="Fatura",
         from_="De",
         to="Para",
@@ -102,7 +102,7 @@ WORDS = {
         page="Página {page} de {pages}",
         thousands=".",
         decimals=",",
-        day="{day:02}/{month:02}/{year:04}",
+        day_format="{day:02}/{month:02}/{year:04}",
     ),
 }
 
@@ -119,7 +119,7 @@ def print_invoice(invoice: Invoice) -> bytes:
     sheet.add_screening()
     sheet.add_seats()
     sheet.add_payment()
-    return sheet.as_pdf()
+    return sheet.finish_as_pdf()
 
 
 class _Sheet(A4Document):
@@ -127,14 +127,14 @@ class _Sheet(A4Document):
 
     def __init__(self, invoice: Invoice) -> None:
         self.invoice, self.bill = invoice, invoice.bill
-        self.words = WORDS.get(invoice.bill.language, WORDS[ENGLISH])
+        self.words = LOCALES.get(invoice.bill.language, LOCALES[ENGLISH])
         title = f"{self.words.invoice} {invoice.number}"
         super().__init__(title, self.bill.seller[0], self.bill.language, self.bill.paid_at)
 
-    def add_footer(self, page: int, pages: int) -> None:
+    def draw_footer(self, page: int, pages: int) -> None:
         top = HEIGHT - MARGIN
-        self.draw_line_of_text(self.words.page.format(page=page, pages=pages), CAPTION, MARGIN, top)
-        self.draw_line_of_text(self.invoice.number, CAPTION, MARGIN, top, align="right")
+        self.draw_ordered_line(self.words.page.format(page=page, pages=pages), CAPTION, MARGIN, top)
+        self.draw_ordered_line(self.invoice.number, CAPTION, MARGIN, top, align="right")
 
     def add_head(self) -> None:
         self.draw_rectangle(0, 0, WIDTH, 3, ACCENT)
@@ -185,8 +185,8 @@ class _Sheet(A4Document):
         if pen is not CAPTION:
             self.draw_rule()
         top, width = self.y + (height - pen.line_height) / 2, TEXT_WIDTH - 2 * BESIDE_A_ROW
-        self.draw_line_of_text(left, pen, MARGIN + BESIDE_A_ROW, top, width)
-        self.draw_line_of_text(right, pen, MARGIN + BESIDE_A_ROW, top, width, align="right")
+        self.draw_ordered_line(left, pen, MARGIN + BESIDE_A_ROW, top, width)
+        self.draw_ordered_line(right, pen, MARGIN + BESIDE_A_ROW, top, width, align="right")
         self.y += height
 
     def add_payment(self) -> None:
@@ -210,7 +210,10 @@ class _Sheet(A4Document):
         `shares` are the columns' parts of the width.
         """
         widths = [share * TEXT_WIDTH for share in shares]
-        tallest = max(len(self.lines(text, BODY, width - 3)) for (_, text), width in zip(columns, widths, strict=True))
+        tallest = max(
+            len(self.lines_in_drawing_order(text, BODY, width - 3))
+            for (_, text), width in zip(columns, widths, strict=True)
+        )
         if not self.has_room(CAPTION.line_height + tallest * BODY.line_height):
             self.add_page()
         top, left, lowest = self.y, float(MARGIN), 0.0

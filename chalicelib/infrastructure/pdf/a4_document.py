@@ -69,7 +69,7 @@ class Pen(NamedTuple):
     def size_mm(self) -> float:
         return self.size * 25.4 / 72
 
-    def width_of(self, text: str) -> float:
+    def width_mm_of(self, text: str) -> float:
         return float(self.font.stringWidth(text, self.size) / mm)
 
     def can_draw(self, letters: str) -> bool:
@@ -103,7 +103,7 @@ class A4Document:
         self._pages.append(self._page)
         self.y: float = MARGIN
 
-    def add_footer(self, page: int, pages: int) -> None:
+    def draw_footer(self, page: int, pages: int) -> None:
         """Draws what stands at the end of a page. Pages are counted from 1."""
 
     def has_room(self, height: float) -> bool:
@@ -121,17 +121,17 @@ class A4Document:
         most_lines: int | None = None,
     ) -> None:
         """Writes a text in lines, on as many pages as it needs. Lines after the `most_lines` first are left out."""
-        for line in self.lines(text, pen, width)[:most_lines]:
+        for line in self.lines_in_drawing_order(text, pen, width)[:most_lines]:
             if not self.has_room(pen.line_height):
                 self.add_page()
-            self.draw_line_of_text(line, pen, left, self.y, width, align)
+            self.draw_ordered_line(line, pen, left, self.y, width, align)
             self.y += pen.line_height
 
-    def lines(self, text: str, pen: Pen, width: float) -> list[str]:
+    def lines_in_drawing_order(self, text: str, pen: Pen, width: float) -> list[str]:
         """Breaks a text into lines. The letters of each line are in drawing order."""
         return [line for paragraph in text.split("\n") for line in _lines_of_paragraph(paragraph, pen, width)]
 
-    def draw_line_of_text(
+    def draw_ordered_line(
         self, line: str, pen: Pen, left: float, top: float, width: float = TEXT_WIDTH, align: Align = "left"
     ) -> None:
         """Draws letters that are in drawing order, in the middle of a line that begins at `top`."""
@@ -166,11 +166,11 @@ class A4Document:
 
         self._page.append(draw)
 
-    def as_pdf(self) -> bytes:
+    def finish_as_pdf(self) -> bytes:
         """Gives the document's file. Nothing can be added afterwards."""
         for number, page in enumerate(self._pages, 1):
             self._page = page
-            self.add_footer(number, len(self._pages))
+            self.draw_footer(number, len(self._pages))
         file = BytesIO()
         with _WRITING:
             canvas = Canvas(
@@ -194,7 +194,7 @@ class A4Document:
 
 
 def _lines_of_paragraph(paragraph: str, pen: Pen, width: float) -> Iterator[str]:
-    direction = "R" if get_base_level(paragraph) else "L"
+    direction = "R" if paragraph and get_base_level(paragraph) else "L"  # it refuses to tell it of an empty text
     for line in _broken(_drawable(paragraph, pen), pen, width):
         yield str(get_display(line, base_dir=direction))
 
@@ -204,7 +204,7 @@ def _broken(text: str, pen: Pen, width: float) -> Iterator[str]:
     line = ""
     for word in text.split(" "):
         longer = f"{line} {word}" if line else word
-        if pen.width_of(longer) > width:
+        if pen.width_mm_of(longer) > width:
             if line:
                 yield line
             *full, longer = _broken_word(word, pen, width)
@@ -216,7 +216,7 @@ def _broken(text: str, pen: Pen, width: float) -> Iterator[str]:
 def _broken_word(word: str, pen: Pen, width: float) -> Iterator[str]:
     part = ""
     for letter in word:
-        if part and pen.width_of(part + letter) > width:
+        if part and pen.width_mm_of(part + letter) > width:
             yield part
             part = ""
         part += letter

@@ -21,8 +21,8 @@ def join_arabic_letters(text: str) -> str:
     """
     letters = list(text)
     for place, letter in enumerate(letters):
-        if LAM + _letter_after(letters, place) in _forms() and letter == LAM:
-            following = _place_after_marks(letters, place)
+        following = _place_after_marks(letters, place)
+        if letter == LAM and following < len(letters) and LAM + letters[following] in _forms():
             letters[place], letters[following] = LAM + letters[following], ""
     return "".join(_letter_in_shape(letters, place) for place in range(len(letters)))
 

@@ -29,7 +29,7 @@ TITLE_LINES = 2
 
 
 @dataclass(frozen=True)
-class Words:
+class TicketLocale:
     """The words of tickets in one language, and the format of dates."""
 
     tickets: str
@@ -38,32 +38,32 @@ class Words:
     seat: str
     once: str
     page: str
-    day: str
+    day_format: str
 
-    def moment_text(self, moment: datetime) -> str:
-        day = self.day.format(year=moment.year, month=moment.month, day=moment.day)
-        return f"{day}, {moment:%H:%M} UTC{moment.isoformat()[-6:] if moment.utcoffset() else ''}"
+    def moment_text(self, local: datetime) -> str:
+        day = self.day_format.format(year=local.year, month=local.month, day=local.day)
+        return f"{day}, {local:%H:%M} UTC{local.isoformat()[-6:] if local.utcoffset() else ''}"
 
 
 ENGLISH = "en"
-WORDS = {
-    ENGLISH: Words(
+LOCALES = {
+    ENGLISH: TicketLocale(
         tickets="Tickets",
         room="Room",
         starts="Starts",
         seat="Seat",
         once="Lets one person in, once: whoever comes with it first.",
         page="Page {page} of {pages}",
-        day="{year:04}-{month:02}-{day:02}",
+        day_format="{year:04}-{month:02}-{day:02}",
     ),
-    "pt-BR": Words(
+    "pt-BR": TicketLocale(
         tickets="Ingressos",
         room="Sala",
         starts="Início",
         seat="Assento",
         once="Dá entrada a uma pessoa, uma vez: a quem chegar primeiro com ele.",
         page="Página {page} de {pages}",
-        day="{day:02}/{month:02}/{year:04}",
+        day_format="{day:02}/{month:02}/{year:04}",
     ),
 }
 
@@ -75,15 +75,15 @@ def print_tickets(
     sheet = _TicketSheet(tickets, session, cinema, time_zone, language)
     for ticket in tickets:
         sheet.add_ticket(ticket)
-    return sheet.as_pdf()
+    return sheet.finish_as_pdf()
 
 
 class _TicketSheet(A4Document):
     def __init__(
         self, tickets: Sequence[Ticket], session: Session, cinema: Sequence[str], time_zone: str, language: str
     ) -> None:
-        known = language if language in WORDS else ENGLISH
-        self.words, self.session, self.cinema = WORDS[known], session, cinema
+        known = language if language in LOCALES else ENGLISH
+        self.words, self.session, self.cinema = LOCALES[known], session, cinema
         self.starts_at = session.starts_at.astimezone(ZoneInfo(time_zone))
         issued_at = max(ticket.issued_at for ticket in tickets)
         super().__init__(f"{self.words.tickets} · {session.movie_title}", cinema[0], known, issued_at)

@@ -41,17 +41,17 @@ class Rectangle(NamedTuple):
     width: int
 
 
-class Rectangles(NamedTuple):
-    width: int
+class QrRectangles(NamedTuple):
+    width_with_margin: int
     """The width of the whole code with its margin, in dots."""
     dark: list[Rectangle]
 
 
-def qr_rectangles(token: str) -> Rectangles:
+def qr_rectangles(token: str) -> QrRectangles:
     """Gives the dark parts of a token's QR code as rectangles, for drawing in a PDF."""
     rows = list(to_qr(token).matrix_iter(border=QUIET_DOTS))
     dark = [Rectangle(column, row, width) for row, dots in enumerate(rows) for column, width in _dark_runs(dots)]
-    return Rectangles(len(rows), dark)
+    return QrRectangles(len(rows), dark)
 
 
 def _dark_runs(dots: Iterable[int]) -> Iterator[tuple[int, int]]:

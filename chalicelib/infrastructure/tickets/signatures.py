@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.tickets.tokens import PublicKey
 from chalicelib.infrastructure.dynamodb.connection import outages_as_refusals
 
@@ -56,16 +56,16 @@ class SigningKeyInKms:
         return self._read[1]
 
     def sign(self, message: bytes) -> bytes:
-        """Signs the message in KMS. Raises StoreUnavailable.
+        """Signs the message in KMS. Raises BackendUnavailable.
 
-        After the alias was moved to another key, raises StoreUnavailable once. Later calls use the new key.
+        After the alias was moved to another key, raises BackendUnavailable once. Later calls use the new key.
         """
         self.public_key()
         with outages_as_refusals("Sign"):
             answer = self.client.sign(KeyId=self.alias, Message=message, MessageType="RAW", SigningAlgorithm=ALGORITHM)
         if self._read is None or answer["KeyId"] != self._read[0]:
             self._read = None
-            raise StoreUnavailable("Sign")
+            raise BackendUnavailable("Sign")
         return bytes(answer["Signature"])
 
 

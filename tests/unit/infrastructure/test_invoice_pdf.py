@@ -9,13 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.invoices import ENGLISH, PORTUGUESE, Invoice
-from chalicelib.infrastructure.invoices.pdf import WORDS, _Sheet, print_invoice
+from chalicelib.infrastructure.invoices.pdf import LOCALES, _Sheet, print_invoice
 from chalicelib.infrastructure.pdf.a4_document import FONT, Pen
 from chalicelib.infrastructure.pdf.arabic import join_arabic_letters
 from tests.builders import a_bill
@@ -74,7 +74,7 @@ def test_an_unknown_language_is_english() -> None:
 
 
 def test_both_languages_differ_in_what_they_call_things() -> None:
-    assert set(WORDS) == {ENGLISH, PORTUGUESE}
+    assert set(LOCALES) == {ENGLISH, PORTUGUESE}
 
 
 def test_the_document_says_what_it_is() -> None:
@@ -149,6 +149,8 @@ def test_arabic_letters_are_joined() -> None:
     assert join_arabic_letters("سِينما") == "\ufeb3\u0650\ufef4\ufee8\ufee4\ufe8e"  # a vowel sign parts nobody
     assert join_arabic_letters("چای") == "\ufb7c\ufe8e\ufbfc"  # Persian
     assert join_arabic_letters("Brazil שלום") == "Brazil שלום"
+    assert join_arabic_letters("الجمال")[-1] == "\ufedd"  # lam at the end
+    assert join_arabic_letters("لِ") == "\ufedd\u0650"
 
 
 def test_an_arabic_title_is_on_paper_with_its_letters_joined() -> None:
@@ -177,8 +179,8 @@ class Recorded(_Sheet):
         self.drawn: list[str] = []
         super().__init__(invoice)
 
-    def lines(self, text: str, pen: Pen, width: float) -> list[str]:
-        lines = super().lines(text, pen, width)
+    def lines_in_drawing_order(self, text: str, pen: Pen, width: float) -> list[str]:
+        lines = super().lines_in_drawing_order(text, pen, width)
         self.drawn += lines
         return lines
 
@@ -188,6 +190,8 @@ class Recorded(_Sheet):
     title=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=200),
     user=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128),
 )
+@example(title="0", user="\n")
+@example(title="\u200f", user="\u2029")
 def test_no_text_is_too_strange_to_be_printed(title: str, user: str) -> None:
     assert len(read(print_invoice(an_invoice(movie_title=title, user_id=user))).pages) >= 1
 

@@ -20,7 +20,7 @@ from chalicelib.domain.tickets.ticket import Ticket
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
 from chalicelib.infrastructure.email.ses import LINES_AS_IN_MAIL, build_mime
 from chalicelib.infrastructure.tickets.enclosures import TicketAndCalendarEnclosures
-from chalicelib.infrastructure.tickets.pdf import WORDS, print_tickets
+from chalicelib.infrastructure.tickets.pdf import LOCALES, print_tickets
 from chalicelib.infrastructure.tickets.qr import PIXELS_A_DOT, QUIET_DOTS, qr_rectangles, to_png, to_qr
 from tests.builders import NOW, a_reservation, a_sale, a_session, an_event
 
@@ -122,7 +122,7 @@ def test_tickets_in_portuguese_and_in_the_cinemas_time() -> None:
 
 def test_another_language_is_english() -> None:
     assert "Room" in pdf_of(language="tlh").pages[0].extract_text()
-    assert set(WORDS) == {"en", "pt-BR"}
+    assert set(LOCALES) == {"en", "pt-BR"}
 
 
 def test_three_tickets_are_on_a_page_and_no_ticket_on_two() -> None:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.tickets.tokens import PublicKey
 from chalicelib.infrastructure.tickets.signatures import SigningKeyInFile, SigningKeyInKms, is_signed
 
@@ -71,7 +71,7 @@ def test_after_the_alias_has_moved_nothing_is_signed_under_the_old_keys_id(kms: 
     has_key(kms)
     old = signer.public_key()
     signs(kms, new, OTHER_ARN)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(BackendUnavailable):
         signer.sign(MESSAGE)
 
     has_key(kms, new, OTHER_ARN)
@@ -87,7 +87,7 @@ def test_a_kms_that_is_asked_too_often_is_an_outage(kms: Stubber, operation: str
         has_key(kms)
     kms.add_client_error(operation, "ThrottlingException")
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(BackendUnavailable):
         signer_of(kms).sign(MESSAGE)
 
 
