@@ -4,9 +4,9 @@ import gc
 
 gc.disable()  # until all is imported: imports make little garbage, and collecting it took 4 % of a cold start
 
-from chalicelib.precompiled import use_precompiled
+from chalicelib.precompiled import use_precompiled_methods_and_patterns
 
-use_precompiled()
+use_precompiled_methods_and_patterns()
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -45,17 +45,17 @@ def _relay(event: Any, relay: Callable[[batches.Record], Sequence[OutgoingMessag
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="TRIM_HORIZON")
 def on_row_changed(event: Any) -> batches.BatchAnswer:
-    return _relay(event, wiring.streams.finish_sales_and_relay_row)
+    return _relay(event, wiring.streams.follow_up_row_record)
 
 
 @app.on_dynamodb_record(stream_arn="stream:reservations", batch_size=100, starting_position="TRIM_HORIZON")
 def on_reservation_changed(event: Any) -> batches.BatchAnswer:
-    return _relay(event, wiring.streams.mark_sold_and_relay_reservation)
+    return _relay(event, wiring.streams.follow_up_reservation_record)
 
 
 @app.on_dynamodb_record(stream_arn="stream:payments", batch_size=100, starting_position="TRIM_HORIZON")
 def on_payment_changed(event: Any) -> batches.BatchAnswer:
-    return _relay(event, wiring.streams.mark_refund_and_relay_payment)
+    return _relay(event, wiring.streams.follow_up_payment_record)
 
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")
@@ -70,7 +70,7 @@ def on_row_changed_show(event: Any) -> None:
 def on_viewer_message(event: Any) -> None:
     from chalicelib.api import live
 
-    live.answer_watch_message(event.connection_id, event.body, event.to_dict()["requestContext"])
+    live.subscribe_viewer_and_answer(event.connection_id, event.body, event.to_dict()["requestContext"])
 
 
 @app.on_ws_disconnect()

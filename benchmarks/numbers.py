@@ -17,7 +17,7 @@ from benchmarks.frame.system import PREFIX, run_tables
 from chalicelib.domain.consumers import CONSUMERS, INVOICES, NOTIFICATION
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.invoices import Bill
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
@@ -42,7 +42,7 @@ def measure(run: Run) -> None:
         invoices = DynamoInvoices(client, f"{PREFIX}-invoices")
         count_units(run, client, notifications, invoices)
         measure_numbering(run, "webhook numbers", new_events, notifications.number_all_in_session, BATCH[NOTIFICATION])
-        measure_numbering(run, "invoices", new_bills, invoices.assign_numbers_in_series, BATCH[INVOICES])
+        measure_numbering(run, "invoices", new_bills, invoices.assign_numbers_in_one_series, BATCH[INVOICES])
 
 
 def count_units(run: Run, client: Any, notifications: DynamoNotifications, invoices: DynamoInvoices) -> None:
@@ -51,7 +51,7 @@ def count_units(run: Run, client: Any, notifications: DynamoNotifications, invoi
     spent = units_of(client, lambda: notifications.number_all_in_session(events))
     run.record("transactions of a webhook number", len(spent) / len(events))
     run.record("units of a webhook number", sum(spent) / len(events))
-    spent = units_of(client, lambda: invoices.assign_numbers_in_series(bills))
+    spent = units_of(client, lambda: invoices.assign_numbers_in_one_series(bills))
     run.record("transactions of an invoice", len(spent) / len(bills))
     run.record("units of an invoice", sum(spent) / len(bills))
 
@@ -106,7 +106,7 @@ def number_stubbornly(assign: Callable[[Sequence[T]], object], items: Sequence[T
     while True:
         try:
             assign(items)
-        except StoreUnavailable:
+        except BackendUnavailable:
             continue
         return
 

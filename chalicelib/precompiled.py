@@ -21,14 +21,14 @@ PATTERN_COMPILER: Any = vars(re)["_compiler"]
 """The module in which `re` compiles. It has no public name."""
 
 FORMATS = (importlib.util.MAGIC_NUMBER, PATTERN_COMPILER._sre.MAGIC)
-"""What this Python calls its formats of bytecode and of compiled patterns."""
+"""The versions of this Python's two formats: of bytecode, and of compiled patterns."""
 
 Patterns = Mapping[tuple[str | bytes, int], bytes]
-"""What `_sre.compile` takes for a pattern and its flags, behind the pattern itself: marshalled, as bytecode is."""
+"""By pattern and flags, the other arguments with which `re` calls `_sre.compile`, marshalled."""
 
 
-def use_precompiled(file: str = FILE) -> None:
-    """Lets dataclasses, named tuples and `re` take what `file` has.
+def use_precompiled_methods_and_patterns(file: str = FILE) -> None:
+    """Lets dataclasses, named tuples and `re` find in `file` what they would compile.
 
     Changes nothing if there is no such file, as on a laptop, or if a Python of other formats made it.
     """
@@ -43,9 +43,11 @@ def use_precompiled(file: str = FILE) -> None:
 
 
 def compile_methods_by(compiled: Callable[[str, str], Any]) -> Callable[[], None]:
-    """Puts `exec` and `eval` of ours before the built-in ones in the two modules that write methods.
+    """Replaces `exec` and `eval` in the two modules of the standard library that generate methods: dataclasses and
+    collections.
 
-    They run what `compiled` gives for a text and its mode ("exec" or "eval"). Gives a function that takes them away.
+    The replacements run the code that `compiled` gives for a text and its mode ("exec" or "eval"). Gives a function
+    that restores the built-in ones.
     """
 
     def run(text: str, *scopes: Any) -> None:

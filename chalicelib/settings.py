@@ -90,7 +90,7 @@ NOWHERE: no source, so the function uses the default.
 """
 
 SSM_PREFIX = "ssm:"
-"""The prefix of a variable's value that names an SSM parameter instead of being the secret:
+"""With this prefix, the value of a variable is not the secret but the name of an SSM parameter that has it:
 ssm:/cinema/prod/id-secret."""
 
 EVERY_FUNCTION = ("*",)
@@ -130,8 +130,8 @@ class Setting(NamedTuple):
     """The value if the variable is missing or empty. A placeholder {name} stands for an earlier field of Settings, or
     for the region."""
     local_default: str | None = None
-    """The default on a laptop, if it differs from `default`. The deployment then passes no value: the process chooses
-    by its stage."""
+    """The default on a laptop, if it differs from `default`. A deployment then sets no value for the functions: each
+    process takes the default of its stage."""
     read: Callable[["Setting", str, str], object] = _read_text
     """Makes the setting's value from this row, the variable's text and the stage. Raises SettingInvalid."""
     bounds: tuple[int, int] | None = None
@@ -148,7 +148,7 @@ class Setting(NamedTuple):
         """Gives the name of the SSM parameter that holds this secret in the stage."""
         return f"/cinema/{stage}/{self.name.lower().replace('_', '-')}"
 
-    def default_with_placeholders_in(self, stage: str) -> str:
+    def unfilled_default_for(self, stage: str) -> str:
         """Gives the setting's default in the stage. Placeholders such as {stage} are not yet replaced."""
         is_local = stage in LOCAL_STAGES and self.local_default is not None
         return self.local_default or "" if is_local else self.default
@@ -180,11 +180,11 @@ def _read_switch(setting: Setting, text: str, stage: str) -> bool:
 
 
 def _read_lines(setting: Setting, text: str, stage: str) -> tuple[str, ...]:
-    return _split(text, "|") or _split(setting.default_with_placeholders_in(stage), "|")
+    return _split(text, "|") or _split(setting.unfilled_default_for(stage), "|")
 
 
 def _read_list(setting: Setting, text: str, stage: str) -> tuple[str, ...]:
-    return _split(text, ",") or _split(setting.default_with_placeholders_in(stage), ",")
+    return _split(text, ",") or _split(setting.unfilled_default_for(stage), ",")
 
 
 def _split(text: str, separator: str) -> tuple[str, ...]:
@@ -611,7 +611,7 @@ def serves_requests(environment: Mapping[str, str] = os.environ) -> bool:
 def ssm_parameter_by_variable(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Gives the names of the SSM parameters that hold this process's secrets, by environment variable.
 
-    A variable with such a name begins with `ssm:`. A laptop has none, so the result is empty there.
+    The value of such a variable is `ssm:` and the parameter's name. A laptop has none, so the result is empty there.
     """
     found = {one.name: environment.get(one.name, "") for one in SETTINGS.values() if one.secret}
     return {name: text.removeprefix(SSM_PREFIX) for name, text in found.items() if text.startswith(SSM_PREFIX)}
@@ -632,8 +632,6 @@ def load(environment: Mapping[str, str] = os.environ, fetched_secrets: Mapping[s
     values: dict[str, Any] = {}
     stage = environment.get("STAGE") or SETTINGS["stage"].default
     for name, setting in SETTINGS.items():
-        text = environment.get(setting.name) or setting.default_with_placeholders_in(stage).format(
-            region=region, **values
-        )
+        text = environment.get(setting.name) or setting.unfilled_default_for(stage).format(region=region, **values)
         values[name] = setting.read(setting, text, stage)
     return Settings(**values)

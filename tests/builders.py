@@ -12,9 +12,9 @@ from chalicelib.application.confirm import ConfirmReservationCommand
 from chalicelib.application.hold import HoldSeatsCommand
 from chalicelib.application.payments import SettlePayment
 from chalicelib.application.queries import ShowOwnReservation
-from chalicelib.application.refunds import ExecuteRefund, RequestRefundsOfCancelledSales
+from chalicelib.application.refunds import ExecuteRefund, RequestRefundsAfterSessionCancellation
 from chalicelib.application.relay import SENDS_TO
-from chalicelib.application.release import CancelReservationCommand, ExpireHold
+from chalicelib.application.release import CancelReservationCommand, ExpireHoldUnlessSold
 from chalicelib.domain.events import Event, EventType, OutgoingMessage, ReservationChange, RowEvent
 from chalicelib.domain.invoices import Bill, bill_for
 from chalicelib.domain.payments import PaymentChange
@@ -167,14 +167,14 @@ class Cinema:
     ids: ReadableIds = field(default_factory=ReadableIds)
     sessions: FakeSessions = field(default_factory=FakeSessions)
     rows: Rows = field(default_factory=FakeRows)
-    counted_holds: HoldsCountedUntilExpiry = field(default_factory=FakeLiveHolds)
+    holds_counted_until_expiry: HoldsCountedUntilExpiry = field(default_factory=FakeLiveHolds)
     reservations: Reservations = field(default_factory=FakeReservations)
     payments: Payments = field(default_factory=FakePayments)
     gateway: PaymentGateway = field(default_factory=FakeGateway)
     settings: Settings = SETTINGS
 
     def __post_init__(self) -> None:
-        self.sessions.get_or_add(self.session)
+        self.sessions.get_or_add_with_rows(self.session)
 
     def change_settings(self, **changes: Any) -> None:
         """Changes these settings, by their fields, for the use cases that are made from now on."""
@@ -226,24 +226,24 @@ class Cinema:
         return cancelled
 
     @property
-    def expire(self) -> ExpireHold:
+    def expire(self) -> ExpireHoldUnlessSold:
         return self.selling.expire_hold
 
     @property
     def relay_row(self) -> Callable[[RowEvent], list[OutgoingMessage]]:
-        return _as_far_as_it_may("rows", self.relaying.relay_row_event)
+        return _as_far_as_it_may("rows", self.relaying.follow_up_row_event)
 
     @property
     def relay_reservation(self) -> Callable[[ReservationChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may("reservations", self.relaying.relay_reservation_change)
+        return _as_far_as_it_may("reservations", self.relaying.follow_up_reservation_change)
 
     @property
     def relay_payment(self) -> Callable[[PaymentChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may("payments", self.relaying.relay_payment_change)
+        return _as_far_as_it_may("payments", self.relaying.follow_up_payment_change)
 
     @property
-    def request_refunds_of_cancelled_sales(self) -> RequestRefundsOfCancelledSales:
-        return self.relaying.request_refunds_of_cancelled_sales
+    def request_refunds_after_session_cancellation(self) -> RequestRefundsAfterSessionCancellation:
+        return self.relaying.request_refunds_after_session_cancellation
 
     @property
     def execute_refund(self) -> ExecuteRefund:

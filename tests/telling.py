@@ -27,12 +27,12 @@ class TellingReservations(FakeReservations):
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
     changes: list[ReservationChange] = field(default_factory=list)
 
-    def get_or_add(self, reservation: Reservation) -> Reservation:
-        change = super().get_or_add
+    def get_or_add_unless_barred(self, reservation: Reservation) -> Reservation:
+        change = super().get_or_add_unless_barred
         return self._stream(reservation.id, lambda: change(reservation)) or reservation
 
-    def mark_confirmed_from_any_state_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
-        change = super().mark_confirmed_from_any_state_and_read
+    def mark_confirmed_unless_sold_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
+        change = super().mark_confirmed_unless_sold_and_read
         return self._stream(reservation_id, lambda: change(reservation_id, sale))
 
     def mark_ended_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:

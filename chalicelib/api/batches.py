@@ -42,7 +42,7 @@ class StreamRecordParking(Protocol):
     See infrastructure/streams/failures.py.
     """
 
-    def count_try_and_tell_whether_to_park(self, record: Record, error: Exception) -> bool: ...
+    def tell_whether_to_park_after(self, record: Record, error: Exception) -> bool: ...
 
     def park(self, record: Record, reason: str) -> None: ...
 
@@ -151,7 +151,7 @@ def _try_to_park_record(record: Record, error: Exception, parking: StreamRecordP
     """Logs a record's failure, and parks the record if `parking` says so. False if it is to be delivered again."""
     record_id = record["dynamodb"]["SequenceNumber"]
     try:
-        if not parking.count_try_and_tell_whether_to_park(record, error):
+        if not parking.tell_whether_to_park_after(record, error):
             log.error("record failed, to be delivered again", record_id=record_id, exc_info=error)
             return False
         parking.park(record, str(error) if isinstance(error, PermanentFailure) else repr(error))
@@ -190,7 +190,8 @@ def _try_to_park_message(record: Record, redelivery: Redelivery, reason: str) ->
 
 
 def _try_to_defer(record: Record, redelivery: Redelivery, error: RetryLater) -> bool:
-    """Defers a message. Parks it if it was deferred too often. True if its queue may delete it."""
+    """Defers a message, or parks it if it was deferred too often. Gives True if either is done, so that the message can
+    be deleted from its own queue."""
     log.info("message deferred", record_id=record["messageId"], reason=str(error))
     try:
         if redelivery.defer_by_copy_unless_too_often(record, error.least_seconds, error.most_seconds):

@@ -37,7 +37,7 @@ def _only_with_board_on(view: View) -> View:
 @guarded_and_answered(routes)
 @_only_with_board_on
 def show_operations_page(request: Request) -> Response:
-    return static.page_with_sign_in_or_redirect(request, "board")
+    return static.sign_in_page_or_redirect(request, "board")
 
 
 @routes.route("/api/operations", methods=["GET"])
@@ -66,5 +66,6 @@ def look_at_letters(request: Request, queue: str) -> Response:
 def redrive_queue(request: Request, queue: str) -> Response:
     from .wire import board as board_wire
 
+    board_wire.refuse_without_content_type(request)
     redriven = wiring.board.redrive_dead_letters()(queue, board_wire.read_redrive_limit(request))
     return ok(board_wire.redriven(queue, redriven))

@@ -34,7 +34,7 @@ def show_live_address(request: Request) -> Response:
     return ok(live_wire.LiveEndpointBody(wiring.settings().live_url or None))
 
 
-def answer_watch_message(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
+def subscribe_viewer_and_answer(viewer_id: str, body: str, context: Mapping[str, Any]) -> None:
     """Handles a viewer's WebSocket message: subscribes the viewer to a screening. Never raises.
 
     Sends the answer over the WebSocket: subscribed, too many viewers, or an error in the contract's form. `context` is

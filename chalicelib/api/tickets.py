@@ -64,7 +64,7 @@ def list_tickets(request: Request, session_id: str) -> Response:
 @routes.route("/gate", methods=["GET"])
 @guarded_and_answered(routes)
 def show_gate_page(request: Request) -> Response:
-    return static.page_with_sign_in_or_redirect(request, "gate")
+    return static.sign_in_page_or_redirect(request, "gate")
 
 
 @routes.route("/.well-known/jwks.json", methods=["GET"])

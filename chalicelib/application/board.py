@@ -19,17 +19,17 @@ from chalicelib.domain.board import (
     RefusalCounts,
     ScreeningTallies,
     shown_buckets,
-    sum_by_bucket,
+    sum_by_shown_bucket,
 )
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.domain.pages import Page
-from chalicelib.domain.refusals import DeploymentMayNotUseQueue, StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable, DeploymentMayNotUseQueue
 from chalicelib.domain.sessions import Session
 
 from .queries import CheckDependencies
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Analytics, Clock, QueueBoard, RefusalCounter, Sessions
+    from chalicelib.domain.ports import Analytics, Clock, QueueBoard, RefusalCountsByCode, Sessions
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class Board:
 
     @property
     def tallies_by_bucket(self) -> list[tuple[datetime, Tally]]:
-        return sum_by_bucket(self.screenings.items, self.as_of) if self.screenings else []
+        return sum_by_shown_bucket(self.screenings.items, self.as_of) if self.screenings else []
 
     @property
     def total(self) -> Tally:
@@ -74,7 +74,7 @@ class ShowBoard:
     sessions: Sessions
     analytics: Analytics
     queues: QueueBoard
-    refusals: RefusalCounter
+    refusals: RefusalCountsByCode
     check_dependencies: CheckDependencies
     clock: Clock
 
@@ -104,27 +104,27 @@ class ShowCachedBoard:
 
     show: ShowBoard
     clock: Clock
-    kept: dict[str | None, Board] = field(default_factory=dict)
+    board_by_cursor: dict[str | None, Board] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
     def __call__(self, cursor: str | None) -> Board:
         """Gives the cached board, or reads it again if it is stale. Raises CursorInvalid."""
         with self.lock:
-            known = self.kept.get(cursor)
+            known = self.board_by_cursor.get(cursor)
             if known is None or self.clock() - known.as_of >= FRESH:
-                known = self.kept[cursor] = self.show(cursor)
-            if len(self.kept) > KEPT_BOARDS:
-                self.kept.pop(next(iter(self.kept)))
+                known = self.board_by_cursor[cursor] = self.show(cursor)
+            if len(self.board_by_cursor) > KEPT_BOARDS:
+                self.board_by_cursor.pop(next(iter(self.board_by_cursor)))
             return known
 
     def clear_cache(self) -> None:
         """Clears the cache, so that the next board shows a change that was just made."""
         with self.lock:
-            self.kept.clear()
+            self.board_by_cursor.clear()
 
 
 @dataclass(frozen=True)
-class ShowDeadLetters:
+class ShowDeadLettersOfQueue:
     queues: QueueBoard
 
     def __call__(self, queue: str) -> Sequence[DeadLetter]:
@@ -161,5 +161,5 @@ def _none_if_down(ask: Callable[[], T]) -> T | None:
     """Calls `ask` and gives its result. Gives None if the store is down or out of reach."""
     try:
         return ask()
-    except (StoreUnavailable, DeploymentMayNotUseQueue):
+    except (BackendUnavailable, DeploymentMayNotUseQueue):
         return None

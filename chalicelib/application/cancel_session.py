@@ -16,7 +16,7 @@ from chalicelib.domain.payments import Payment
 from chalicelib.domain.reservations import SoldSeat
 from chalicelib.domain.sessions import Session, row_letters
 
-from .refunds import RequestRefundsOfCancelledSales
+from .refunds import RequestRefundsAfterSessionCancellation
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Rows, Sessions
@@ -49,17 +49,17 @@ class CancelSession:
 
     sessions: Sessions
     rows: Rows
-    request_refunds_of_cancelled_sales: RequestRefundsOfCancelledSales
+    request_refunds_after_session_cancellation: RequestRefundsAfterSessionCancellation
     clock: Clock
 
     def __call__(self, session_id: str) -> SessionCancellation:
-        """Cancels the session, or finishes an earlier cancellation. Raises SessionNotFound, StoreUnavailable."""
+        """Cancels the session, or finishes an earlier cancellation. Raises SessionNotFound, BackendUnavailable."""
         session, now = self.sessions.get(session_id), self.clock()
         sold: dict[str, None] = {}
         for row in reversed(session.rows):
-            entries = self.rows.close_row(session.id, row, now).values()
+            entries = self.rows.close_row_and_read_entries(session.id, row, now).values()
             sold |= dict.fromkeys(entry.reservation_id for entry in entries if isinstance(entry, SoldSeat))
         cancelled = self.sessions.mark_cancelled_for_display(session.id, now)
-        finished = self.request_refunds_of_cancelled_sales(sold)
+        finished = self.request_refunds_after_session_cancellation(sold)
         payments = tuple(payment for payment in finished.values() if payment)
         return SessionCancellation(cancelled, len(sold), payments, tuple(sorted(sold.keys() - finished.keys())))

@@ -42,7 +42,7 @@ from chalicelib.domain.reservations import Reservation, RowsOfCancelledSession, 
 from .owned import get_owned_reservation
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Clock, IdsFromKeys, Payments, Reservations, Rows
+    from chalicelib.domain.ports import Clock, IdMaker, Payments, Reservations, Rows
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class ConfirmReservationCommand:
 class ConfirmReservation:
     """Confirms a reservation that is paid for, or free of charge.
 
-    With `charged_only`, the payment gateway must have reported the charge. Without it, the client's statement is
+    With `only_if_charged`, the payment gateway must have reported the charge. Without it, the client's statement is
     enough, as on a laptop.
     """
 
@@ -72,8 +72,8 @@ class ConfirmReservation:
     reservations: Reservations
     payments: Payments
     clock: Clock
-    ids: IdsFromKeys
-    charged_only: bool
+    ids: IdMaker
+    only_if_charged: bool
 
     def __call__(self, command: ConfirmReservationCommand) -> Reservation:
         """Confirms the reservation and gives it. A second call with the same transaction gives the same sale.
@@ -117,7 +117,7 @@ class ConfirmReservation:
         if reservation.state is not State.PENDING:
             return reservation
         claim = claimed_payment_for(reservation, sale.transaction_id, sale.payment_method, sale.paid_at)
-        stands = self.payments.claim_and_read(claim, charged_only=self.charged_only)
+        stands = self.payments.try_claim_and_read(claim, only_if_charged=self.only_if_charged)
         if _is_claimed_for(stands, reservation):
             return reservation
         ended = self.reservations.find(reservation.id) if _is_being_refunded(stands, reservation) else None
@@ -141,17 +141,17 @@ class ConfirmReservation:
         return confirmed
 
     def _sell_seats(self, reservation: Reservation, sale: Sale) -> bool:
-        """Sells the seats, unless this sale owns them already. Gives True if this sale owned them already and the
-        session was cancelled afterwards, else False.
+        """Sells the seats, unless this sale owns them already.
 
-        Releases a hold that can't be sold. Raises AlreadyPaid, LatePayment, PaymentForCancelledReservation,
+        Gives True if they were already this sale's and the session has been cancelled since then, else False. Releases
+        a hold that can't be sold. Raises AlreadyPaid, LatePayment, PaymentForCancelledReservation,
         PaymentForCancelledSession.
         """
         try:
             self.rows.sell(reservation.hold, sale, sale.paid_at)
         except SeatsTaken as taken:
             # Sold by this very payment: an earlier try got as far as the commit point. Finish what it began.
-            sold_by = taken.sale_id_of(reservation.id) or self._release_hold(reservation, sale, taken)
+            sold_by = taken.sale_id_of_any_seat_of(reservation.id) or self._release_hold(reservation, sale, taken)
             if sold_by != sale.id:
                 raise AlreadyPaid(reservation.id, sold_by, sale.transaction_id) from taken
             return isinstance(taken, RowsOfCancelledSession)
@@ -181,12 +181,12 @@ class ConfirmReservation:
         """Stores the sale on the reservation, and gives the reservation. If the reservation was deleted, stores it
         again with the sale.
 
-        The stored `paid_at` is never after the hold's expiry. An earlier request may have sold the seats, at a time
-        that is unknown, but before the expiry.
+        The stored `paid_at` is the hold's expiry at the latest: if an earlier request sold the seats, it did so before
+        the expiry, at an unknown time.
         """
         sale = replace(sale, paid_at=min(sale.paid_at, reservation.hold.expires_at))
         confirmed = reservation.confirmed(sale)
-        stored = self.reservations.mark_confirmed_from_any_state_and_read(
+        stored = self.reservations.mark_confirmed_unless_sold_and_read(
             reservation.id, sale
         ) or self.reservations.add_sold_if_missing(confirmed)
         if stored.sale != confirmed.sale:
@@ -206,10 +206,10 @@ class ConfirmReservation:
     def _request_refund(self, reservation: Reservation, sale: Sale, reason: RefundReason) -> None:
         """Requests the refund of a payment that bought nothing.
 
-        With `charged_only`, does nothing if the payment is unknown: the gateway has reported no charge.
+        With `only_if_charged`, does nothing if the payment is not stored: then the gateway has reported no charge.
         """
         request = refund_request_for(sale.transaction_id, reservation, reason, sale.paid_at)
-        if self.charged_only and self.payments.find(sale.transaction_id) is None:
+        if self.only_if_charged and self.payments.find(sale.transaction_id) is None:
             return
         stands = self.payments.request_refund_if_allowed_and_read(request)
         if stands.status is not PaymentStatus.REFUND_REQUESTED:
@@ -231,22 +231,22 @@ def _is_being_refunded(payment: Payment | None, reservation: Reservation) -> boo
 
 
 def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sale) -> Refusal:
-    """Makes the refusal of a claim for the reservation. `stands` is the stored payment."""
+    """Makes the refusal of a claim for the reservation, by the payment `stands` that is stored."""
     if stands is None:
         return PaymentNotReportedYet(reservation.id, sale.transaction_id)
     if stands.is_refund_requested_or_made:
         return PaymentRefundedOrWrongAmount(reservation.id, sale.transaction_id)
     if stands.reservation_id != reservation.id:
         return PaymentAlreadyUsed(reservation.id, sale.transaction_id)
-    if stands.is_charged and not stands.matches_price_of(reservation):
+    if stands.is_charged and not stands.charge_matches_price_of(reservation):
         return PaymentRefundedOrWrongAmount(reservation.id, sale.transaction_id)
     return PaymentNotReportedYet(reservation.id, sale.transaction_id)
 
 
 def _check_bought(reservation: Reservation, sale: Sale) -> Reservation:
-    """Gives a reservation that is not pending, if this sale bought it.
+    """Gives the reservation back if this sale bought it. The reservation is not pending.
 
-    Raises LatePayment, PaymentForCancelledReservation, AlreadyPaid.
+    Otherwise raises LatePayment, PaymentForCancelledReservation or AlreadyPaid.
     """
     if reservation.sale is None:
         raise _refusal_of_ended(reservation, sale)
@@ -261,7 +261,7 @@ def _cancelled_or_expired(reservation: Reservation, taken: SeatsTaken, now: date
     Expired if the hold may have lapsed by the clock of some instance, or if others hold or own its seats. Else
     cancelled: only a cancellation frees the seats long before the expiry.
     """
-    has_lapsed = reservation.may_have_lapsed(now) or taken.seats_of_others(reservation.id)
+    has_lapsed = reservation.hold_may_have_lapsed_by_some_clock(now) or taken.seats_of_others(reservation.id)
     return State.EXPIRED if has_lapsed else State.CANCELLED
 
 

@@ -29,11 +29,11 @@ from chalicelib.domain.refusals import (
 from chalicelib.domain.reservations import Contact, Reservation, RowsOfCancelledSession, SeatsTaken
 from chalicelib.domain.sessions import Session
 
-from .live_holds import CountLiveHold
+from .live_holds import CountHoldOrRefuse
 from .resend import AnswerRepeatedHoldRequests
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Clock, IdsFromKeys, Reservations, Rows, Sessions
+    from chalicelib.domain.ports import Clock, IdMaker, Reservations, Rows, Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ class HoldSettings(Protocol):
 class PlaceHold:
     sessions: Sessions
     rows: Rows
-    count_live_hold: CountLiveHold
+    count_live_hold: CountHoldOrRefuse
     reservations: Reservations
     clock: Clock
-    ids: IdsFromKeys
+    ids: IdMaker
     rules: HoldSettings
 
     def __call__(self, command: HoldSeatsCommand) -> Reservation:
@@ -89,7 +89,7 @@ class PlaceHold:
         except RowsOfCancelledSession as closed:
             raise SessionCancelled(reservation.session_id) from closed
         except SeatsTaken as taken:
-            return self._resends.finish_earlier_attempt_or_refuse(reservation, taken)
+            return self._resends.answer_repeat_or_refuse(reservation, taken)
         return self._keep(reservation)
 
     def _keep(self, held: Reservation) -> Reservation:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.live import RowState, newest_by_session
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Clock, Sessions, SessionViewers, ViewerSender
+    from chalicelib.domain.ports import Clock, Sessions, ViewerRegistry, ViewerSender
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +31,9 @@ ROWS_PER_MESSAGE = 8
 
 
 @dataclass(frozen=True)
-class WatchSession:
+class SwitchWatchedSession:
     sessions: Sessions
-    viewers: SessionViewers
+    viewers: ViewerRegistry
     most_viewers: int
 
     def __call__(self, viewer_id: str, session_id: str) -> bool:
@@ -52,7 +52,7 @@ class WatchSession:
 
 @dataclass(frozen=True)
 class StopWatchingSession:
-    viewers: SessionViewers
+    viewers: ViewerRegistry
 
     def __call__(self, viewer_id: str) -> None:
         self.viewers.remove(viewer_id)
@@ -62,7 +62,7 @@ class StopWatchingSession:
 class SendRowChanges:
     """Sends changed rows to the viewers of their sessions."""
 
-    viewers: SessionViewers
+    viewers: ViewerRegistry
     live_connections: ViewerSender
     clock: Clock
 

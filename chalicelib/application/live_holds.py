@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.refusals import IdempotencyKeyReused, StoreUnavailable, TooManyHoldsInSession
-from chalicelib.domain.reservations import CountedHold, Hold, HoldNotCounted, Reservation, State
+from chalicelib.domain.refusals import BackendUnavailable, IdempotencyKeyReused, TooManyHoldsInSession
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrChanged, Reservation, State
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import HoldsCountedUntilExpiry, Reservations
@@ -33,8 +33,8 @@ counted meanwhile."""
 
 
 @dataclass(frozen=True)
-class CountLiveHold:
-    counted_holds: HoldsCountedUntilExpiry
+class CountHoldOrRefuse:
+    holds_counted_until_expiry: HoldsCountedUntilExpiry
     reservations: Reservations
     limit: int
 
@@ -42,23 +42,24 @@ class CountLiveHold:
         """Counts a reservation's hold against the user's limit. Call it before the reservation is stored. Idempotent.
 
         If the limit is reached, raises TooManyHoldsInSession, or IdempotencyKeyReused if a live hold with the same
-        reservation id is counted already. Raises StoreUnavailable if the counted holds changed during each of the
+        reservation id is counted already. Raises BackendUnavailable if the counted holds changed during each of the
         ATTEMPTS tries.
         """
         hold, now = reservation.hold, reservation.created_at
         ended: CountedHold | None = None
         for _ in range(ATTEMPTS):
             try:
-                return self.counted_holds.count_hold(_holder(reservation), hold, self.limit, now, ended)
-            except HoldNotCounted as reached:
+                return self.holds_counted_until_expiry.count_hold(_holder(reservation), hold, self.limit, now, ended)
+            except HoldLimitReachedOrChanged as reached:
                 ended = self._replaceable_or_refuse(reached.counted, hold, now)
-        raise StoreUnavailable("count a hold")
+        raise BackendUnavailable("count a hold")
 
     def _replaceable_or_refuse(self, counted: Sequence[CountedHold], new: Hold, now: datetime) -> CountedHold | None:
         """Gives the oldest counted hold that has ended, which the new hold may replace. None if the limit is not
         reached.
 
-        Raises TooManyHoldsInSession or IdempotencyKeyReused if too many counted holds are live.
+        If too many counted holds are live, raises IdempotencyKeyReused if one of them has the new hold's key, else
+        TooManyHoldsInSession.
         """
         live = [hold for hold in counted if self._is_counted_hold_live(hold, now)]
         if len(live) >= self.limit:

@@ -25,6 +25,7 @@ from chalicelib.domain.payments import (
     SettlementDue,
 )
 from chalicelib.domain.refusals import (
+    BackendUnavailable,
     FreeOfCharge,
     PaymentAlreadyUsed,
     PaymentRefundedOrWrongAmount,
@@ -34,7 +35,6 @@ from chalicelib.domain.refusals import (
     ReservationConfirmed,
     ReservationExpired,
     SessionNotFound,
-    StoreUnavailable,
 )
 from chalicelib.domain.reservations import Reservation, Sale, State
 from chalicelib.domain.times import to_ms
@@ -101,13 +101,13 @@ class QueueReportedCharge:
     def __call__(self, headers: Mapping[str, str], body: bytes) -> None:
         """Queues the charge that the message reports, if any.
 
-        Raises MessageSignatureInvalid, UnreadableMessage, StoreUnavailable. After any of these the gateway sends the
+        Raises MessageSignatureInvalid, UnreadableMessage, BackendUnavailable. After any of these the gateway sends the
         message again.
         """
         now = self.clock()
         charge = self.messages.read_charge(headers, body, now)
         if charge and self.outbox.send_and_list_unsent([OutgoingMessage(PAYMENTS, charge)], now):
-            raise StoreUnavailable("SendMessage")
+            raise BackendUnavailable("SendMessage")
 
 
 class SettlementNotDueYet(Exception):
@@ -130,25 +130,25 @@ class SettlePayment:
     rows: Rows
     sessions: Sessions
     confirm: ConfirmReservation
-    """The same use case as in requests, but with `charged_only` off: the charge is known, or the claim was made by a
-    request that did not need to know it."""
+    """The use case that confirms reservations, with `only_if_charged` off: a payment that is settled was charged, or
+    was claimed by a request that allowed a claim before the charge."""
     mark_payment_sold: MarkPaymentSold
     clock: Clock
 
     def __call__(self, due: SettlementDue | Charge) -> None:
         """Settles the payment that is due, or that was charged.
 
-        Raises SettlementNotDueYet, StoreUnavailable. Raises LookupError if the payment is unknown.
+        Raises SettlementNotDueYet, BackendUnavailable. Raises LookupError if the payment is unknown.
         """
         if isinstance(due, Charge):
-            return self.settle(self.payments.record_charge_and_read(due))
+            return self.confirm_or_request_refund(self.payments.record_charge_if_allowed_and_read(due))
         payment = self.payments.find(due.transaction_id)
         if payment is None:
             raise LookupError(f"nothing is known of the payment {due.transaction_id!r}")
-        return self.settle(payment)
+        return self.confirm_or_request_refund(payment)
 
-    def settle(self, payment: Payment) -> None:
-        """Settles the payment. Does nothing if it is settled already. Raises SettlementNotDueYet, StoreUnavailable."""
+    def confirm_or_request_refund(self, payment: Payment) -> None:
+        """Settles the payment, unless it is settled already. Raises SettlementNotDueYet, BackendUnavailable."""
         if payment.status not in (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED):
             return
         reservation = self.reservations.find(payment.reservation_id) if payment.reservation_id else None
@@ -156,7 +156,7 @@ class SettlePayment:
             self._settle_without_reservation(payment)
         elif not payment.is_charged and reservation.state_at(self.clock()) is State.PENDING:
             raise SettlementNotDueYet(payment.transaction_id)
-        elif payment.status is PaymentStatus.ASSERTED and not payment.matches_price_of(reservation):
+        elif payment.status is PaymentStatus.ASSERTED and not payment.charge_matches_price_of(reservation):
             self._request_refund(
                 payment, RefundReason.WRONG_AMOUNT, reservation.at_least_1ms_after_creation(self.clock())
             )
@@ -182,7 +182,8 @@ class SettlePayment:
     def _settle_without_reservation(self, payment: Payment) -> None:
         """Settles a payment whose reservation is not stored.
 
-        Releases the claimed seats, unless they are sold. Requests the refund, unless they were sold for this payment.
+        Releases the claimed seats that are not sold. If this payment has bought them, restores the sale; if not,
+        requests the refund.
         """
         if payment.session_id and payment.due_at:
             claimed = self._reservation_of_claim(payment)
@@ -196,15 +197,15 @@ class SettlePayment:
     def _restore_sold(self, sold: Reservation, *, session_is_cancelled: bool) -> None:
         """Stores the confirmed reservation of a sale again, and marks its payment as sold.
 
-        If the session is cancelled, requests the refund first: once the reservation is stored, a retry does not come
-        here.
+        If the session is cancelled, requests the refund first: a retry that finds the reservation stored does not
+        request it.
         """
         if session_is_cancelled:
             self.confirm.request_refund_because_session_is_cancelled(sold)
         self.mark_payment_sold(self.reservations.add_sold_if_missing(sold))
 
     def _sale_of_claim(self, payment: Payment) -> Sale:
-        """Makes the sale that the claim would have become."""
+        """Makes the sale as its confirmation would have made it after the claim: with the same id."""
         sale_id = self.confirm.ids.sale_id(payment.reservation_id, payment.transaction_id)
         paid_at = payment.claimed_at or payment.charged_at or self.clock()
         return Sale(sale_id, payment.transaction_id, payment.method or BY_GATEWAY, paid_at)
@@ -218,7 +219,7 @@ class SettlePayment:
             movie_title=self._movie_title(payment.session_id),
             user_id=payment.user_id,
             seats=payment.seats,
-            amount=payment.amount,
+            amount=payment.price_or_zero,
             fingerprint="",
             created_at=made_at - timedelta(milliseconds=1),
             expires_at=payment.due_at or made_at,

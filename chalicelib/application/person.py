@@ -19,10 +19,10 @@ from chalicelib.domain.people.stores import STORES, ErasureEffect, Store
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from chalicelib.domain.ports import Clock, ErasureRecords, PersonalStore, PersonHoldsPaymentsAndEmails
+    from chalicelib.domain.ports import Clock, ErasureRecords, OpenMattersAndEmailsOfPerson, PersonalStore
 
 
-class MattersAreOpen(Exception):
+class HoldsOrPaymentsAreOpen(Exception):
     """The person has live holds, or payments that are neither sold nor refunded. `matters` describes each of these.
 
     Nothing was erased.
@@ -59,14 +59,14 @@ class ErasureResult:
 @dataclass(frozen=True)
 class ExportPerson:
     stores: Sequence[PersonalStore]
-    open_matters: PersonHoldsPaymentsAndEmails
+    open_matters: OpenMattersAndEmailsOfPerson
     clock: Clock
 
     def __call__(self, person: Person) -> PersonalDataExport:
         """Finds all stored items of the person. Changes nothing."""
         person = person.with_emails(self.open_matters.known_emails(person))
         found = {each.store: list(each.find(person)) for each in self.stores}
-        others = [store for store in STORES if store.at_erasure.has_personal_data and store not in found]
+        others = [store for store in STORES if store.at_erasure.is_of_store_with_personal_data and store not in found]
         return PersonalDataExport(self.clock(), {store: items for store, items in found.items() if items}, others)
 
 
@@ -84,20 +84,21 @@ class ErasePerson:
     stores: Sequence[PersonalStore]
     """The stores in the order of erasure. The reservations are last, because they contain the email addresses by which
     the other stores are searched."""
-    open_matters: PersonHoldsPaymentsAndEmails
+    open_matters: OpenMattersAndEmailsOfPerson
     records: ErasureRecords
     clock: Clock
 
     def __call__(self, person: Person) -> ErasureResult:
-        """Erases the person from all stores. Idempotent. Raises MattersAreOpen before anything is erased.
+        """Erases the person from all stores. Idempotent. Raises HoldsOrPaymentsAreOpen before anything is erased.
 
         A purchase that is made meanwhile is not erased, but counted in the result. Run the erasure again.
         """
         if matters := self.open_matters.describe_live_holds_and_open_payments(person, self.clock()):
-            raise MattersAreOpen(matters)
+            raise HoldsOrPaymentsAreOpen(matters)
         record = self.records.begin(person, self.clock())
         person = person.with_emails(self.open_matters.known_emails(person))
-        erased = {each.store: each.erase(person) for each in self.stores if each.store.at_erasure.changes_store}
+        changed = [each for each in self.stores if each.store.at_erasure.changes_store]
+        erased = {each.store: each.erase_unless_in_use(person) for each in changed}
         left, kept = self._count_what_is_left(person)
         self.records.end(record, _by_name(erased), _by_name(left), self.clock())
         return ErasureResult(record, erased, left, kept)

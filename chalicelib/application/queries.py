@@ -27,7 +27,7 @@ from .owned import get_owned_reservation
 if TYPE_CHECKING:
     from chalicelib.domain.board import DependencyState
     from chalicelib.domain.pages import Page
-    from chalicelib.domain.ports import Clock, Probe, Reservations, Rows, Sessions
+    from chalicelib.domain.ports import Clock, DependencyProbe, Reservations, Rows, Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class ShowSeatMap:
         """Reads the state of all seats of the session. Raises SessionNotFound, SessionCancelled."""
         session = self.sessions.get(session_id)
         try:
-            occupancy = self.rows.read_entries_with_lapsed(session)
+            occupancy = self.rows.read_entries_with_lapsed_unless_cancelled(session)
         except RowsOfCancelledSession as closed:
             raise SessionCancelled(session.id) from closed
         now = self.clock()
@@ -100,7 +100,7 @@ class ListSessions:
     sessions: Sessions
 
     def __call__(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        """Lists sessions by start time. Raises CursorInvalid."""
+        """Lists sessions by start time, those of the past too if `starting_from` is None. Raises CursorInvalid."""
         return self.sessions.list_by_start(starting_from, limit, cursor)
 
 
@@ -122,7 +122,7 @@ class ListPurchases:
 
 @dataclass(frozen=True)
 class CheckDependencies:
-    probes: Sequence[Probe]
+    probes: Sequence[DependencyProbe]
 
     def __call__(self) -> tuple[DependencyState, ...]:
         """Checks all dependencies at the same time. Takes as long as the slowest one."""

@@ -45,7 +45,7 @@ RECENTLY_SOLD = timedelta(minutes=20)
 SCREENINGS = 50
 """How many sessions are compared: the next ones, and those that began recently. Seats are sold for these."""
 BEGUN = timedelta(hours=6)
-"""How long ago a compared session may have begun."""
+"""Of the sessions that have begun, those are compared that began at most so long ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,10 @@ class ReconcilePayments:
     clock: Clock
 
     def __call__(self, looked_back: timedelta = LOOKED_BACK, *, mend: bool = True) -> SweepResult:
-        """Compares the charges of the last `looked_back`, the outstanding refunds and the recent sales. Settles the
-        payments that are still open.
+        """Compares the stored payments with the gateway's charges of the last `looked_back` and with the recent sales.
+        Settles the payments that are still open, and retries the outstanding refunds.
 
-        With `mend` off, changes nothing, and leaves out the outstanding refunds. Raises StoreUnavailable.
+        With `mend` off, changes nothing, and leaves out the outstanding refunds. Raises BackendUnavailable.
         """
         now = self.clock()
         sweep = _Sweep()
@@ -160,7 +160,7 @@ class ReconcilePayments:
         """Retries a refund at the gateway if it is late, and the pause since the last try is over. Gives a Finding if
         the refund is late and still not made.
 
-        A refund is late if it was requested RETURNED_BY_THEN ago or earlier, or if the gateway did not know its
+        A refund is late once it was requested longer than RETURNED_BY_THEN ago, or if the gateway did not know its
         payment.
         """
         now = self.clock()
@@ -170,7 +170,7 @@ class ReconcilePayments:
         pause = min(FIRST_PAUSE * 2 ** min(payment.asked, 12), LONGEST_PAUSE)
         if payment.asked_at and now < payment.asked_at + pause:
             return _open_refund_finding(payment)
-        self.execute_refund.refund_or_settle(payment)
+        self.execute_refund.refund_or_settle_for_charged_reservation(payment)
         stands = self.payments.find(payment.transaction_id) or payment
         return (
             _open_refund_finding(stands)
@@ -182,7 +182,7 @@ class ReconcilePayments:
         """Reads the sales of the last RECENTLY_SOLD from the rows. Gives pairs of reservation id and sale id."""
         page = self.sessions.list_by_start(now - BEGUN, SCREENINGS, None)
         for session in page.items:
-            yield from self.rows.sale_ids_by_reservation_written_between(
+            yield from self.rows.sale_ids_by_reservation_in_rows_last_written_between(
                 session, now - RECENTLY_SOLD, now - AT_WORK
             ).items()
 

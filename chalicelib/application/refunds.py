@@ -42,12 +42,12 @@ class MarkPaymentSold:
     def __call__(self, reservation: Reservation) -> None:
         """Marks the payment of a confirmed reservation as sold.
 
-        Does nothing if there is no payment. Raises StoreUnavailable.
+        Does nothing if there is no payment. Raises BackendUnavailable.
         """
         payment = sold_payment_of(reservation)
         if payment is None:
             return
-        stands = self.payments.mark_sold_and_read(payment)
+        stands = self.payments.try_mark_sold_and_read(payment)
         if stands.sale_id != payment.sale_id:
             log.error(
                 "sale without its money: %s; its transaction stands for %s", payment.log_fields, stands.log_fields
@@ -55,7 +55,7 @@ class MarkPaymentSold:
 
 
 @dataclass(frozen=True)
-class RequestRefundsOfCancelledSales:
+class RequestRefundsAfterSessionCancellation:
     """Requests the refunds of reservations whose session was cancelled.
 
     Idempotent, also if two requests run at the same time: the payment is marked once.
@@ -69,7 +69,7 @@ class RequestRefundsOfCancelledSales:
         """Requests the refunds. Gives each sale's payment by reservation id. Leaves out unconfirmed reservations.
 
         The payment is None if there is nothing to refund: the sale was free of charge, or the payment stored for its
-        transaction does not belong to this sale. Raises StoreUnavailable.
+        transaction does not belong to this sale. Raises BackendUnavailable.
         """
         found = (self.reservations.find(reservation_id) for reservation_id in reservation_ids)
         return {sold.id: self._request_refund(sold) for sold in found if sold and sold.sale}
@@ -102,22 +102,23 @@ class ExecuteRefund:
     def __call__(self, event: Event) -> None:
         """Makes the refund that the event requests.
 
-        Raises RefundNotConfirmed, GatewayUnavailable, StoreUnavailable, LookupError. Raises UnreadableMessage if the
+        Raises RefundNotConfirmed, GatewayUnavailable, BackendUnavailable, LookupError. Raises UnreadableMessage if the
         event names no payment.
         """
         payment = self.payments.find(_transaction_in(event))
         if payment is None:
             raise LookupError(f"nothing is known of the payment {event.data['transactionId']!r}")
-        self.refund_or_settle(payment)
+        self.refund_or_settle_for_charged_reservation(payment)
 
-    def refund_or_settle(self, payment: Payment) -> None:
+    def refund_or_settle_for_charged_reservation(self, payment: Payment) -> None:
         """Refunds the payment if its refund is requested. If the gateway does not know the payment, only adds one to
         the number of tries, by which the sweep lengthens its pauses.
 
-        If the gateway has charged the payment for another reservation than the stored one, and the payment has bought
-        nothing, settles it for that reservation. It may become a sale.
+        The gateway may have charged the payment for another reservation than the stored one. If it has, and the payment
+        has bought nothing, the payment is settled for the charged reservation instead: as a sale, if that can still be
+        bought.
 
-        Raises RefundNotConfirmed, GatewayUnavailable, StoreUnavailable.
+        Raises RefundNotConfirmed, GatewayUnavailable, BackendUnavailable.
         """
         if payment.status is PaymentStatus.ASSERTED:
             # An earlier delivery has found that it belongs to another reservation, and died.
@@ -126,7 +127,7 @@ class ExecuteRefund:
             return
         charged = payment if payment.is_charged else self._ask_gateway(payment)
         if charged is None:
-            self.payments.count_refund_try_of_unknown_payment(payment, self.clock())
+            self.payments.count_refund_try_of_payment_unknown_to_gateway(payment, self.clock())
         elif charged.status is PaymentStatus.REFUND_REQUESTED:
             self._refund(charged)
         else:
@@ -136,11 +137,12 @@ class ExecuteRefund:
         """Reads the charge from the gateway and records it. Gives the payment as stored afterwards. None if the gateway
         does not know the charge yet.
 
-        The gateway is asked because a client's statement alone must not cause a refund. The charge may be for another
-        reservation than the client said. A payment without a sale is then given with that reservation.
+        The gateway is asked because a client's statement alone must not cause a refund. If the gateway charged the
+        payment for another reservation than the client said, and the payment has no sale, the payment that is given has
+        the gateway's reservation.
         """
         charge = self.gateway.find_charge(payment.transaction_id)
-        return self.payments.record_charge_and_read(charge) if charge else None
+        return self.payments.record_charge_if_allowed_and_read(charge) if charge else None
 
     def _refund(self, payment: Payment) -> None:
         """Refunds the payment at the gateway, and marks the payment as refunded.
@@ -151,7 +153,7 @@ class ExecuteRefund:
         try:
             refund_id = self.gateway.refund(payment.transaction_id, payment.refund_cents_if_known, key)
         except PaymentNotYetAtGateway:
-            self.payments.count_refund_try_of_unknown_payment(payment, self.clock())
+            self.payments.count_refund_try_of_payment_unknown_to_gateway(payment, self.clock())
             return
         stands = self.payments.mark_refunded_if_requested(payment.with_refund_completed(refund_id, self.clock()))
         if stands.status is not PaymentStatus.REFUNDED:

@@ -42,8 +42,8 @@ from chalicelib.domain.payments import Payment, PaymentChange, PaymentStatus, Se
 from chalicelib.domain.reservations import Reservation, State
 
 from .cancel_session import LAST_CLOSED
-from .refunds import MarkPaymentSold, RequestRefundsOfCancelledSales
-from .release import ExpireHold
+from .refunds import MarkPaymentSold, RequestRefundsAfterSessionCancellation
+from .release import ExpireHoldUnlessSold
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Reservations
@@ -61,7 +61,8 @@ TELLS: Mapping[str, tuple[EventType, ...]] = {
 """The events that each table's relay makes. No other relay makes them."""
 
 DEFERS: Mapping[str, tuple[str, ...]] = {"rows": (EXPIRY,), "reservations": (), "payments": (PAYMENTS,)}
-"""Each relay's queues for messages that are due later, by table. Other queues of a relay are those of consumers."""
+"""The queues by which each relay sends messages that are due later, by table. A relay also sends to the queues of
+consumers."""
 
 SENDS_TO: Mapping[str, frozenset[str]] = {
     table: frozenset((*DEFERS[table], *(queue for kind in kinds for queue in ROUTES[kind])))
@@ -71,14 +72,14 @@ SENDS_TO: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True)
-class RelayRowEvent:
+class FollowUpRowEvent:
     """Addresses an event of a row of seats to the queues of its consumers.
 
     The row was held, sold, released or closed.
     """
 
     reservations: Reservations
-    request_refunds_of_cancelled_sales: RequestRefundsOfCancelledSales
+    request_refunds_after_session_cancellation: RequestRefundsAfterSessionCancellation
 
     def __call__(self, event: RowEvent) -> list[OutgoingMessage]:
         """Gives the messages to send. Also finishes a sale whose request has died, and requests the refunds of a closed
@@ -95,21 +96,21 @@ class RelayRowEvent:
             case SeatsReleased():
                 return _route(seat_released(event))
             case RowClosed():
-                self.request_refunds_of_cancelled_sales(event.sold_reservation_ids)
+                self.request_refunds_after_session_cancellation(event.sold_reservation_ids)
                 return _route(session_cancelled(event)) if event.row == LAST_CLOSED else []
 
     def _finish_sale(self, event: SeatsSold) -> None:
         """Confirms the reservation of sold seats, if the request died before it could confirm it."""
         reservation = self.reservations.find(event.reservation_id)
         if reservation and reservation.sale is None:
-            self.reservations.mark_confirmed_from_any_state_and_read(event.reservation_id, event.sale)
+            self.reservations.mark_confirmed_unless_sold_and_read(event.reservation_id, event.sale)
 
 
 @dataclass(frozen=True)
-class RelayReservationChange:
+class FollowUpReservationChange:
     """Addresses the creation or the end of a reservation to the queues of its consumers."""
 
-    expire: ExpireHold
+    expire: ExpireHoldUnlessSold
     mark_payment_sold: MarkPaymentSold
 
     def __call__(self, change: ReservationChange) -> list[OutgoingMessage]:
@@ -137,9 +138,9 @@ class RelayReservationChange:
 
 
 @dataclass(frozen=True)
-class RelayPaymentChange:
-    """Addresses a change of a payment to the queues that act on it: a claim, a requested refund, its charge that was
-    told only afterwards, or a refund."""
+class FollowUpPaymentChange:
+    """Addresses a change of a payment to the queues that act on it: a claim, a requested refund, a charge that became
+    known after a refund was tried, or a refund."""
 
     reservations: Reservations
 
@@ -162,7 +163,8 @@ class RelayPaymentChange:
 
 
 def _refund_now_charged(before: Payment, payment: Payment) -> list[OutgoingMessage]:
-    """Requests the refund again if it was tried before the gateway knew of the charge, and this change tells of it.
+    """Requests the refund again if this change shows the charge, and a refund was tried in vain before the charge was
+    known.
 
     Otherwise the next try would be the sweep's, up to a day later.
     """

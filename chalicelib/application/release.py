@@ -70,7 +70,7 @@ class NotLapsedYet(Exception):
 
 
 @dataclass(frozen=True)
-class ExpireHold:
+class ExpireHoldUnlessSold:
     """Releases a lapsed hold's seats, and marks its reservation as expired. Idempotent."""
 
     rows: Rows
@@ -78,12 +78,15 @@ class ExpireHold:
     clock: Clock
 
     def __call__(self, hold: Hold) -> bool:
-        """Expires the hold. False if the hold was sold meanwhile: then nothing is changed. Raises NotLapsedYet."""
+        """Expires the hold. Gives True also if it had ended before, and False only if it was sold: then nothing is
+        changed. Raises NotLapsedYet."""
         now = self.clock()
         if now < hold.expires_at:
             raise NotLapsedYet(hold.reservation_id)
         if self.rows.release(hold, now).sale_id:
             return False
-        if self.reservations.mark_ended_and_read(hold, State.EXPIRED, now) is None and self.reservations.bar(hold):
+        if self.reservations.mark_ended_and_read(
+            hold, State.EXPIRED, now
+        ) is None and self.reservations.bar_ended_hold_or_read_stored(hold):
             self.reservations.mark_ended_and_read(hold, State.EXPIRED, now)  # its slow request has stored it in between
         return True

@@ -24,7 +24,7 @@ from chalicelib.domain.refusals import (
 )
 from chalicelib.domain.reservations import HeldSeat, HoldEndedBeforeStored, Reservation, SeatsTaken, SoldSeat, State
 
-from .live_holds import CountLiveHold
+from .live_holds import CountHoldOrRefuse
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Reservations, Rows
@@ -35,11 +35,11 @@ class AnswerRepeatedHoldRequests:
     """Answers requests for a hold that may repeat an earlier request."""
 
     rows: Rows
-    count_live_hold: CountLiveHold
+    count_live_hold: CountHoldOrRefuse
     reservations: Reservations
     clock: Clock
 
-    def finish_earlier_attempt_or_refuse(self, asked: Reservation, taken: SeatsTaken) -> Reservation:
+    def answer_repeat_or_refuse(self, asked: Reservation, taken: SeatsTaken) -> Reservation:
         """Answers a request whose seats are taken. If an earlier attempt of the same request holds them all, finishes
         that attempt and gives its reservation. If a reservation is stored under the request's id, answers with that
         one.
@@ -47,7 +47,7 @@ class AnswerRepeatedHoldRequests:
         Raises SeatsUnavailable, TooManyHoldsInSession, IdempotencyKeyReused, ReservationExpired, ReservationCancelled.
         """
         earlier = _earlier_attempt(asked, taken)
-        may_be_stored = asked.fingerprint and not taken.id_is_new
+        may_be_stored = asked.fingerprint and not taken.reservation_id_is_surely_new
         stored = self.reservations.find(asked.id) if may_be_stored else None
         if stored:
             return self._settle_with(stored, earlier) if earlier else self._answer_with(stored, asked)
@@ -62,7 +62,7 @@ class AnswerRepeatedHoldRequests:
         If the hold was barred meanwhile, releases its seats, and raises ReservationExpired or ReservationCancelled.
         """
         try:
-            return self._settle_with(self.reservations.get_or_add(held), held)
+            return self._settle_with(self.reservations.get_or_add_unless_barred(held), held)
         except HoldEndedBeforeStored as ended:
             self.rows.release(held.hold, self.clock())
             raise self._refusal_of_barred(held) from ended
@@ -71,22 +71,25 @@ class AnswerRepeatedHoldRequests:
         """Releases the seats of a hold for which the user has no room, and raises the refusal.
 
         A twin is a request with the same idempotency key at the same time. If a twin was admitted, gives its
-        reservation instead of raising. The refused request bars the hold before it releases the seats, and the admitted
-        one stores the reservation before it answers 201. Both write the same item, so one of them sees the other: no
-        seats are released that a twin was promised.
+        reservation instead.
+
+        No seats are released that a twin was promised. A refused request bars the hold before it releases the seats. An
+        admitted one stores the reservation before it answers 201. Both write the same item, so the later of the two
+        sees the other.
         """
-        stored = self.reservations.bar(held.hold) if held.fingerprint else None
+        stored = self.reservations.bar_ended_hold_or_read_stored(held.hold) if held.fingerprint else None
         if stored:
             return self._settle_with(stored, held)
         self.rows.release(held.hold, self.clock())
         raise refusal
 
     def _finish(self, earlier: Reservation) -> Reservation:
-        """Counts and stores a hold that an earlier attempt left in the rows. Raises the refusal if the user has no
-        room.
+        """Counts and stores a hold that an earlier attempt left in the rows. Raises the refusal if the user has no room
+        for it.
 
-        A refused hold without an idempotency key has no twin, so its seats are released. With a key, its seats are left
-        to the twin: either the twin was admitted, or it releases them itself.
+        After a refusal, the seats of a hold without an idempotency key are released. A hold with a key may have a twin,
+        a request with the same key at the same time: its seats are left to the twin, which was admitted or releases
+        them itself.
         """
         try:
             self.count_live_hold(earlier)
@@ -99,7 +102,7 @@ class AnswerRepeatedHoldRequests:
     def _settle_with(self, stored: Reservation, held: Reservation) -> Reservation:
         """Answers with the stored reservation.
 
-        Releases the held seats first, unless that reservation is pending with this hold.
+        Releases the held seats first, unless the stored reservation is a pending one with this very hold.
         """
         now = self.clock()
         if stored.hold != held.hold or stored.state_at(now) is not State.PENDING:
@@ -118,11 +121,10 @@ class AnswerRepeatedHoldRequests:
         return stored
 
     def _refusal_of_barred(self, held: Reservation) -> Refusal:
-        """Makes the refusal of a barred hold: expired if it may have lapsed, else cancelled, because its twin was
-        refused.
-        """
+        """Makes the refusal of a hold that was barred before it was stored: expired if it may have lapsed. Otherwise
+        another request with the same key was refused and barred it: then cancelled."""
         now = self.clock()
-        if held.may_have_lapsed(now):
+        if held.hold_may_have_lapsed_by_some_clock(now):
             return ReservationExpired(held.id, min(held.expires_at, now))
         return ReservationCancelled(held.id)
 
@@ -138,9 +140,7 @@ def _earlier_attempt(asked: Reservation, taken: SeatsTaken) -> Reservation | Non
         return None
     earlier = asked.with_expiry(entry.expires_at)
     own = [
-        found
-        for found in taken.occupancy.values()
-        if isinstance(found, HeldSeat) and found.was_written_for(earlier.hold)
+        found for found in taken.occupancy.values() if isinstance(found, HeldSeat) and found.is_exactly_of(earlier.hold)
     ]
     return earlier if len(own) == len(asked.seats) else None
 

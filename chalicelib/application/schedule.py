@@ -16,7 +16,7 @@ from chalicelib.domain.refusals import IdempotencyKeyReused, SessionNotFound
 from chalicelib.domain.sessions import Session
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Clock, IdsFromKeys, Sessions
+    from chalicelib.domain.ports import Clock, IdMaker, Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class ScheduleSessionCommand:
 class ScheduleSession:
     sessions: Sessions
     clock: Clock
-    ids: IdsFromKeys
+    ids: IdMaker
 
     def __call__(self, command: ScheduleSessionCommand) -> Session:
         """Stores the session.
@@ -45,7 +45,7 @@ class ScheduleSession:
         if command.idempotency_key is not None:
             with suppress(SessionNotFound):
                 return _check_same_request(self.sessions.get(session.id), session)
-        return _check_same_request(self.sessions.get_or_add(session), session)
+        return _check_same_request(self.sessions.get_or_add_with_rows(session), session)
 
     def _draft(self, command: ScheduleSessionCommand) -> Session:
         return Session(

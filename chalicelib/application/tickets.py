@@ -12,10 +12,10 @@ from chalicelib.domain.events import OutgoingMessage, reservation_left_pending
 from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.refusals import (
     AlreadyAdmitted,
+    BackendUnavailable,
     ReservationNotFound,
     ReservationNotPaid,
     SessionCancelled,
-    StoreUnavailable,
     TicketInvalid,
     TicketNotFound,
     TicketsNotReady,
@@ -25,7 +25,7 @@ from chalicelib.domain.refusals import (
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.tickets.calendar_entry import SaleCalendarEntry, calendar_entry_for
 from chalicelib.domain.tickets.checking import IsSigned, verify_token
-from chalicelib.domain.tickets.ticket import Admission, Ticket, VoidReason, admission_times, check_admission_time
+from chalicelib.domain.tickets.ticket import Admission, Ticket, VoidReason, admission_times, check_admission_is_open
 
 from .owned import get_owned_reservation
 
@@ -38,25 +38,25 @@ if TYPE_CHECKING:
     from chalicelib.domain.tickets.ticket import ListedTicket
 
 ISSUED_WITHIN = timedelta(minutes=1)
-"""How long a sale may be without tickets before its event is sent again. This also makes the tickets of sales that are
-older than the ticket feature."""
+"""How long a sale may be without tickets before its event is sent again. A sale that is older than the ticket feature
+gets its tickets in this way, too."""
 
 
 @dataclass(frozen=True)
 class RequestTicketSigningAgain:
     """Requests that a sale's unsigned tickets are signed, by sending the sale's event again.
 
-    Idempotent: see IssueTicketsOrVoidRefunded.
+    Idempotent: see IssueOrVoidTickets.
     """
 
     outbox: Outbox
     clock: Clock
 
     def __call__(self, sold: Reservation) -> None:
-        """Sends the sale's event to the consumer that signs. Raises StoreUnavailable."""
+        """Sends the sale's event to the consumer that signs. Raises BackendUnavailable."""
         sale = reservation_left_pending(sold, State.CONFIRMED, self.clock())
         if self.outbox.send_and_list_unsent([OutgoingMessage(TICKETS, sale)], self.clock()):
-            raise StoreUnavailable("SendMessageBatch")
+            raise BackendUnavailable("SendMessageBatch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ class ShowTickets:
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> ShownTickets:
         """Gives a sale's signed tickets.
 
-        Raises ReservationNotFound, ReservationNotPaid, TicketsNotReady, TicketVoid, SessionCancelled, StoreUnavailable.
+        Raises ReservationNotFound, ReservationNotPaid, TicketsNotReady, TicketVoid, SessionCancelled and
+        BackendUnavailable.
         """
         reservation = get_owned_reservation(self.reservations, reservation_id, asked_by)
         if reservation.sale is None:
@@ -129,7 +130,7 @@ class TransferTicket:
         """Gives the new ticket, which is signed some seconds later.
 
         Raises TicketNotFound, also for another user's ticket. Raises TicketVoid, AlreadyAdmitted, TooManyTransfers,
-        SessionCancelled, StoreUnavailable.
+        SessionCancelled, BackendUnavailable.
         """
         ticket = self._find(code)
         reservation = self._owned(ticket, asked_by)
@@ -202,7 +203,7 @@ class AdmitTicket:
         """Admits the ticket. A repeated request gives the same admission.
 
         Raises TicketInvalid, TicketNotFound, TicketVoid, SessionCancelled, WrongRoom, TooEarly, AdmissionOver,
-        AlreadyAdmitted, StoreUnavailable.
+        AlreadyAdmitted, BackendUnavailable.
         """
         at = command.admission_time(self.clock())
         ticket = self._find(command, at)
@@ -211,9 +212,9 @@ class AdmitTicket:
             raise TicketVoid(ticket.void)
         if session.room != command.room:
             raise WrongRoom(session.room)
-        check_admission_time(session.starts_at, self.opens_before, at)
+        check_admission_is_open(session.starts_at, self.opens_before, at)
         asked = Admission(at, command.gate, command.key or self.new_key())
-        stored = self.tickets.try_admit(ticket, asked)
+        stored = self.tickets.try_admit_and_reread(ticket, asked)
         if stored.void or stored.admission is None or not stored.admission.is_same_request_as(asked):
             raise _refusal(stored)
         return AdmittedTicket(stored, session, stored.admission)
@@ -253,7 +254,7 @@ class ShowGateListPage:
     clock: Clock
 
     def __call__(self, session_id: str, limit: int, cursor: str | None) -> GateListPage:
-        """Gives a page of the list. Raises SessionNotFound, SessionCancelled, CursorInvalid, StoreUnavailable."""
+        """Gives a page of the list. Raises SessionNotFound, SessionCancelled, CursorInvalid, BackendUnavailable."""
         session = _session_taking_place(self.sessions, session_id)
         opens_at, closes_at = admission_times(session.starts_at, self.opens_before)
         now = self.clock()
@@ -270,7 +271,7 @@ def _session_taking_place(sessions: Sessions, session_id: str) -> Session:
 def _refusal(ticket: Ticket) -> Exception:
     """Makes the refusal of a ticket that can be neither transferred nor admitted.
 
-    A ticket that seems valid here belongs to a sale whose tickets are being voided.
+    If nothing on the ticket says why, the tickets of its sale are just being voided.
     """
     if ticket.admission and not ticket.void:
         return AlreadyAdmitted(ticket.admission.admitted_at, ticket.admission.gate)

@@ -8,8 +8,8 @@ LONGEST_URL = 2000
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 GLOBAL_UNICAST_IPV6 = ipaddress.ip_network("2000::/3")
-"""The range of global unicast addresses. All others are private, unassigned, or an IPv4 address in disguise:
-::/96, ::ffff:0:0/96, ::ffff:0:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48; fc00::/7, fe80::/10, fec0::/10, ff00::/8."""
+"""The range of global unicast addresses. All others are unassigned, private (fc00::/7, fe80::/10, fec0::/10, ff00::/8),
+or an IPv4 address in disguise (::/96, ::ffff:0:0/96, ::ffff:0:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48)."""
 
 RESERVED_NETWORKS = tuple(
     map(
@@ -28,7 +28,8 @@ RESERVED_NETWORKS = tuple(
 disagree about which of them are global."""
 
 ISATAP = (0x0000_5EFE, 0x0200_5EFE)
-"""Values of an IPv6 address's third 32 bits. With one of them, in any network, the last 32 bits are an IPv4 address."""
+"""Two values of the third 32 bits of an IPv6 address. In an address with one of them, the last 32 bits are an IPv4
+address, whatever its network."""
 
 
 class UrlRefused(Exception):
@@ -37,12 +38,12 @@ class UrlRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ParsedUrl:
-    """The parts of a URL that an HTTP request needs. `path` includes the query."""
+    """The parts of a URL that an HTTP request needs."""
 
     scheme: str
     host: str
     port: int
-    path: str
+    path_and_query: str
 
     @property
     def host_header(self) -> str:
@@ -51,10 +52,10 @@ class ParsedUrl:
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def parse_webhook_url_unresolved(url: str, *, allows_http: bool) -> ParsedUrl:
+def parse_webhook_url_without_address_check(url: str, *, allows_http: bool) -> ParsedUrl:
     """Parses a webhook's URL. Raises UrlRefused.
 
-    `allows_http` is true on a laptop. `check_address` then checks that an http URL leads to this machine.
+    `allows_http` is true on a laptop. `check_resolved_address` then checks that an http URL leads to this machine.
     """
     if not (url.isascii() and url.isprintable() and " " not in url and len(url) <= LONGEST_URL):
         raise UrlRefused(f"it must be of printable ASCII characters, {LONGEST_URL} at most")
@@ -72,7 +73,7 @@ def parse_webhook_url_unresolved(url: str, *, allows_http: bool) -> ParsedUrl:
     return ParsedUrl(parts.scheme, parts.hostname, port or DEFAULT_PORTS[parts.scheme], f"{parts.path or '/'}{query}")
 
 
-def check_address(target: ParsedUrl, address: str, *, local: bool) -> None:
+def check_resolved_address(target: ParsedUrl, address: str, *, local: bool) -> None:
     """Checks an IP address to which the URL's host resolved.
 
     Raises UrlRefused if the address is not public and `local` is false, or if the URL is http and the address is not

@@ -75,7 +75,7 @@ def shown_buckets(now: datetime) -> list[datetime]:
     return [last - BUCKET_LENGTH * back for back in reversed(range(WINDOW // BUCKET_LENGTH))]
 
 
-def sum_by_bucket(screenings: Sequence[ScreeningTallies], now: datetime) -> list[tuple[datetime, Tally]]:
+def sum_by_shown_bucket(screenings: Sequence[ScreeningTallies], now: datetime) -> list[tuple[datetime, Tally]]:
     """Adds up the tallies of all sessions for each bucket of the window, oldest first. A bucket without counts has
     zeros."""
     return [

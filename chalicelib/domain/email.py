@@ -78,7 +78,7 @@ class EmailRefused(PermanentFailure):
     """No retry can send the email. For example, its address is malformed, or its sender is not verified."""
 
 
-class EmailUnavailable(Exception):
+class EmailNotConfirmed(Exception):
     """The mail service failed, or its answer was lost.
 
     Send the email again, although the buyer may then get it twice.

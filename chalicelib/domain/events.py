@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from .reservations import Hold, Reservation, Sale, State, buyer_or_empty
+from .reservations import Hold, Reservation, Sale, State, buyer_pseudonym_or_empty
 from .times import to_ms
 
 if TYPE_CHECKING:
@@ -118,10 +118,10 @@ class Event:
     data: Mapping[str, str | int]
 
     @property
-    def buyer(self) -> str:
+    def buyer_pseudonym_or_empty(self) -> str:
         """Gives the pseudonym of the user, which is the same in all of the user's events. Empty if the event has no
         reservation."""
-        return buyer_or_empty(self.reservation_id)
+        return buyer_pseudonym_or_empty(self.reservation_id)
 
     @property
     def public_data(self) -> dict[str, str | int]:

@@ -64,7 +64,7 @@ class AccessRule(Enum):
     def needs_token(self) -> bool:
         return self not in (AccessRule.ANYONE, AccessRule.WEBHOOK_SIGNED)
 
-    def admits_by_role(self, principal: Principal) -> bool:
+    def names_a_role_of(self, principal: Principal) -> bool:
         """Tells whether the principal has one of the rule's roles. False for rules that need no token."""
         return isinstance(self.value, frozenset) and not self.value.isdisjoint(principal.roles)
 

@@ -103,7 +103,7 @@ class Payment:
         )
 
     @property
-    def amount(self) -> Decimal:
+    def price_or_zero(self) -> Decimal:
         """Gives the price of the reservation in the currency's unit; 0 if unknown."""
         return Money(self.amount_cents or 0).amount
 
@@ -123,7 +123,7 @@ class Payment:
         reported a charge. None if both are unknown."""
         return self.amount_cents if self.charged_cents is None else self.charged_cents
 
-    def matches_price_of(self, reservation: Reservation) -> bool:
+    def charge_matches_price_of(self, reservation: Reservation) -> bool:
         """Tells whether the charged amount and currency equal the price of the reservation."""
         return (self.charged_cents, self.charged_currency) == (reservation.amount_cents, CURRENCY)
 

@@ -67,15 +67,15 @@ class Quota:
 
     @property
     def cost_us(self) -> int:
-        """Gives the microseconds by which one request postpones the moment when all requests have leaked out: an
-        interval for each unit of its weight."""
+        """Gives the microseconds that one request adds to the time until the bucket is empty: an interval for each unit
+        of its weight."""
         return self.interval_us * self.weight
 
     @property
     def window_us(self) -> int:
         return self.interval_us * self.requests
 
-    def drained_at_us(self, known_us: int, now_us: int) -> int:
+    def drained_at_before_request_us(self, known_us: int, now_us: int) -> int:
         """Gives the moment when all requests counted so far will have leaked out, in microseconds since 1970. If they
         have already, gives `now_us`. `known_us` is the stored moment, 0 if none is stored.
 

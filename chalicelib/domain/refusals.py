@@ -10,7 +10,8 @@ from .rate_limits import QuotaUsage
 
 @dataclass_transform(eq_default=False)
 class Refusal(Exception):
-    """A refusal of a well-formed request: what was requested was not done. Only StoreUnavailable leaves that open.
+    """A refusal of a well-formed request. What was requested was not done; only after BackendUnavailable may it have
+    been done.
 
     A subclass declares its facts as annotated fields, like a dataclass. It is not a dataclass, because generating the
     methods of 33 dataclasses took 2 % of the instructions of a cold start.
@@ -293,7 +294,7 @@ class DeploymentMayNotUseQueue(Refusal):
     """The deployment has no permission to read or move the queue's dead letters."""
 
 
-class StoreUnavailable(Refusal):
+class BackendUnavailable(Refusal):
     """A database, a queue or another service of ours did not answer, or throttled the request.
 
     The request may have taken effect; a retry is safe.

@@ -22,7 +22,7 @@ _ID = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{{BUYER_CHARACTERS + 22}}}", re.ASCII)
 """The form of a reservation's id: res-<11 characters: its buyer><22 characters: the reservation>."""
 
 
-def buyer_or_empty(reservation_id: str) -> str:
+def buyer_pseudonym_or_empty(reservation_id: str) -> str:
     """Gives the buyer's pseudonym that a reservation id contains. Empty if the text can't be an id of ours.
 
     The pseudonym is a hash of the user's id. It is the partition key of the buyer's reservations, and stands for the
@@ -120,7 +120,7 @@ class Reservation:
         """
         return State.EXPIRED if self.state is State.PENDING and self.expires_at <= now else self.state
 
-    def may_have_lapsed(self, now: datetime) -> bool:
+    def hold_may_have_lapsed_by_some_clock(self, now: datetime) -> bool:
         """Tells whether the hold may have lapsed by the clock of some instance.
 
         Clocks may be ahead of this instance's clock.
@@ -148,7 +148,7 @@ class HeldSeat:
     expires_at: datetime
     fingerprint: str = ""
 
-    def was_written_for(self, hold: Hold) -> bool:
+    def is_exactly_of(self, hold: Hold) -> bool:
         """Tells whether the entry was written for exactly this hold.
 
         Another hold with the same reservation id has another expiry.
@@ -179,12 +179,12 @@ class SeatsTaken(Exception):
     `occupancy` has the known entries of the requested seats, without lapsed holds. It may be empty. A seat without an
     entry may be taken all the same.
 
-    `id_is_new` is true only if it is certain that no reservation is stored under the request's id.
+    `reservation_id_is_surely_new` is true only if it is certain that no reservation is stored under the request's id.
     """
 
-    def __init__(self, occupancy: Mapping[str, Occupancy], *, id_is_new: bool = False) -> None:
+    def __init__(self, occupancy: Mapping[str, Occupancy], *, reservation_id_is_surely_new: bool = False) -> None:
         super().__init__(", ".join(occupancy))
-        self.occupancy, self.id_is_new = dict(occupancy), id_is_new
+        self.occupancy, self.reservation_id_is_surely_new = dict(occupancy), reservation_id_is_surely_new
 
     def seats_of_others(self, reservation_id: str) -> tuple[str, ...]:
         """Gives the seats that other reservations hold or own."""
@@ -194,7 +194,7 @@ class SeatsTaken(Exception):
         """Gives the entries of this reservation, by seat."""
         return {seat: entry for seat, entry in self.occupancy.items() if entry.reservation_id == reservation_id}
 
-    def sale_id_of(self, reservation_id: str) -> str | None:
+    def sale_id_of_any_seat_of(self, reservation_id: str) -> str | None:
         """Gives the id of the sale by which this reservation owns some of the seats. None if it owns none of them."""
         sales = (entry.sale_id for entry in self.entries_of(reservation_id).values() if isinstance(entry, SoldSeat))
         return next(sales, None)
@@ -224,7 +224,7 @@ class CountedHold:
         return (self.reservation_id, self.expires_at) == (hold.reservation_id, hold.expires_at)
 
 
-class HoldNotCounted(Exception):
+class HoldLimitReachedOrChanged(Exception):
     """The hold would exceed its holder's limit, so it was not counted. Or the older hold that it should have replaced
     has changed meanwhile.
 

@@ -37,7 +37,7 @@ def is_signature_time_recent(header: str, now: datetime) -> bool:
 
 
 def _parse_header(header: str) -> tuple[str, list[bytes]]:
-    """Gives the header's moment and signatures. The moment is empty unless the header has exactly one."""
+    """Gives the header's moment and signatures. The moment is empty if the header has none, or several."""
     if len(header) > LONGEST_HEADER:
         return "", []
     parts = [part.strip().partition("=") for part in header.split(",")]

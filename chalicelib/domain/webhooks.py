@@ -29,23 +29,22 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """A webhook without its URL and secrets. `event_types` are the types of events that it receives; empty for all
-    types.
+    """A webhook without its URL and secrets. It receives the events of these types, or of all types.
 
     If the webhook is disabled, `disabled` is the reason, else None.
     """
 
     id: str
-    event_types: frozenset[str]
+    event_types_or_empty_for_all: frozenset[str]
     disabled: str | None
 
     def wants(self, event_type: str) -> bool:
-        return not self.event_types or event_type in self.event_types
+        return not self.event_types_or_empty_for_all or event_type in self.event_types_or_empty_for_all
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A subscriber's URL. `secrets` are newest first. Without `event_types` it receives all events.
+    """A subscriber's URL. `secrets` are newest first.
 
     If the webhook is disabled, `disabled` is the reason, else None.
     """
@@ -53,13 +52,13 @@ class Webhook:
     id: str
     url: str = field(repr=False)
     secrets: tuple[Secret, ...]
-    event_types: frozenset[str]
+    event_types_or_empty_for_all: frozenset[str]
     created_at: datetime
     disabled: str | None = None
 
     @property
     def without_url_and_secrets(self) -> Subscriber:
-        return Subscriber(self.id, self.event_types, self.disabled)
+        return Subscriber(self.id, self.event_types_or_empty_for_all, self.disabled)
 
     def wants(self, event_type: str) -> bool:
         return self.without_url_and_secrets.wants(event_type)
@@ -83,17 +82,17 @@ class Webhook:
 class Notification:
     """An event with its number in its session.
 
-    `latest_before` has, by event type, the number of the last event of that type before this one. Types without an
-    earlier event are missing.
+    `latest_before_by_type` has, by event type, the number of the last event of that type before this one. Types without
+    an earlier event are missing.
     """
 
     event: Event
     sequence: int
-    latest_before: Mapping[str, int]
+    latest_before_by_type: Mapping[str, int]
 
     def previous_sequence_for(self, webhook: Webhook) -> int:
         """Gives the number of the previous event that the webhook receives. 0 if this is the first one."""
-        return max((number for kind, number in self.latest_before.items() if webhook.wants(kind)), default=0)
+        return max((number for kind, number in self.latest_before_by_type.items() if webhook.wants(kind)), default=0)
 
 
 @dataclass(frozen=True, slots=True)

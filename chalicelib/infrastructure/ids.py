@@ -19,7 +19,7 @@ class KeyedIds:
     """The maker of ids of 128 bits. Ids are random, or derived from an idempotency key by HMAC-SHA-256.
 
     A reservation's id begins with its buyer's partition, so that the id alone finds the reservation there: see
-    `buyer_or_empty`.
+    `buyer_pseudonym_or_empty`.
     """
 
     secret: bytes

@@ -11,14 +11,14 @@ from chalicelib.settings import SettingInvalid
 from .dynamodb.connection import outages_as_refusals
 
 CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
-"""The client's options, with timeouts in seconds: somebody waits for the answer."""
+"""The client's options. The timeouts, in seconds, are short, because somebody waits for the answer."""
 
 
 def fetch_existing_secrets(parameter_names: Mapping[str, str]) -> dict[str, str]:
     """Fetches up to ten secrets from SSM. Gives the secrets by the same keys as `parameter_names`.
 
-    Leaves out secrets that SSM does not have. Raises StoreUnavailable if SSM does not answer. Raises SettingInvalid if
-    SSM refuses the call, for example because the function lacks the right.
+    Leaves out secrets that SSM does not have. Raises BackendUnavailable if SSM does not answer. Raises SettingInvalid
+    if SSM refuses the call, for example because the function lacks the right.
     """
     try:
         with outages_as_refusals("GetParameters"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from botocore.exceptions import ClientError
 
 from chalicelib.domain.board import DependencyState
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 
 from .breakers import BreakerStatus
 from .dynamodb.breaker_board import BreakerBoard
@@ -83,8 +83,8 @@ def new_redis_probe(connection: RedisConnection, keys: Keys) -> TimedProbe:
     return TimedProbe(
         name="redis",
         required=False,
-        ask=lambda: connection.check_all_nodes(keys),
-        breaker=connection.worst_breaker_status,
+        ask=lambda: connection.ask_one_and_ping_all_nodes(keys),
+        breaker=connection.combined_breaker_status,
     )
 
 
@@ -115,7 +115,7 @@ def _status_reader(breakers: BreakerBoard, name: str) -> Callable[[], BreakerSta
     def read() -> BreakerStatus | None:
         try:
             return breakers.read_status(name)
-        except StoreUnavailable:
+        except BackendUnavailable:
             return None
 
     return read

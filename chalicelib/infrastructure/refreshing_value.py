@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.settings import SettingInvalid
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ AGAIN_SECONDS = 30.0
 
 
 @dataclass
-class RefreshingValue(Generic[T]):
+class PolledValue(Generic[T]):
     """A value that is read by `read` at first, and again once it is older than KEPT_SECONDS. `seconds` is the clock.
 
     Several threads may call `read` at the same moment.
@@ -55,7 +55,7 @@ class RefreshingValue(Generic[T]):
         self._old_at = self.seconds() + AGAIN_SECONDS  # other threads go on with the known one meanwhile
         try:
             value = self.read()
-        except (StoreUnavailable, SettingInvalid):
+        except (BackendUnavailable, SettingInvalid):
             logging.getLogger(__name__).warning("value not renewed", exc_info=True)
             return None
         self._old_at = self.seconds() + KEPT_SECONDS

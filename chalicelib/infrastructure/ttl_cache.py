@@ -70,7 +70,8 @@ class TtlCache(Generic[T]):
         return mine.wait() if others else self._read(key, mine, read)
 
     def clear(self) -> None:
-        """Removes all entries, also those that are being read at this moment: what is read is given, and not kept.
+        """Removes all entries. An entry that is being read at this moment is still given to those who wait for it, but
+        not kept.
 
         Call this after a change of the source.
         """

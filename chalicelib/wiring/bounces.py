@@ -21,6 +21,6 @@ def suppress_if_final(record: Mapping[str, Any]) -> None:
     """Suppresses the addresses that the bounce or complaint in a queue record names, if it is final. They get no more
     emails.
 
-    Raises UnreadableMessage, StoreUnavailable.
+    Raises UnreadableMessage, BackendUnavailable.
     """
     _suppress_addresses()(returned_email_in(record))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter, RedisRateLimiter
 from chalicelib.infrastructure.redis.refusal_counts import NoRefusalCounts, RedisRefusalCounts
 from chalicelib.settings import SettingInvalid
@@ -13,7 +13,7 @@ from .shared.process import clock, once_per_settings, settings
 from .shared.redis import redis
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import RateLimiter, RefusalCounter
+    from chalicelib.domain.ports import RateLimiter, RefusalCountsByCode
 
 
 @once_per_settings
@@ -29,18 +29,18 @@ def instance_rate_limiter() -> RateLimiter:
     return ProcessRateLimiter()
 
 
-def refusals() -> RefusalCounter:
+def refusals() -> RefusalCountsByCode:
     """Gives the counter of refusals.
 
     Without Redis, or if the setting REDIS_URL can't be read, gives a counter that counts nothing.
     """
     try:
         return _refusals()
-    except (StoreUnavailable, SettingInvalid):
+    except (BackendUnavailable, SettingInvalid):
         return NoRefusalCounts()
 
 
 @once_per_settings
-def _refusals() -> RefusalCounter:
+def _refusals() -> RefusalCountsByCode:
     connection = redis()
     return RedisRefusalCounts(connection, settings().table_prefix, clock) if connection else NoRefusalCounts()

@@ -12,14 +12,14 @@ from chalicelib.infrastructure.dynamodb.viewers import DynamoViewers
 from chalicelib.infrastructure.streams.failures import stream_write_time
 from chalicelib.infrastructure.websocket.live_connections import (
     ApiGatewayConnections,
-    NoConnections,
+    SendsToNobody,
     new_connections_client,
 )
 
 from .shared.process import clock, database, once_per_settings, resource_name, settings
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import SessionViewers, ViewerSender
+    from chalicelib.domain.ports import ViewerRegistry, ViewerSender
 
 __all__ = [
     "is_recent_change",
@@ -41,14 +41,14 @@ def is_recent_change(record: Mapping[str, Any]) -> bool:
 
 
 @once_per_settings
-def viewers() -> SessionViewers:
+def viewers() -> ViewerRegistry:
     return DynamoViewers(database(), resource_name("viewers"), clock)
 
 
 @once_per_settings
 def live_connections() -> ViewerSender:
     url = settings().connections_url
-    return ApiGatewayConnections(new_connections_client(url)) if url else NoConnections()
+    return ApiGatewayConnections(new_connections_client(url)) if url else SendsToNobody()
 
 
 @once_per_settings

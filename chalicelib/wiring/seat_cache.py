@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from chalicelib.application.consumers.cached_seats import CorrectSeatCache, ignore_without_cache
+from chalicelib.application.consumers.cached_seats import CorrectSeatCacheByEvent, ignore_without_cache
 from chalicelib.domain.events import Event
 
 from .shared.redis import seat_cache
@@ -11,4 +11,4 @@ from .shared.redis import seat_cache
 def correct_seat_cache() -> Callable[[Event], None]:
     """Gives the consumer that updates the seat cache. Without Redis, gives one that does nothing."""
     cache = seat_cache()
-    return CorrectSeatCache(cache) if cache else ignore_without_cache
+    return CorrectSeatCacheByEvent(cache) if cache else ignore_without_cache

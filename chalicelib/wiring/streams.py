@@ -21,23 +21,23 @@ def relaying() -> RelayingUseCases:
     return RelayingUseCases(adapters())
 
 
-def finish_sales_and_relay_row(record: Record) -> list[OutgoingMessage]:
+def follow_up_row_record(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a row was written. Gives none if the write made no event.
 
     Also finishes a sale whose request died, and requests the refunds of a closed row.
     """
     event = records.row_event(record)
-    return relaying().relay_row_event(event) if event else []
+    return relaying().follow_up_row_event(event) if event else []
 
 
-def mark_sold_and_relay_reservation(record: Record) -> list[OutgoingMessage]:
+def follow_up_reservation_record(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a reservation changed. Also marks the payment of a sale as sold."""
-    return relaying().relay_reservation_change(records.reservation_change(record))
+    return relaying().follow_up_reservation_change(records.reservation_change(record))
 
 
-def mark_refund_and_relay_payment(record: Record) -> list[OutgoingMessage]:
+def follow_up_payment_record(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a payment changed. Also marks a refunded sale on its reservation."""
-    return relaying().relay_payment_change(records.payment_change(record))
+    return relaying().follow_up_payment_change(records.payment_change(record))
 
 
 def send_messages(messages: Sequence[OutgoingMessage]) -> set[int]:

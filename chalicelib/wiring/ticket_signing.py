@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.config import Config
 
-from chalicelib.application.consumers.tickets import IssueTicketsOrVoidRefunded
+from chalicelib.application.consumers.tickets import IssueOrVoidTickets
 from chalicelib.infrastructure import aws
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys, DynamoTickets
 from chalicelib.infrastructure.tickets.names import random_ticket_code
@@ -32,7 +32,7 @@ def ticket_signing_key() -> ports.TicketSigningKey:
 
 
 @once_per_settings
-def issue_or_void_tickets() -> IssueTicketsOrVoidRefunded:
+def issue_or_void_tickets() -> IssueOrVoidTickets:
     table = resource_name("tickets")
     stored, keys = DynamoTickets(database(), table), DynamoTicketPublicKeys(database(), table)
-    return IssueTicketsOrVoidRefunded(stored, sessions(), keys, ticket_signing_key(), random_ticket_code)
+    return IssueOrVoidTickets(stored, sessions(), keys, ticket_signing_key(), random_ticket_code)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.consumers.webhooks import (
     DeliverOrDisableIfGone,
+    NumberEventsAndQueueDeliveries,
     QueueReplayOfNotifications,
-    QueueWebhookDeliveries,
 )
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.webhooks import CachedSubscribers, DynamoWebhooks
@@ -43,8 +43,8 @@ def webhook_sender() -> ports.WebhookSender:
 
 
 @once_per_settings
-def queue_webhook_deliveries() -> QueueWebhookDeliveries:
-    return QueueWebhookDeliveries(notifications(), CachedSubscribers(webhooks()), outbox(), clock)
+def queue_webhook_deliveries() -> NumberEventsAndQueueDeliveries:
+    return NumberEventsAndQueueDeliveries(notifications(), CachedSubscribers(webhooks()), outbox(), clock)
 
 
 @once_per_settings

@@ -86,7 +86,7 @@ def diagnose_redis(url: str) -> str:
     connection, trouble = RedisConnection(url, Breaker("redis", POLICIES["redis"])), ""
     for _ in range(TRIES):
         try:
-            connection.check_all_nodes(Keys("doctor"))
+            connection.ask_one_and_ping_all_nodes(Keys("doctor"))
         except (RedisError, OSError, MalformedRedisAnswer) as error:
             trouble = f"{type(error).__name__}: {error}"
         else:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.application.cancel_session import CancelSession, SessionCancellation
-from chalicelib.application.refunds import RequestRefundsOfCancelledSales
+from chalicelib.application.refunds import RequestRefundsAfterSessionCancellation
 from chalicelib.domain.payments import PaymentStatus
-from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable, SessionNotFound
 from chalicelib.domain.reservations import RowsOfCancelledSession, SoldSeat
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import to_iso
@@ -37,7 +37,7 @@ def cancel_screening(connection: Connection, session_id: str, *, sure: bool) -> 
         raise OpsError(
             f"There is no screening {session_id!r} at {connection.where}: correct its id, {look}."
         ) from refusal
-    except StoreUnavailable as refusal:
+    except BackendUnavailable as refusal:
         raise OpsError(
             f"{connection.where} did not answer ({refusal.operation}): nothing is lost; run the command again once it "
             "does, it goes on where it stopped."
@@ -63,15 +63,15 @@ class Cancellation:
         sessions = DynamoSessions(client, f"{prefix}sessions", rows_table=f"{prefix}rows")
         rows = DynamoRows(client, f"{prefix}rows")
         reservations = DynamoReservations(client, f"{prefix}reservations")
-        request_refunds_of_cancelled_sales = RequestRefundsOfCancelledSales(
+        request_refunds_after_session_cancellation = RequestRefundsAfterSessionCancellation(
             reservations, DynamoPayments(client, f"{prefix}payments"), utc_now
         )
-        return cls(sessions, rows, CancelSession(sessions, rows, request_refunds_of_cancelled_sales, utc_now))
+        return cls(sessions, rows, CancelSession(sessions, rows, request_refunds_after_session_cancellation, utc_now))
 
     def count_sales(self, session_id: str) -> int:
         """Counts the reservations that own seats of the screening. Raises SessionNotFound."""
         try:
-            occupancy = self.rows.read_entries_with_lapsed(self.sessions.get(session_id))
+            occupancy = self.rows.read_entries_with_lapsed_unless_cancelled(self.sessions.get(session_id))
         except RowsOfCancelledSession as closed:
             occupancy = closed.occupancy
         return len({entry.reservation_id for entry in occupancy.values() if isinstance(entry, SoldSeat)})

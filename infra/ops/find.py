@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from chalicelib.domain.money import Money
-from chalicelib.domain.reservations import buyer_or_empty
+from chalicelib.domain.reservations import buyer_pseudonym_or_empty
 from chalicelib.domain.times import from_ms, to_iso
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.tables import PROGRAMME
@@ -77,7 +77,7 @@ class Records:
 
     def find_reservation(self, reservation_id: str) -> Found:
         """Finds a reservation by its key. Raises OpsError for an id of another form."""
-        buyer = buyer_or_empty(reservation_id)
+        buyer = buyer_pseudonym_or_empty(reservation_id)
         if not buyer:
             raise OpsError(f"{reservation_id!r} is no reservation's id: these are res- and 33 characters.")
         return Found(self.get_item("reservations", buyer=buyer, id=reservation_id), "By the key of reservations.")
@@ -95,7 +95,7 @@ class Records:
         """Finds a payment, and its reservation."""
         known = Found(self.get_item("payments", transaction_id=transaction), "By the key of payments.")
         for item in known.items:
-            if buyer_or_empty(item.get("reservation_id", "")):
+            if buyer_pseudonym_or_empty(item.get("reservation_id", "")):
                 return known, self.find_reservation(item["reservation_id"])
         why = "No such payment is known (yet); a transaction has no index in reservations"
         return known, self._scan("reservations", "transaction_id = :value", transaction, why)

@@ -17,15 +17,15 @@ from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.domain.analytics import COUNTERS, EMPTY_TALLY, Tally, bucket_start, sum_tallies, tally_of
 from chalicelib.domain.consumers import ANALYTICS, AUDIT
 from chalicelib.domain.events import Event, UnreadableMessage
-from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
-from chalicelib.domain.reservations import Occupancy, Reservation, RowsOfCancelledSession, buyer_or_empty
+from chalicelib.domain.refusals import BackendUnavailable, SessionNotFound
+from chalicelib.domain.reservations import Occupancy, Reservation, RowsOfCancelledSession, buyer_pseudonym_or_empty
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of, sort_key, tally_from_item
 from chalicelib.infrastructure.dynamodb.connection import BatchReader, WriteConflict, retry_on_conflict
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
-from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED, reservation_from_item
+from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED, reservation_from_item_unless_bar
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from infra.ops.connection import Connection, OpsError
@@ -69,7 +69,7 @@ def rebuild_screening(
         ) from refusal
     except UnreadableMessage as refusal:
         raise OpsError(f"The log holds what this version can't read: {refusal}. Use the deployed version.") from refusal
-    except StoreUnavailable as refusal:
+    except BackendUnavailable as refusal:
         unreached = f"{connection.where} did not answer ({refusal.operation})"
         raise OpsError(f"{unreached}: nothing is lost, run the command again once it does.") from refusal
     return _with_numbers_left_alone(proof) if projections else proof
@@ -119,7 +119,9 @@ class Screening:
     def read_seats_and_whether_closed(self) -> tuple[Mapping[str, Occupancy], bool]:
         """Reads the entries of all rows, by seat. Also tells whether at least one row is closed."""
         try:
-            return DynamoRows(self.client, self.table_name("rows")).read_entries_with_lapsed(self.session), False
+            return DynamoRows(self.client, self.table_name("rows")).read_entries_with_lapsed_unless_cancelled(
+                self.session
+            ), False
         except RowsOfCancelledSession as closed:
             return closed.occupancy, True
 
@@ -136,9 +138,9 @@ class Screening:
 
     def read_reservations(self, ids: Iterable[str]) -> dict[str, Reservation]:
         """Reads these reservations, by id. Leaves out unknown ids."""
-        keys = [{"buyer": {"S": buyer_or_empty(id_)}, "id": {"S": id_}} for id_ in sorted(ids)]
+        keys = [{"buyer": {"S": buyer_pseudonym_or_empty(id_)}, "id": {"S": id_}} for id_ in sorted(ids)]
         items = BatchReader(self.client, self.table_name("reservations"))(keys)
-        return {found.id: found for found in map(reservation_from_item, items) if found}
+        return {found.id: found for found in map(reservation_from_item_unless_bar, items) if found}
 
 
 # The proof
@@ -173,10 +175,10 @@ def _compare_once(screening: Screening, scanned: set[str]) -> _Comparison:
     """Compares tables and log once. Reads the log last, because events arrive there after the tables have changed."""
     seats, closed = screening.read_seats_and_whether_closed()
     known = scanned | {entry.reservation_id for entry in seats.values()}
-    first = screening.read_reservations(filter(buyer_or_empty, known))
+    first = screening.read_reservations(filter(buyer_pseudonym_or_empty, known))
     events = screening.read_events()
     story = fold_events(events)
-    logged_only = [id_ for id_ in story.reservations.keys() - first.keys() if buyer_or_empty(id_)]
+    logged_only = [id_ for id_ in story.reservations.keys() - first.keys() if buyer_pseudonym_or_empty(id_)]
     stored = first | screening.read_reservations(logged_only)
     ours = {id_: found for id_, found in stored.items() if found.session_id == screening.session.id}
     found = find_differences(story, Tables(seats, ours, closed), utc_now(), REMEMBERED)

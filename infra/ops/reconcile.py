@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.application.reconcile import Finding, SweepResult
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.times import to_iso
 from infra.cloud.deploying.secrets import Secrets
 from infra.ops.application import load_wiring
@@ -34,7 +34,7 @@ def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> Sweep
     sweep = load_wiring(connection).payments.reconcile_payments()
     try:
         result: SweepResult = sweep(timedelta(hours=hours), mend=mend)
-    except StoreUnavailable as refusal:
+    except BackendUnavailable as refusal:
         unreached = f"{connection.where} did not answer ({refusal.operation})"
         raise OpsError(f"{unreached}: nothing is lost, run the command again once it does.") from refusal
     return result

@@ -14,7 +14,7 @@ from typing import Any
 
 from chalicelib.application.relay import ROUTES
 from chalicelib.domain.events import Event, OutgoingMessage
-from chalicelib.domain.refusals import SessionNotFound, StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable, SessionNotFound
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
 from chalicelib.infrastructure.streams.failures import may_pass_later
@@ -110,7 +110,7 @@ class FailedRecords:
 
     reasons: list[str] = field(default_factory=list)
 
-    def count_try_and_tell_whether_to_park(self, record: Mapping[str, Any], error: Exception) -> bool:
+    def tell_whether_to_park_after(self, record: Mapping[str, Any], error: Exception) -> bool:
         """Tells whether to park the record and go on: always, except in an outage, which will end."""
         return not may_pass_later(error)
 
@@ -139,9 +139,9 @@ class Replay:
             from chalicelib.api import batches
         prefix = wiring.settings().table_prefix
         relays = {
-            f"{prefix}-rows": wiring.streams.finish_sales_and_relay_row,
-            f"{prefix}-reservations": wiring.streams.mark_sold_and_relay_reservation,
-            f"{prefix}-payments": wiring.streams.mark_refund_and_relay_payment,
+            f"{prefix}-rows": wiring.streams.follow_up_row_record,
+            f"{prefix}-reservations": wiring.streams.follow_up_reservation_record,
+            f"{prefix}-payments": wiring.streams.follow_up_payment_record,
         }
         return cls(connection, failures, relays, wiring.streams.send_messages, batches)
 
@@ -231,7 +231,7 @@ def _read_events(connection: Connection, session_id: str) -> list[Event]:
         return Screening.of(connection, session_id).read_events()
     except SessionNotFound as refusal:
         raise OpsError(f"There is no screening {session_id!r} at {connection.where}: correct its id.") from refusal
-    except StoreUnavailable as refusal:
+    except BackendUnavailable as refusal:
         raise OpsError(
             f"{connection.where} did not answer ({refusal.operation}): run it again once it does."
         ) from refusal

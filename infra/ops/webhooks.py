@@ -147,7 +147,7 @@ def _webhook_data(webhook: Webhook, now: datetime) -> dict[str, Any]:
     return {
         "id": webhook.id,
         "url": webhook.url,
-        "events": sorted(webhook.event_types),
+        "events": sorted(webhook.event_types_or_empty_for_all),
         "created_at": to_iso(webhook.created_at),
         "disabled": webhook.disabled,
         "secrets": [_secret_data(secret) for secret in webhook.secrets if secret.is_valid_at(now)],

@@ -93,8 +93,8 @@ class UnlimitedLiveHolds(DynamoHoldsCountedUntilExpiry):
 class PaymentsWithoutClaimCondition(DynamoPayments):
     """Claims payments even if they are claimed already."""
 
-    def claim_condition(self, *, charged_only: bool) -> str:
-        condition = super().claim_condition(charged_only=charged_only)
+    def claim_condition(self, *, only_if_charged: bool) -> str:
+        condition = super().claim_condition(only_if_charged=only_if_charged)
         return f"{_or_anyway(condition, 'attribute_exists(fate)')} OR attribute_not_exists(fate)"
 
 
@@ -131,7 +131,9 @@ WITHOUT: Mapping[str, Parts] = {
     "all-or-nothing": {**_replace_rows(RowsSeatBySeat), "sessions": _make_sessions_in_order_asked},
     "claim-condition": {"payments": lambda: PaymentsWithoutClaimCondition(database(), resource_name("payments"))},
     "admission-condition": {"tickets": lambda: TicketsWithoutAdmissionCondition(database(), resource_name("tickets"))},
-    "live-holds-limit": {"counted_holds": lambda: UnlimitedLiveHolds(database(), resource_name("live-holds"))},
+    "live-holds-limit": {
+        "holds_counted_until_expiry": lambda: UnlimitedLiveHolds(database(), resource_name("live-holds"))
+    },
     "idempotency": {"ids": lambda: KeyBlindIds(settings().needed_id_secret.encode())},
 }
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 import boto3
 import pytest
 
-from chalicelib.application.release import ExpireHold, NotLapsedYet
+from chalicelib.application.release import ExpireHoldUnlessSold, NotLapsedYet
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.times import from_iso_with_zone
 from chalicelib.infrastructure.clock import utc_now
@@ -151,7 +151,7 @@ def expire_hold(data_stack: str) -> Expire:
     """Gives a function that expires a hold as the handler does, as soon as it has lapsed."""
     client = boto3.client("dynamodb")
     reservations = DynamoReservations(client, f"{data_stack}-reservations")
-    expire = ExpireHold(DynamoRows(client, f"{data_stack}-rows"), reservations, utc_now)
+    expire = ExpireHoldUnlessSold(DynamoRows(client, f"{data_stack}-rows"), reservations, utc_now)
 
     def at_its_moment(hold: Hold) -> None:
         deadline = time.monotonic() + 2 * HOLD_SECONDS

@@ -122,7 +122,7 @@ def models_of_the_backend(request: pytest.FixtureRequest) -> Iterator[None]:
 def session(backend: Backend) -> Session:
     """A screening with 16 seats in rows of ten, in the backend."""
     session = a_session()
-    backend.sessions.get_or_add(session)
+    backend.sessions.get_or_add_with_rows(session)
     return session
 
 

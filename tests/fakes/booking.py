@@ -13,7 +13,7 @@ from chalicelib.domain.reservations import (
     HeldSeat,
     Hold,
     HoldEndedBeforeStored,
-    HoldNotCounted,
+    HoldLimitReachedOrChanged,
     Occupancy,
     ReleaseResult,
     Reservation,
@@ -37,7 +37,7 @@ __all__ = ["FakeLiveHolds", "FakeReservations", "FakeRows", "FakeSessions"]
 class FakeSessions:
     known: dict[str, Session] = field(default_factory=dict)
 
-    def get_or_add(self, session: Session) -> Session:
+    def get_or_add_with_rows(self, session: Session) -> Session:
         return self.known.setdefault(session.id, session)
 
     def get(self, session_id: str) -> Session:
@@ -93,16 +93,16 @@ class FakeRows:
             self.released[hold.session_id, seat] = hold.expires_at
         part = replace(hold, seats=freed)
         self._tell(part, lambda part: SeatsReleased(part.session_id, part.reservation_id, part.seats, now))
-        sale_id = SeatsTaken(self._standing(hold)).sale_id_of(hold.reservation_id)
+        sale_id = SeatsTaken(self._standing(hold)).sale_id_of_any_seat_of(hold.reservation_id)
         is_closed = any((hold.session_id, row) in self.closed for row in seats_by_row(hold.seats))
         return ReleaseResult(freed, sale_id, is_row_closed=bool(sale_id) and is_closed)
 
-    def read_entries_with_lapsed(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_entries_with_lapsed_unless_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
         if any((session.id, row) in self.closed for row in session.rows):
             raise RowsOfCancelledSession(self.taken[session.id])
         return dict(self.taken[session.id])
 
-    def sale_ids_by_reservation_written_between(
+    def sale_ids_by_reservation_in_rows_last_written_between(
         self, session: Session, since: datetime, until: datetime
     ) -> Mapping[str, str]:
         return {
@@ -111,7 +111,7 @@ class FakeRows:
             if isinstance(entry, SoldSeat) and since <= _moment(self.events[session.id, row_of_seat(seat)][-1]) <= until
         }
 
-    def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+    def close_row_and_read_entries(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
         standing = {seat: entry for seat, entry in self.taken[session_id].items() if row_of_seat(seat) == row}
         if (session_id, row) not in self.closed:
             self.closed.add((session_id, row))
@@ -155,13 +155,13 @@ class FakeReservations:
     barred: dict[str, datetime] = field(default_factory=dict)
     """The expiry, by reservation id, up to which no hold may be stored."""
 
-    def get_or_add(self, reservation: Reservation) -> Reservation:
+    def get_or_add_unless_barred(self, reservation: Reservation) -> Reservation:
         barred = self.barred.get(reservation.id)
         if reservation.id not in self.stored and barred and reservation.expires_at <= barred:
             raise HoldEndedBeforeStored(reservation.id)
         return self.add_sold_if_missing(reservation)
 
-    def bar(self, hold: Hold) -> Reservation | None:
+    def bar_ended_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
         if hold.reservation_id not in self.stored:
             self.barred[hold.reservation_id] = max(
                 self.barred.get(hold.reservation_id, hold.expires_at), hold.expires_at
@@ -175,7 +175,7 @@ class FakeReservations:
     def find(self, reservation_id: str) -> Reservation | None:
         return self.stored.get(reservation_id)
 
-    def mark_confirmed_from_any_state_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed_unless_sold_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
         stored = self.find(reservation_id)
         if stored and stored.sale is None:
             self.stored[reservation_id] = replace(stored.confirmed(sale), ended_at=None)
@@ -222,7 +222,7 @@ class FakeLiveHolds:
         else:
             room = standing is None or standing.expires_at <= now
         if not room:
-            raise HoldNotCounted(self._counted(holds))
+            raise HoldLimitReachedOrChanged(self._counted(holds))
         del holds[place : place + 1]
         holds.insert(0, hold)
 

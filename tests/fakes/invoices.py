@@ -17,7 +17,7 @@ class FakeInvoices:
         place = 1 + sum(invoice.bill.series == bill.series for invoice in self.known.values())
         return self.known.setdefault(bill.reservation_id, Invoice(bill, place))
 
-    def assign_numbers_in_series(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
+    def assign_numbers_in_one_series(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
         return list(map(self.assign_number, bills))
 
     def mark_filed(self, invoice: Invoice) -> None:

@@ -28,10 +28,10 @@ class FakePayments:
     def find(self, transaction_id: str) -> Payment | None:
         return self.known.get(transaction_id)
 
-    def claim_and_read(self, payment: Payment, *, charged_only: bool) -> Payment | None:
+    def try_claim_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
         found = self.find(payment.transaction_id)
         if found is None:
-            return None if charged_only else self._write(payment)
+            return None if only_if_charged else self._write(payment)
         if found.reservation_id != payment.reservation_id:
             return found
         is_charged_for_it = found.status is PaymentStatus.ASSERTED and (
@@ -41,10 +41,10 @@ class FakePayments:
             payment.amount_cents,
             payment.currency,
         )
-        is_claimed_for_it = found.status is PaymentStatus.CLAIMED and (found.is_charged or not charged_only)
+        is_claimed_for_it = found.status is PaymentStatus.CLAIMED and (found.is_charged or not only_if_charged)
         return self._write(with_charge(payment, found)) if is_charged_for_it or is_claimed_for_it else found
 
-    def record_charge_and_read(self, charge: Charge) -> Payment:
+    def record_charge_if_allowed_and_read(self, charge: Charge) -> Payment:
         said: dict[str, Any] = {
             "charged_cents": charge.amount_cents,
             "charged_currency": charge.currency,
@@ -64,7 +64,7 @@ class FakePayments:
         is_disproved = not is_right and _must_be_returned(found)
         return self._write(new if is_disproved else replace(found, **said))
 
-    def mark_sold_and_read(self, payment: Payment) -> Payment:
+    def try_mark_sold_and_read(self, payment: Payment) -> Payment:
         found = self.find(payment.transaction_id)
         if found is None:
             return self._write(payment)
@@ -99,7 +99,7 @@ class FakePayments:
         )
         return self._write(replace(settled, asked=0, asked_at=None))
 
-    def count_refund_try_of_unknown_payment(self, payment: Payment, now: datetime) -> Payment:
+    def count_refund_try_of_payment_unknown_to_gateway(self, payment: Payment, now: datetime) -> Payment:
         found = self._known(payment)
         if found.status is not PaymentStatus.REFUND_REQUESTED:
             return found

@@ -7,8 +7,8 @@ from datetime import datetime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chalicelib.domain.pages import Page
-from chalicelib.domain.refusals import CursorInvalid, StoreUnavailable
-from chalicelib.domain.tickets.ticket import Admission, LatestTicketsOfSale, ListedTicket, Ticket, VoidReason
+from chalicelib.domain.refusals import BackendUnavailable, CursorInvalid
+from chalicelib.domain.tickets.ticket import Admission, LatestTicketPerSeatOfSale, ListedTicket, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
 
 __all__ = ["FakeSigner", "FakeTicketKeys", "FakeTickets"]
@@ -22,20 +22,20 @@ class FakeTickets:
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     voided: dict[str, VoidReason] = field(default_factory=dict)
 
-    def add(self, sold: LatestTicketsOfSale) -> None:
+    def add(self, sold: LatestTicketPerSeatOfSale) -> None:
         if sold.reservation_id in self.codes or sold.reservation_id in self.voided:
             return
         if any(ticket.code in self.known for ticket in sold.tickets):
-            raise StoreUnavailable("TransactWriteItems")
+            raise BackendUnavailable("TransactWriteItems")
         self.codes[sold.reservation_id] = {ticket.seat: ticket.code for ticket in sold.tickets}
         self.known |= {ticket.code: ticket for ticket in sold.tickets}
 
-    def find_latest_by_sale(self, reservation_id: str) -> LatestTicketsOfSale | None:
+    def find_latest_by_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
         if reservation_id not in self.codes and reservation_id not in self.voided:
             return None
         codes = sorted(self.codes.get(reservation_id, {}).items())
         tickets = tuple(self.known[code] for _, code in codes)
-        return LatestTicketsOfSale(reservation_id, tickets, self.voided.get(reservation_id))
+        return LatestTicketPerSeatOfSale(reservation_id, tickets, self.voided.get(reservation_id))
 
     def list_by_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
         if cursor and not cursor.isdecimal():
@@ -62,12 +62,12 @@ class FakeTickets:
         self.known[ticket.code] = replace(stored, void=VoidReason.TRANSFERRED, renewed_as=renewed.code)
         return self.known[ticket.code]
 
-    def void(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
+    def void_sale(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
         self.voided.setdefault(reservation_id, reason)
         for code in self.codes.get(reservation_id, {}).values():
             self.known[code] = replace(self.known[code], void=self.known[code].void or reason)
 
-    def try_admit(self, ticket: Ticket, admission: Admission) -> Ticket:
+    def try_admit_and_reread(self, ticket: Ticket, admission: Admission) -> Ticket:
         stored = self.known.get(ticket.code)
         if stored is None:
             return ticket

@@ -154,7 +154,7 @@ def _depths() -> dict[str, int]:
 def _promises(operations: Sequence[Operation]) -> Promises:
     """Makes the promises of the clients' 200s, and the sales of the tables."""
     stored = Stored(cast("Database", Snapshot()))
-    promises = Promises(MovableClock(datetime.now(UTC)), stored, charged_only=True, twins_refused=True)
+    promises = Promises(MovableClock(datetime.now(UTC)), stored, only_if_charged=True, twins_refused=True)
     for one in operations:
         if one.kind == "confirm" and one.status == 200:
             promises.confirmed[one.request["reservation"]] = one.answer["saleId"]

@@ -12,15 +12,15 @@ from chalicelib.api.batches import Record
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
-from chalicelib.application.consumers.cached_seats import CorrectSeatCache
+from chalicelib.application.consumers.cached_seats import CorrectSeatCacheByEvent
 from chalicelib.application.consumers.invoices import IssueInvoicesOfSales
-from chalicelib.application.consumers.tickets import IssueTicketsOrVoidRefunded
-from chalicelib.application.consumers.webhooks import QueueWebhookDeliveries
+from chalicelib.application.consumers.tickets import IssueOrVoidTickets
+from chalicelib.application.consumers.webhooks import NumberEventsAndQueueDeliveries
 from chalicelib.application.tickets import AdmitTicket
 from chalicelib.domain import consumers
 from chalicelib.domain.events import Event, Failures, OutgoingMessage
-from chalicelib.domain.ports import HoldsCountedUntilExpiry, IdsFromKeys, Reservations, Rows, Sessions
-from chalicelib.domain.reservations import CountedHold, Hold, HoldNotCounted
+from chalicelib.domain.ports import HoldsCountedUntilExpiry, IdMaker, Reservations, Rows, Sessions
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrChanged
 from chalicelib.domain.times import to_utc_ms
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
@@ -62,7 +62,7 @@ class Adapters:
     rows: type[DynamoRows] = DynamoRows
     reservations: type[DynamoReservations] = DynamoReservations
     payments: type[DynamoPayments] = DynamoPayments
-    counted_holds: type[DynamoHoldsCountedUntilExpiry] = DynamoHoldsCountedUntilExpiry
+    holds_counted_until_expiry: type[DynamoHoldsCountedUntilExpiry] = DynamoHoldsCountedUntilExpiry
     tickets: type[DynamoTickets] = DynamoTickets
     invoices: type[DynamoInvoices] = DynamoInvoices
     cache: type[SeatCache] = SeatCache
@@ -104,15 +104,15 @@ class UnsharedReads(TtlCache[T]):
 class WatchedLiveHolds:
     """Live holds that call `refused` beyond the limit. Of two requests with one key, one may release both's seats."""
 
-    counted_holds: HoldsCountedUntilExpiry
+    holds_counted_until_expiry: HoldsCountedUntilExpiry
     refused: Callable[[], None]
 
     def count_hold(
         self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
     ) -> None:
         try:
-            self.counted_holds.count_hold(holder, hold, limit, now, instead_of)
-        except HoldNotCounted:
+            self.holds_counted_until_expiry.count_hold(holder, hold, limit, now, instead_of)
+        except HoldLimitReachedOrChanged:
             self.refused()
             raise
 
@@ -124,7 +124,7 @@ class Instance:
     services: Services
     adapters: Adapters
     settings: Settings
-    ids: IdsFromKeys
+    ids: IdMaker
     skew: timedelta
     codes: Callable[[], str]
 
@@ -167,8 +167,8 @@ class Instance:
         return self.adapters.cache(redis, PREFIX, b"for tests") if redis else None
 
     @cached_property
-    def counted_holds(self) -> HoldsCountedUntilExpiry:
-        counted = self.adapters.counted_holds(self.services.dynamodb, f"{PREFIX}-live-holds")
+    def holds_counted_until_expiry(self) -> HoldsCountedUntilExpiry:
+        counted = self.adapters.holds_counted_until_expiry(self.services.dynamodb, f"{PREFIX}-live-holds")
         return WatchedLiveHolds(counted, self.services.limit_reached)
 
     @cached_property
@@ -225,9 +225,9 @@ class Instance:
     def relays(self) -> Mapping[str, Callable[[Record], list[OutgoingMessage]]]:
         relaying, planted = self.relaying, self.adapters.relay
         return {
-            "rows": partial(_relay_row, planted("rows", relaying.relay_row_event)),
-            "reservations": partial(_relay_reservation, planted("reservations", relaying.relay_reservation_change)),
-            "payments": partial(_relay_payment, planted("payments", relaying.relay_payment_change)),
+            "rows": partial(_relay_row, planted("rows", relaying.follow_up_row_event)),
+            "reservations": partial(_relay_reservation, planted("reservations", relaying.follow_up_reservation_change)),
+            "payments": partial(_relay_payment, planted("payments", relaying.follow_up_payment_change)),
         }
 
     def send(self, messages: Sequence[OutgoingMessage]) -> set[int]:
@@ -249,7 +249,7 @@ class Instance:
             consumers.AUDIT: _of_events(RecordEvent(self.event_log)),
             consumers.ANALYTICS: _of_events(CountEvent(self.analytics)),
             consumers.TICKETS: _of_events(self._issue_tickets),
-            consumers.CACHE: _of_events(CorrectSeatCache(self.cache) if self.cache else _ignore),
+            consumers.CACHE: _of_events(CorrectSeatCacheByEvent(self.cache) if self.cache else _ignore),
         }
         return {queue: self.adapters.consume(queue, handle) for queue, handle in of_records.items()}
 
@@ -258,7 +258,7 @@ class Instance:
         """Handlers of all events of a batch together, by queue."""
         return {
             consumers.INVOICES: self._issue_invoices,
-            consumers.NOTIFICATION: QueueWebhookDeliveries(
+            consumers.NOTIFICATION: NumberEventsAndQueueDeliveries(
                 self.notifications, NoSubscribers(), self.outbox, self.clock
             ),
         }
@@ -294,9 +294,9 @@ class Instance:
         )
 
     @cached_property
-    def _issue_tickets(self) -> IssueTicketsOrVoidRefunded:
+    def _issue_tickets(self) -> IssueOrVoidTickets:
         keys = DynamoTicketPublicKeys(self.services.dynamodb, f"{PREFIX}-tickets")
-        return IssueTicketsOrVoidRefunded(self.tickets, self.sessions, keys, SIGNER, self.codes)
+        return IssueOrVoidTickets(self.tickets, self.sessions, keys, SIGNER, self.codes)
 
 
 class NoSubscribers:

@@ -13,7 +13,7 @@ from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.release import NotLapsedYet
 from chalicelib.domain import consumers
 from chalicelib.domain.events import OutgoingMessage
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.reservations import Hold, ReleaseResult, Reservation, Sale, State
 from chalicelib.domain.tickets.ticket import VoidReason
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
@@ -146,17 +146,17 @@ class QuietRows(DynamoRows):
 class NoBar(DynamoReservations):
     """Sets no bar, so that the reservation of an ended hold can still be stored."""
 
-    def bar(self, hold: Hold) -> Reservation | None:
+    def bar_ended_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
         return self.find(hold.reservation_id)
 
 
 class StrongerThanTheRow(DynamoReservations):
     """Keeps an ended reservation ended, although the row is sold."""
 
-    def mark_confirmed_from_any_state_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed_unless_sold_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
         stored = self.find(reservation_id)
         return (
-            super().mark_confirmed_from_any_state_and_read(reservation_id, sale)
+            super().mark_confirmed_unless_sold_and_read(reservation_id, sale)
             if stored and stored.state is State.PENDING
             else stored
         )
@@ -165,7 +165,7 @@ class StrongerThanTheRow(DynamoReservations):
 class AnybodysPayments(DynamoPayments):
     """Lets a payment be claimed that is another reservation's."""
 
-    def claim_condition(self, *, charged_only: bool) -> str:
+    def claim_condition(self, *, only_if_charged: bool) -> str:
         return ALWAYS_TRUE.format(key="transaction_id")
 
 
@@ -222,7 +222,7 @@ def _relay_that_skips(
     def relayed(change: Any) -> list[OutgoingMessage]:
         try:
             return relay(change)
-        except StoreUnavailable:
+        except BackendUnavailable:
             return []
 
     return relayed
@@ -246,7 +246,7 @@ class AdmitsAgain(DynamoTickets):
 
 
 class NeverVoid(DynamoTickets):
-    def void(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
+    def void_sale(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
         """Leaves the tickets in force after a refund."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from chalicelib.domain.times import from_iso_with_zone, from_ms, to_iso, to_ms
 from chalicelib.infrastructure.dynamodb.payments import payment_from_item
-from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item
+from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item_unless_bar
 from chalicelib.infrastructure.sqs.envelopes import event_in, to_body
 
 Function = Callable[[Any], Any]
@@ -30,7 +30,7 @@ def _body(record: Any) -> Hashable:
 
 
 KEYS: dict[Function, Callable[[Any], Hashable]] = {
-    reservation_from_item: id,
+    reservation_from_item_unless_bar: id,
     payment_from_item: id,
     to_body: id,
     event_in: _body,

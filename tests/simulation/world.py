@@ -83,7 +83,7 @@ def _listed(numbers: frozenset[int]) -> str:
 
 def _occupancy(instance: Instance, screening: Session) -> Mapping[str, Occupancy]:
     try:
-        return instance.cached_rows.read_entries_with_lapsed(screening)
+        return instance.cached_rows.read_entries_with_lapsed_unless_cancelled(screening)
     except RowsOfCancelledSession as closed:
         return closed.occupancy
 
@@ -122,9 +122,9 @@ class World:
         self.scheduler = Scheduler(chance, self.clock, self.faults, chance.choice(STICKINESS), trace)
         self.planted = PLANTED[self.plan.plant] if self.plan.plant else Planted(change=unchanged)
         self.consumers = [*ALWAYS, *(queue for queue in SOMETIMES if chance.random() < 0.4)]
-        charged_only = chance.random() < 0.5
-        self._open_services(charged_only=charged_only, has_redis=chance.random() < 0.4)
-        self._start_instances(charged_only=charged_only)
+        only_if_charged = chance.random() < 0.5
+        self._open_services(only_if_charged=only_if_charged, has_redis=chance.random() < 0.4)
+        self._start_instances(only_if_charged=only_if_charged)
         self.commands_left = chance.randint(6, 15)
         self.night = chance.randint(40, 130) if chance.random() < 0.15 else None
         """The turn after which a day passes."""
@@ -132,10 +132,10 @@ class World:
     def _chance(self, purpose: str) -> Random:
         return Random(f"{self.plan.seed} {purpose}")
 
-    def _open_services(self, *, charged_only: bool, has_redis: bool) -> None:
+    def _open_services(self, *, only_if_charged: bool, has_redis: bool) -> None:
         database = Database(PREFIX, self.clock)
         self.stored = Stored(database)
-        self.promises = Promises(self.clock, self.stored, charged_only)
+        self.promises = Promises(self.clock, self.stored, only_if_charged)
         database.listeners[f"{PREFIX}-rows"] = self.promises.check_row_write
         database.listeners[f"{PREFIX}-reservations"] = self.promises.check_reservation_write
         self.gateway = WatchedGateway(goes_back=self.promises.goes_back)
@@ -154,11 +154,11 @@ class World:
         asking = self._chance("buyers")
         self.buyers = Buyers(self.services, self.promises, self.gateway, asking, self._instance, screenings)
 
-    def _start_instances(self, *, charged_only: bool) -> None:
+    def _start_instances(self, *, only_if_charged: bool) -> None:
         """Starts three on the same services; mostly their clocks differ."""
         chance = self.chance
         most = chance.choice((1, MAX_LIVE_HOLDS))
-        settings = replace(SETTINGS, max_live_holds=most, payments_charged_only=charged_only)
+        settings = replace(SETTINGS, max_live_holds=most, payments_charged_only=only_if_charged)
         skews = [timedelta(milliseconds=chance.choice(SKEWS_MS)) for _ in range(3)]
         if not any(skews) or not self.faults.is_striking(Kind.CLOCKS_DIFFER, 0.8):
             skews = [timedelta(0)] * 3

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.precompiled import FORMATS, PATTERN_COMPILER, use_precompiled
+from chalicelib.precompiled import FORMATS, PATTERN_COMPILER, use_precompiled_methods_and_patterns
 from infra.cloud.precompiling import Compiled, recorded
 
 
@@ -61,7 +61,7 @@ def compile_all() -> Compiled:
 def use(compiled: Compiled, folder: Path) -> None:
     file = folder / "precompiled.bin"
     file.write_bytes(compiled.as_bytes())
-    use_precompiled(str(file))
+    use_precompiled_methods_and_patterns(str(file))
 
 
 def refuse(*_: object) -> CodeType:
@@ -122,7 +122,7 @@ def test_the_file_of_another_python_is_left_alone(tmp_path: Path, formats: tuple
     file.write_bytes(marshal.dumps((formats, {}, {})))
     before = PATTERN_COMPILER.compile
 
-    use_precompiled(str(file))
+    use_precompiled_methods_and_patterns(str(file))
 
     assert (PATTERN_COMPILER.compile, "exec" in vars(dataclasses)) == (before, False)
 
@@ -130,7 +130,7 @@ def test_the_file_of_another_python_is_left_alone(tmp_path: Path, formats: tuple
 def test_without_a_file_nothing_is_changed(tmp_path: Path) -> None:
     before = PATTERN_COMPILER.compile
 
-    use_precompiled(str(tmp_path / "none.bin"))
+    use_precompiled_methods_and_patterns(str(tmp_path / "none.bin"))
 
     assert (PATTERN_COMPILER.compile, "exec" in vars(dataclasses)) == (before, False)
 

@@ -12,7 +12,7 @@ from chalice.app import Request
 
 from chalicelib import wiring
 from chalicelib.domain.identity import ANONYMOUS, UNCHECKED, AccessRule, Principal
-from chalicelib.domain.refusals import AccessTokenFault, Forbidden, Refusal, StoreUnavailable, Unauthenticated
+from chalicelib.domain.refusals import AccessTokenFault, BackendUnavailable, Forbidden, Refusal, Unauthenticated
 
 from .logs import log
 
@@ -48,13 +48,13 @@ def decide_access(rule: AccessRule, request: Request) -> AccessDecision:
         return UNCHECKED_ACCESS
     try:
         asked_by = _identify(request)
-    except (Unauthenticated, StoreUnavailable) as refusal:
+    except (Unauthenticated, BackendUnavailable) as refusal:
         return AccessDecision(ANONYMOUS, refusal)
-    return AccessDecision(asked_by, None if rule.admits_by_role(asked_by) else Forbidden())
+    return AccessDecision(asked_by, None if rule.names_a_role_of(asked_by) else Forbidden())
 
 
 def _identify(request: Request) -> Principal:
-    """Gives the principal of the request's token. Raises Unauthenticated, StoreUnavailable."""
+    """Gives the principal of the request's token. Raises Unauthenticated, BackendUnavailable."""
     token = _token_of(request)
     try:
         return wiring.identity.token_verifier()(token, wiring.clock())

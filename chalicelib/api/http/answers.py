@@ -49,7 +49,7 @@ def guarded_and_answered(blueprint: Blueprint) -> Callable[[View], View]:
         @wraps(view)
         def answer(**raw_path: str) -> Response:
             request: Request = blueprint.current_request
-            return _answer(view, route, request, paths.decoded(request, raw_path))
+            return _answer(view, route, request, paths.percent_decoded_once(request, raw_path))
 
         return answer
 
@@ -145,7 +145,7 @@ def _refuse(error: Exception, request: Request, path: Mapping[str, str]) -> Resp
     row, error = _with_row(error, path=_loggable(path), request_id=_request_id(request))
     if isinstance(error, refusals.Refusal) and error.refund_reason:
         log.warning("a payment bought nothing and is to be returned", refusal=repr(error), path=_loggable(path))
-    if isinstance(error, refusals.StoreUnavailable):
+    if isinstance(error, refusals.BackendUnavailable):
         log.warning("store unavailable", operation=error.operation, cause=repr(error.__cause__))
     if row.counts_as_refusal:
         wiring.gate.refusals().count_refusal(row.code)
@@ -153,7 +153,8 @@ def _refuse(error: Exception, request: Request, path: Mapping[str, str]) -> Resp
 
 
 def _with_row(error: Exception, **logged: Any) -> tuple[ErrorRow, Exception]:
-    """Gives the error with its row. Logs an error without a row, and replaces it by an InternalError."""
+    """Gives the error and its row in the table of errors. Logs an error that has no row, and replaces it by an
+    InternalError."""
     if row := nearest_error_row(type(error)):
         return row, error
     log.exception("unexpected", **logged)

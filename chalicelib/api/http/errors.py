@@ -71,7 +71,7 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     @property
     def template_by_language(self) -> Mapping[str, str]:
-        """Gives the message's template by language. Portuguese is missing if only API Gateway answers the error."""
+        """Gives the message's template by language. An error that only API Gateway answers has no Portuguese."""
         return {ENGLISH: self.english} | ({PORTUGUESE: self.portuguese} if self.portuguese else {})
 
 
@@ -457,7 +457,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="TEMPORARILY_UNAVAILABLE",
         status=503,
-        example=refusals.StoreUnavailable("UpdateItem"),
+        example=refusals.BackendUnavailable("UpdateItem"),
         english="We could not finish in time. Send the same request again; with an Idempotency-Key that is safe.",
         portuguese="Não conseguimos terminar a tempo. Envie o mesmo pedido de novo; com uma Idempotency-Key é seguro.",
         headers=lambda _: {"Retry-After": "1"},

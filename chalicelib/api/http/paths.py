@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from chalice.app import Request
 
 
-def decoded(request: Request, path: Mapping[str, str]) -> dict[str, str]:
+def percent_decoded_once(request: Request, path: Mapping[str, str]) -> dict[str, str]:
     """Gives the path parameters percent-decoded. Invalid UTF-8 becomes replacement characters, which no id contains."""
     if "version" in request.to_original_event():
         return dict(path)

@@ -38,7 +38,8 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".webmanifest": "application/manifest+json",
 }
-"""The content types by suffix. Files with another suffix are not served; a part's index.html is served as its page."""
+"""The content types by suffix. Files with another suffix are not served. The index.html of a folder is served at the
+folder's address."""
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE_ALWAYS = "no-cache"
@@ -114,7 +115,7 @@ def page_or_redirect(
     return response
 
 
-def page_with_sign_in_or_redirect(
+def sign_in_page_or_redirect(
     request: Request, part: str, settings: Mapping[str, str] = NO_SETTINGS, live_url: str = ""
 ) -> Response:
     """Answers like `page_or_redirect`, with a page on which people can sign in.
@@ -193,11 +194,11 @@ def _page(part: str, **settings: str) -> VersionedText:
 
 
 def _where_references_hit(request: Request) -> str | None:
-    """Gives the page's canonical address relative to the request's, such as ../docs for /docs/. None if the request
-    used the canonical address.
+    """Gives the page's canonical address as a path relative to the requested one, such as ../docs for /docs/. None if
+    the canonical address was requested.
 
     The path in the request's context is complete: it includes the stage, or the base path of the domain. An emulator's
-    root path always ends with a slash, so only AWS redirects /prod to /prod/.
+    root path always ends with a slash, so only on AWS is /prod redirected to /prod/.
     """
     path, is_root = str(request.context.get("path", "")), request.context.get("resourcePath") == "/"
     if not path or path.endswith("/") == is_root:

@@ -147,14 +147,17 @@ class RedrivenBody(Answer):
     left: int
 
 
-def read_redrive_limit(request: Request) -> int:
-    """Reads from the body how many dead letters to redrive at most. Raises MalformedRequest, BodyTooLarge.
+def refuse_without_content_type(request: Request) -> None:
+    """Raises UnsupportedMediaType if the request has no Content-Type; Chalice already refuses any type but JSON's.
 
-    Raises UnsupportedMediaType if the request has no Content-Type; Chalice already refuses any type but JSON's. This
-    prevents CSRF: a browser sends JSON to another site only after a preflight.
+    This prevents CSRF: a browser sends JSON to another site only after a preflight.
     """
     if "content-type" not in request.headers:
         raise UnsupportedMediaType
+
+
+def read_redrive_limit(request: Request) -> int:
+    """Reads from the body how many dead letters to redrive at most. Raises MalformedRequest, BodyTooLarge."""
     return body_of(request, RedriveRequest).limit
 
 

@@ -39,7 +39,7 @@ def _event(event: Event) -> LoggedEventBody:
         type=event.type,
         occurred_at=moment(event.occurred_at),
         reservation_id=event.reservation_id,
-        user_id=event.buyer,
+        user_id=event.buyer_pseudonym_or_empty,
         seats=event.seats,
         data=event.public_data,
     )

@@ -27,7 +27,7 @@ class CountEvent:
     analytics: Analytics
 
     def __call__(self, event: Event) -> None:
-        """Counts the event. Raises StoreUnavailable. Raises UnreadableMessage if a sale or refund lacks its amount."""
+        """Counts the event. Raises BackendUnavailable, or UnreadableMessage if a sale or refund lacks its amount."""
         tally = tally_of(event)
         if tally != EMPTY_TALLY:
             self.analytics.add_tally_once(event.id, event.session_id, bucket_start(event.occurred_at), tally)

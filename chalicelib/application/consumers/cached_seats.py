@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.events import Event, EventType
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import SeatCacheCorrections
+    from chalicelib.domain.ports import SeatCacheUpdates
 
 
 @dataclass(frozen=True)
-class CorrectSeatCache:
+class CorrectSeatCacheByEvent:
     """Removes released seats, and maps of cancelled sessions, from the seat cache. Adds reservation ids made from
     idempotency keys.
 
@@ -20,10 +20,10 @@ class CorrectSeatCache:
     entry costs one call of DynamoDB, because the rows decide.
     """
 
-    cache: SeatCacheCorrections
+    cache: SeatCacheUpdates
 
     def __call__(self, event: Event) -> None:
-        """Makes the corrections for one event. Raises StoreUnavailable."""
+        """Makes the corrections for one event. Raises BackendUnavailable."""
         if event.type is EventType.SEAT_RELEASED:
             self.cache.forget_seats(event.session_id, event.reservation_id, event.seats)
         if event.type is EventType.SESSION_CANCELLED:

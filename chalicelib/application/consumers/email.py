@@ -102,7 +102,7 @@ class SendBuyerEmail:
     def __call__(self, event: Event) -> None:
         """Sends the email and marks the event as processed.
 
-        Raises EmailRefused, EmailThrottled, EmailUnavailable, TicketsUnsigned, StoreUnavailable.
+        Raises EmailRefused, EmailThrottled, EmailNotConfirmed, TicketsUnsigned, BackendUnavailable.
         """
         email = self._email_about(event)
         if email is None or self.processed_events.contains(event.id):

@@ -44,12 +44,12 @@ class IssueInvoicesOfSales:
         """Issues the invoices. Skips sales that were free of charge. Gives the exception of each sale that failed, by
         the sale's position in the batch.
 
-        The exceptions are UnreadableMessage, SessionNotFound, StoreUnavailable.
+        The exceptions are UnreadableMessage, SessionNotFound, BackendUnavailable.
         """
         bills, unbilled = act_on_each_in_turn(dict(enumerate(sales)), self._draft_bill)
         charged = {position: bill for position, bill in bills.items() if bill}
         numbered, unnumbered = number_by_series(
-            charged, lambda bill: bill.series, self.invoices.assign_numbers_in_series
+            charged, lambda bill: bill.series, self.invoices.assign_numbers_in_one_series
         )
         invoices = {invoice.bill.reservation_id: invoice for invoice in numbered.values()}  # a sale may occur twice
         _, unfiled = act_on_each_in_turn(invoices, self._print_and_file)
@@ -71,7 +71,7 @@ class IssueInvoicesOfSales:
         reservation = self.reservations.find(sale.reservation_id)
         contact = reservation.contact if reservation else None
         language = contact.language if contact else ENGLISH
-        user_id = reservation.user_id if reservation else sale.buyer
+        user_id = reservation.user_id if reservation else sale.buyer_pseudonym_or_empty
         return bill_for(sale, self.sessions.get(sale.session_id), user_id, self.seller, self.time_zone, language)
 
 

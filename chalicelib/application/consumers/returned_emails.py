@@ -24,7 +24,7 @@ class SuppressIfFinal:
     suppressed: SuppressedAddresses
 
     def __call__(self, returned: BounceOrComplaint) -> None:
-        """Suppresses the addresses if the fault is final. Raises StoreUnavailable."""
+        """Suppresses the addresses if the fault is final. Raises BackendUnavailable."""
         log.info("email returned, final %s: %s", returned.is_final, returned.reason)
         if returned.is_final:
             for address in returned.addresses:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.events import Event, EventType
-from chalicelib.domain.tickets.ticket import ADMITTED_FOR, LatestTicketsOfSale, Ticket, VoidReason
+from chalicelib.domain.tickets.ticket import ADMITTED_FOR, LatestTicketPerSeatOfSale, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import TicketFacts, encode_token
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class IssueTicketsOrVoidRefunded:
+class IssueOrVoidTickets:
     """Issues a sale's tickets, or voids them. Idempotent, also if two deliveries run at the same time.
 
     The tickets of a sale are written once, and never after they were voided. A token is written once.
@@ -37,14 +37,14 @@ class IssueTicketsOrVoidRefunded:
     new_code: Callable[[], str]
 
     def __call__(self, event: Event) -> None:
-        """Issues the tickets of a sale, or voids those of a refunded sale. Raises SessionNotFound, StoreUnavailable.
+        """Issues the tickets of a sale, or voids those of a refunded sale. Raises SessionNotFound, BackendUnavailable.
 
         Ignores a refund that names no sale: its payment bought nothing.
         """
         if event.type is EventType.PAYMENT_CONFIRMED:
             self._issue(event)
         elif event.data.get("saleId"):
-            self.tickets.void(event.reservation_id, VoidReason.REFUNDED, event.occurred_at)
+            self.tickets.void_sale(event.reservation_id, VoidReason.REFUNDED, event.occurred_at)
 
     def _issue(self, sale: Event) -> None:
         known = self.tickets.find_latest_by_sale(sale.reservation_id)
@@ -53,7 +53,7 @@ class IssueTicketsOrVoidRefunded:
             return
         signed = self._sign(unsigned, self.sessions.get(sale.session_id).starts_at)
         if known is None:
-            self.tickets.add(LatestTicketsOfSale(sale.reservation_id, signed))
+            self.tickets.add(LatestTicketPerSeatOfSale(sale.reservation_id, signed))
             return
         for ticket in signed:
             self.tickets.store_token_if_missing(ticket)

@@ -1,6 +1,6 @@
 """Webhooks: an event gets its number in its session and goes to every subscriber, each delivery by itself.
 
-queue notification ──► QueueWebhookDeliveries: numbered once, for good ──► queue webhooks: one message a subscriber
+queue notification ──► NumberEventsAndQueueDeliveries: a number for good ──► queue webhooks: one message a subscriber
 queue webhooks     ──► DeliverOrDisableIfGone: signed and POSTed; a delivery that is not accepted comes again later
 POST …/replay      ──► Replay: deliveries queued again, for a subscriber that saw a gap
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import WEBHOOKS
 from chalicelib.domain.events import Event, Failures, OutgoingMessage, UnreadableMessage
-from chalicelib.domain.refusals import MessageSignatureInvalid, StoreUnavailable, WebhookDisabled
+from chalicelib.domain.refusals import BackendUnavailable, MessageSignatureInvalid, WebhookDisabled
 from chalicelib.domain.signatures import is_signed
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Subscriber, Webhook
 
@@ -29,7 +29,7 @@ MOST_REPLAYED = 100
 
 
 @dataclass(frozen=True)
-class QueueWebhookDeliveries:
+class NumberEventsAndQueueDeliveries:
     """Numbers a batch of events, and queues a delivery for each event and each webhook that receives it.
 
     May run twice: an event keeps its first number. Its deliveries are queued again, in case the first run died before
@@ -45,7 +45,7 @@ class QueueWebhookDeliveries:
         """Numbers the events and queues their deliveries. Gives the exception of each event that failed, by the event's
         position in the batch.
 
-        Raises StoreUnavailable if the webhooks can't be read.
+        Raises BackendUnavailable if the webhooks can't be read.
         """
         numbered, failures = number_by_series(
             dict(enumerate(events)), lambda event: event.session_id, self.notifications.number_all_in_session
@@ -66,7 +66,7 @@ class QueueWebhookDeliveries:
             for delivery in _deliveries_for(subscriber, [notification])
         ]
         unsent = self.outbox.send_and_list_unsent([message for _, message in to_send], self.clock()) if to_send else ()
-        return {to_send[index][0]: StoreUnavailable("SendMessageBatch") for index in unsent}
+        return {to_send[index][0]: BackendUnavailable("SendMessageBatch") for index in unsent}
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class QueueReplayOfNotifications:
     def __call__(self, command: ReplayNotificationsCommand) -> ReplayResult:
         """Verifies the signature and queues the deliveries.
 
-        Raises MessageSignatureInvalid, WebhookDisabled, StoreUnavailable.
+        Raises MessageSignatureInvalid, WebhookDisabled, BackendUnavailable.
         """
         webhook = self._authenticate(command)
         found = self.notifications.list_after(command.session_id, command.after_sequence, self.most + 1)
@@ -170,8 +170,8 @@ def _deliveries_for(subscriber: Subscriber, notifications: Sequence[Notification
 
 
 def _queue_deliveries(outbox: Outbox, clock: Clock, deliveries: Iterable[Delivery]) -> int:
-    """Queues the deliveries and gives their number. Raises StoreUnavailable if any was not queued."""
+    """Queues the deliveries and gives their number. Raises BackendUnavailable if any was not queued."""
     messages = [OutgoingMessage(WEBHOOKS, delivery) for delivery in deliveries]
     if messages and outbox.send_and_list_unsent(messages, clock()):
-        raise StoreUnavailable("SendMessageBatch")
+        raise BackendUnavailable("SendMessageBatch")
     return len(messages)

@@ -41,7 +41,7 @@ class ErasureEffect(StrEnum):
     NOTHING = "names nobody"
 
     @property
-    def has_personal_data(self) -> bool:
+    def is_of_store_with_personal_data(self) -> bool:
         """Tells whether the store holds data of persons."""
         return self is not ErasureEffect.NOTHING
 

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from chalicelib.domain.reservations import CountedHold, Hold, Occupancy, ReleaseResult, Reservation, Sale, State
     from chalicelib.domain.sessions import Session
 
-__all__ = ["HoldsCountedUntilExpiry", "Reservations", "Rows", "SeatCacheCorrections", "Sessions"]
+__all__ = ["HoldsCountedUntilExpiry", "Reservations", "Rows", "SeatCacheUpdates", "Sessions"]
 
 
 class Sessions(Protocol):
     """The screenings on the programme."""
 
-    def get_or_add(self, session: Session) -> Session:
+    def get_or_add_with_rows(self, session: Session) -> Session:
         """Stores the session and gives it. If a session is already stored under its id, gives the stored one unchanged.
 
         The rows are written before the session, so every session that can be read can be booked.
@@ -72,7 +72,7 @@ class Rows(Protocol):
         same reservation id."""
         ...
 
-    def read_entries_with_lapsed(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_entries_with_lapsed_unless_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
         """Reads the entries of held and sold seats, by seat. Strongly consistent, except that a cache may answer with
         entries that are up to a second old.
 
@@ -81,7 +81,7 @@ class Rows(Protocol):
         """
         ...
 
-    def sale_ids_by_reservation_written_between(
+    def sale_ids_by_reservation_in_rows_last_written_between(
         self, session: Session, since: datetime, until: datetime
     ) -> Mapping[str, str]:
         """Reads sale ids by reservation id, from rows whose last write is in the period. Strongly consistent.
@@ -90,7 +90,7 @@ class Rows(Protocol):
         """
         ...
 
-    def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+    def close_row_and_read_entries(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
         """Closes the row for good: its seats can't be held or sold any more. Gives the entries of held and sold seats.
 
         Sales in the row are final. Its holds can still lapse or be released. Idempotent.
@@ -98,10 +98,10 @@ class Rows(Protocol):
         ...
 
 
-class SeatCacheCorrections(Protocol):
+class SeatCacheUpdates(Protocol):
     """A copy of the rows in a cache, for fast refusals.
 
-    The methods correct the copy after rows or reservations have changed. Each method raises StoreUnavailable.
+    The methods correct the copy after rows or reservations have changed. Each method raises BackendUnavailable.
     """
 
     def forget_seats(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
@@ -123,16 +123,17 @@ class SeatCacheCorrections(Protocol):
 class Reservations(Protocol):
     """The stored reservations: each is pending, confirmed, cancelled or expired."""
 
-    def get_or_add(self, reservation: Reservation) -> Reservation:
+    def get_or_add_unless_barred(self, reservation: Reservation) -> Reservation:
         """Stores the reservation and gives it. If one is already stored under its id, gives the stored one unchanged.
 
-        Raises HoldEndedBeforeStored if the hold was barred: see `bar`.
+        Raises HoldEndedBeforeStored if the hold was barred: see `bar_ended_hold_or_read_stored`.
         """
         ...
 
-    def bar(self, hold: Hold) -> Reservation | None:
-        """Bars the hold: from now on `get_or_add` refuses it. Also refused are earlier holds under the same reservation
-        id, which resends with an idempotency key share.
+    def bar_ended_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
+        """Bars the hold: from now on `get_or_add_unless_barred` refuses it.
+
+        Earlier holds with the same reservation id are refused, too: requests with one idempotency key have one id.
 
         If a reservation is already stored under the id, changes nothing and gives the stored one. Gives None if the
         hold was barred.
@@ -148,7 +149,7 @@ class Reservations(Protocol):
         """Reads the reservation, strongly consistent. None if it is not stored."""
         ...
 
-    def mark_confirmed_from_any_state_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed_unless_sold_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
         """Marks the reservation as confirmed by this sale, from any state: its rows have already sold the seats.
 
         If the reservation already has a sale, keeps that sale. Gives the reservation as stored afterwards; None if it
@@ -184,12 +185,13 @@ class HoldsCountedUntilExpiry(Protocol):
     def count_hold(
         self, holder: str, hold: Hold, limit: int, now: datetime, instead_of: CountedHold | None = None
     ) -> None:
-        """Counts the hold against the holder's limit. Idempotent. Raises HoldNotCounted if none of the last `limit`
-        counted holds has expired.
+        """Counts the hold against the holder's limit. Idempotent.
+
+        Raises HoldLimitReachedOrChanged if none of the last `limit` counted holds has expired.
 
         Only the oldest of these holds is checked. All holds last equally long, so the oldest expires first.
 
-        With `instead_of`, the new hold replaces that counted hold, which was sold or released. Then HoldNotCounted is
-        raised only if the entry of `instead_of` has changed since it was read.
+        With `instead_of`, the new hold replaces that counted hold, which was sold or released. Then
+        HoldLimitReachedOrChanged is raised only if the entry of `instead_of` has changed since it was read.
         """
         ...

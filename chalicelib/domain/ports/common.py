@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Clock",
-    "IdsFromKeys",
+    "IdMaker",
 ]
 
 
@@ -19,7 +19,7 @@ class Clock(Protocol):
         ...
 
 
-class IdsFromKeys(Protocol):
+class IdMaker(Protocol):
     """Makers of ids. An id that is made from an idempotency key is the same on every instance."""
 
     def session_id(self, key: str | None) -> str:

@@ -39,7 +39,7 @@ class EventLog(Protocol):
 class ProcessedEvents(Protocol):
     """The events that one consumer has processed. Makes effects outside the database, such as emails, idempotent.
 
-    Each method raises StoreUnavailable.
+    Each method raises BackendUnavailable.
     """
 
     def contains(self, event_id: str) -> bool:
@@ -52,12 +52,12 @@ class ProcessedEvents(Protocol):
 
 
 class Analytics(Protocol):
-    """The counts of each session, in buckets of five minutes. Each method raises StoreUnavailable."""
+    """The counts of each session, in buckets of five minutes. Each method raises BackendUnavailable."""
 
     def add_tally_once(self, event_id: str, session_id: str, bucket: datetime, tally: Tally) -> bool:
         """Adds the tally to a bucket, once for each event id. False if the event was already counted.
 
-        After StoreUnavailable, a retry is safe.
+        After BackendUnavailable, a retry is safe.
         """
         ...
 

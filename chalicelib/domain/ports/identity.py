@@ -16,7 +16,7 @@ class TokenVerifier(Protocol):
     def __call__(self, token: str, now: datetime) -> Principal:
         """Verifies the token and gives its principal.
 
-        Raises Unauthenticated if the token is not valid at `now`. Raises StoreUnavailable if the keys that verify it
+        Raises Unauthenticated if the token is not valid at `now`. Raises BackendUnavailable if the keys that verify it
         can't be read.
         """
         ...

@@ -14,20 +14,20 @@ __all__ = ["InvoiceFiles", "Invoices"]
 
 
 class Invoices(Protocol):
-    """The invoices, one for each sale. Each method raises StoreUnavailable."""
+    """The invoices, one for each sale. Each method raises BackendUnavailable."""
 
     def assign_number(self, bill: Bill) -> Invoice:
         """Gives the sale's invoice. If the sale has none, makes it with the next number of its series.
 
-        The numbers of a series are 1, 2, 3, … without gaps or repeats. After StoreUnavailable, a retry is safe.
+        The numbers of a series are 1, 2, 3, … without gaps or repeats. After BackendUnavailable, a retry is safe.
         """
         ...
 
-    def assign_numbers_in_series(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
+    def assign_numbers_in_one_series(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
         """Gives the invoices of sales in one series, in fewer writes than `assign_number`. `bills` may contain a sale
         twice; both have the same number.
 
-        After StoreUnavailable, some sales may have their numbers already; a retry is safe.
+        After BackendUnavailable, some sales may have their numbers already; a retry is safe.
         """
         ...
 
@@ -44,7 +44,7 @@ class InvoiceFiles(Protocol):
     """The storage of invoices' PDF files."""
 
     def put_if_absent(self, invoice: Invoice, pdf: bytes) -> None:
-        """Stores the PDF. Does nothing if the invoice's PDF is already stored. Raises StoreUnavailable."""
+        """Stores the PDF. Does nothing if the invoice's PDF is already stored. Raises BackendUnavailable."""
         ...
 
     def link(self, invoice: Invoice, now: datetime) -> InvoiceLink:

@@ -16,9 +16,9 @@ __all__ = [
     "EmailRenderer",
     "EmailSender",
     "Notifications",
-    "SessionViewers",
     "SubscriberList",
     "SuppressedAddresses",
+    "ViewerRegistry",
     "ViewerSender",
     "WebhookSender",
     "Webhooks",
@@ -36,14 +36,14 @@ class EmailRenderer(Protocol):
 
 class EmailSender(Protocol):
     def send(self, message: RenderedEmail) -> None:
-        """Sends the email. Raises EmailThrottled or EmailUnavailable if a retry may help, EmailRefused if none can."""
+        """Sends the email. Raises EmailThrottled or EmailNotConfirmed if a retry may help, EmailRefused if none can."""
         ...
 
 
 class SuppressedAddresses(Protocol):
     """The email addresses to which no email is sent, because emails bounced or their reader complained.
 
-    Each method raises StoreUnavailable.
+    Each method raises BackendUnavailable.
     """
 
     def add(self, address: str, reason: str, since: datetime) -> None: ...
@@ -59,12 +59,12 @@ class SuppressedAddresses(Protocol):
 
 class SubscriberList(Protocol):
     def list_all_subscribers(self) -> Sequence[Subscriber]:
-        """Lists all webhooks without their addresses and secrets. Raises StoreUnavailable."""
+        """Lists all webhooks without their addresses and secrets. Raises BackendUnavailable."""
         ...
 
 
 class Webhooks(SubscriberList, Protocol):
-    """The stored webhooks. They are few, so lists have no pages. Each method raises StoreUnavailable."""
+    """The stored webhooks. They are few, so lists have no pages. Each method raises BackendUnavailable."""
 
     def put(self, webhook: Webhook) -> None: ...
 
@@ -95,7 +95,7 @@ class Webhooks(SubscriberList, Protocol):
 class Notifications(Protocol):
     """The numbered events of each session.
 
-    The numbers are 1, 2, 3, … without a gap. Each method raises StoreUnavailable.
+    The numbers are 1, 2, 3, … without a gap. Each method raises BackendUnavailable.
     """
 
     def number_in_session(self, event: Event) -> Notification:
@@ -106,8 +106,8 @@ class Notifications(Protocol):
         """Gives the notifications of events of one session, in fewer writes than `number_in_session`. `events` may
         contain an event twice; both have the same number.
 
-        New numbers follow the order of the events. After StoreUnavailable, some events may have their numbers already;
-        a retry is safe.
+        New numbers follow the order of the events. After BackendUnavailable, some events may have their numbers
+        already; a retry is safe.
         """
         ...
 
@@ -134,7 +134,7 @@ class WebhookSender(Protocol):
         ...
 
 
-class SessionViewers(Protocol):
+class ViewerRegistry(Protocol):
     """A registry of the viewers of each session, by connection id. A viewer watches one session at a time."""
 
     def set_watched_session(self, viewer_id: str, session_id: str) -> None: ...

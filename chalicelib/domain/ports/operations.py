@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from chalicelib.domain.board import DeadLetter, DependencyState, QueueState, RedriveResult, RefusalCounts
     from chalicelib.domain.rate_limits import Quota, Verdict
 
-__all__ = ["Probe", "QueueBoard", "RateLimiter", "RefusalCounter"]
+__all__ = ["DependencyProbe", "QueueBoard", "RateLimiter", "RefusalCountsByCode"]
 
 
 class RateLimiter(Protocol):
-    def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
+    def take_from_all_or_none(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         """Counts one request against each quota. If any quota is used up, counts the request against none.
 
         `quotas` has at least one quota. Its keys say who is counted and for which route, such as `show_seats:user:ana`.
@@ -24,13 +24,13 @@ class RateLimiter(Protocol):
         ...
 
 
-class Probe(Protocol):
+class DependencyProbe(Protocol):
     def __call__(self) -> DependencyState:
         """Checks one dependency with a small request. Never raises."""
         ...
 
 
-class RefusalCounter(Protocol):
+class RefusalCountsByCode(Protocol):
     """Counts of refused requests, by error code. Without a store nothing is counted."""
 
     def count_refusal(self, code: str) -> None:
@@ -46,7 +46,7 @@ class RefusalCounter(Protocol):
 
 
 class QueueBoard(Protocol):
-    """The stage's queues, for operators. Each method raises StoreUnavailable or DeploymentMayNotUseQueue."""
+    """The stage's queues, for operators. Each method raises BackendUnavailable or DeploymentMayNotUseQueue."""
 
     def states(self) -> Sequence[QueueState]:
         """Reads the numbers of messages of each queue."""

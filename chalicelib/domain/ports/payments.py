@@ -21,29 +21,29 @@ class Payments(Protocol):
         """Reads the payment, strongly consistent. None if it is not stored."""
         ...
 
-    def claim_and_read(self, payment: Payment, *, charged_only: bool) -> Payment | None:
+    def try_claim_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
         """Claims the payment for its reservation and amount. While the payment is claimed, no other reservation can
         claim it. Idempotent.
 
-        With `charged_only`, claims only if the gateway has reported a charge of exactly this amount for this
+        With `only_if_charged`, claims only if the gateway has reported a charge of exactly this amount for this
         reservation. Without it, also claims a payment of which the gateway has reported nothing yet.
 
-        Gives the payment as stored afterwards. It is claimed as asked, or has the status for which it could not be.
-        Gives None if nothing is stored, because no charge is reported yet.
+        Gives the payment as stored afterwards, claimed or not: its status says why it could not be claimed. Gives None
+        if nothing is stored, because no charge is reported yet.
         """
         ...
 
-    def record_charge_and_read(self, charge: Charge) -> Payment:
-        """Stores the charge that the gateway reports. Changes nothing if a charge is stored already. Keeps the
-        payment's status if the charge is for the payment's reservation.
+    def record_charge_if_allowed_and_read(self, charge: Charge) -> Payment:
+        """Stores the charge that the gateway reports. Changes nothing if a charge is stored already.
 
-        If it is for another reservation, the status decides. While the payment is claimed, nothing is stored, because
-        the claim may still sell seats. Once the claim's refund is requested, the charge takes the place of claim and
-        refund request, and the status becomes asserted.
+        A charge for the payment's own reservation leaves the payment's status as it is. For a charge for another
+        reservation, the status decides: while the payment is claimed, nothing is stored, because the claim may still
+        sell seats. Once the claim's refund is requested, the charge replaces the claim and the refund request, and the
+        status becomes asserted.
         """
         ...
 
-    def mark_sold_and_read(self, payment: Payment) -> Payment:
+    def try_mark_sold_and_read(self, payment: Payment) -> Payment:
         """Marks the payment as sold. If its refund was requested because it had no sale, drops that request.
 
         Changes nothing if the payment belongs to another reservation, has a sale already, or was refunded.
@@ -56,9 +56,9 @@ class Payments(Protocol):
         Changes nothing if the stored payment belongs to another reservation, or has a sale with another id than
         `payment.sale_id`.
 
-        A claimed payment is marked only if `payment.session_id` is set. A request with a session is made after the hold
-        was released, so the claim can buy nothing any more. A request without a session may be older than the claim,
-        and the claim may have bought seats by now.
+        Marks a claimed payment only if `payment.session_id` is set. Who requests a refund with it has released the
+        hold, so the claim can buy nothing any more. Without it the request may be older than the claim, which may have
+        bought seats by now.
         """
         ...
 
@@ -69,7 +69,7 @@ class Payments(Protocol):
         """
         ...
 
-    def count_refund_try_of_unknown_payment(self, payment: Payment, now: datetime) -> Payment:
+    def count_refund_try_of_payment_unknown_to_gateway(self, payment: Payment, now: datetime) -> Payment:
         """Adds one to the payment's count of refund tries for which the gateway did not know the payment.
 
         Changes nothing if no refund is requested. Raises LookupError if the payment is not stored.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.people.person import Person
     from chalicelib.domain.people.stores import Store
 
-__all__ = ["ErasureRecords", "PersonHoldsPaymentsAndEmails", "PersonalStore"]
+__all__ = ["ErasureRecords", "OpenMattersAndEmailsOfPerson", "PersonalStore"]
 
 
 class PersonalStore(Protocol):
@@ -26,7 +26,7 @@ class PersonalStore(Protocol):
         """Finds all items of the person in the store, including items without the person's name. Changes nothing."""
         ...
 
-    def erase(self, person: Person) -> int:
+    def erase_unless_in_use(self, person: Person) -> int:
         """Deletes the person's items, or takes the person's names out of them: `store.at_erasure` says which. Gives the
         number of changed items. Idempotent.
 
@@ -35,7 +35,7 @@ class PersonalStore(Protocol):
         ...
 
 
-class PersonHoldsPaymentsAndEmails(Protocol):
+class OpenMattersAndEmailsOfPerson(Protocol):
     """A reader of a person's live holds, and of the person's payments that are neither sold nor refunded."""
 
     def describe_live_holds_and_open_payments(self, person: Person, now: datetime) -> Sequence[str]:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.domain.pages import Page
-    from chalicelib.domain.tickets.ticket import Admission, LatestTicketsOfSale, ListedTicket, Ticket, VoidReason
+    from chalicelib.domain.tickets.ticket import Admission, LatestTicketPerSeatOfSale, ListedTicket, Ticket, VoidReason
     from chalicelib.domain.tickets.tokens import PublicKey
 
 __all__ = ["TicketKeys", "TicketSigningKey", "Tickets"]
@@ -18,17 +18,17 @@ __all__ = ["TicketKeys", "TicketSigningKey", "Tickets"]
 class Tickets(Protocol):
     """The stored tickets.
 
-    Each method raises StoreUnavailable. Reads are strongly consistent, except `list_by_session`.
+    Each method raises BackendUnavailable. Reads are strongly consistent, except `list_by_session`.
     """
 
-    def add(self, sold: LatestTicketsOfSale) -> None:
+    def add(self, sold: LatestTicketPerSeatOfSale) -> None:
         """Stores the tickets of a sale. Changes nothing if the sale has tickets already, or was voided.
 
-        Also raises StoreUnavailable if one of the codes is in use. Then retry with new codes.
+        Also raises BackendUnavailable if one of the codes is in use. Then retry with new codes.
         """
         ...
 
-    def find_latest_by_sale(self, reservation_id: str) -> LatestTicketsOfSale | None:
+    def find_latest_by_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
         """Reads the latest ticket of each seat of a sale.
 
         Gives None if the sale has no tickets and was not voided. A sale that was voided before it had tickets is given
@@ -57,11 +57,11 @@ class Tickets(Protocol):
         """
         ...
 
-    def void(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
+    def void_sale(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
         """Voids all tickets of a sale. A sale that is voided before it has tickets never receives any. Idempotent."""
         ...
 
-    def try_admit(self, ticket: Ticket, admission: Admission) -> Ticket:
+    def try_admit_and_reread(self, ticket: Ticket, admission: Admission) -> Ticket:
         """Admits the ticket if it is valid and not admitted yet.
 
         Gives the ticket as stored afterwards: with this admission, with an earlier one, or void.
@@ -70,7 +70,7 @@ class Tickets(Protocol):
 
 
 class TicketKeys(Protocol):
-    """The published keys that verify tickets. Each method raises StoreUnavailable."""
+    """The published keys that verify tickets. Each method raises BackendUnavailable."""
 
     def publish(self, key: PublicKey, until: datetime) -> None:
         """Publishes the key until `until`, or longer if it is published for longer already."""
@@ -82,13 +82,13 @@ class TicketKeys(Protocol):
 
 
 class TicketSigningKey(Protocol):
-    """The key that signs tickets. Each method raises StoreUnavailable."""
+    """The key that signs tickets. Each method raises BackendUnavailable."""
 
     def public_key(self) -> PublicKey: ...
 
     def sign(self, message: bytes) -> bytes:
         """Signs the message with the private key of `public_key`. Gives an Ed25519 signature of 64 bytes.
 
-        Raises StoreUnavailable rather than sign with another key.
+        Raises BackendUnavailable rather than sign with another key.
         """
         ...

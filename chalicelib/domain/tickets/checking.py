@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.refusals import TicketInvalid, TicketVoid, WrongRoom
 
-from .ticket import VoidReason, check_admission_time
+from .ticket import VoidReason, check_admission_is_open
 from .tokens import PublicKey, TicketFacts, TokenMalformed, decode_token
 
 IsSigned = Callable[[PublicKey, bytes, bytes], bool]
@@ -32,7 +32,7 @@ class OfflineGateList:
 
     starts: Mapping[str, datetime]
     by_session_and_seat: Mapping[tuple[str, str], GateListEntry]
-    """By session and seat. A seat that is missing was sold after the list was made."""
+    """The listed tickets by session id and seat. A seat that is missing was sold after the list was made."""
 
 
 def verify_token(text: str, keys: Mapping[str, PublicKey], is_signed: IsSigned) -> TicketFacts:
@@ -63,7 +63,7 @@ def verify_offline_except_reuse(
     facts = verify_token(text, keys, is_signed)
     if facts.session_id not in known.starts:
         raise WrongRoom("")
-    check_admission_time(known.starts[facts.session_id], opens_before, now)
+    check_admission_is_open(known.starts[facts.session_id], opens_before, now)
     if void := _void_by(known.by_session_and_seat.get((facts.session_id, facts.seat)), facts):
         raise TicketVoid(void)
     return facts
@@ -72,9 +72,9 @@ def verify_offline_except_reuse(
 def _void_by(listed: GateListEntry | None, facts: TicketFacts) -> VoidReason | None:
     """Gives the reason why the list shows the ticket as void. None if the list does not.
 
-    A ticket with another code than the seat's listed ticket is valid only if its version is higher: then it was
-    transferred after the list was made. With the same version it can't be known which ticket is newer, so only the
-    listed one is valid.
+    The ticket may have another code than the one that is listed for its seat. With a higher version it was transferred
+    after the list was made, and is valid. Otherwise it is void: of two tickets with the same version, nobody can tell
+    which is newer.
     """
     if listed is None:
         return None

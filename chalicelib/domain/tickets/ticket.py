@@ -84,7 +84,7 @@ class ListedTicket:
 
 
 @dataclass(frozen=True, slots=True)
-class LatestTicketsOfSale:
+class LatestTicketPerSeatOfSale:
     """The latest ticket of each seat of a sale. `void` is the reason if all tickets of the sale were voided, else None.
 
     `tickets` is empty if the sale was voided before it received any.
@@ -99,7 +99,7 @@ class LatestTicketsOfSale:
         return tuple(ticket for ticket in self.tickets if not ticket.token)
 
 
-def check_admission_time(starts_at: datetime, opens_before: timedelta, now: datetime) -> None:
+def check_admission_is_open(starts_at: datetime, opens_before: timedelta, now: datetime) -> None:
     """Checks that a session's tickets are admitted at `now`. Raises TooEarly, AdmissionOver."""
     opens_at, closes_at = admission_times(starts_at, opens_before)
     if now < opens_at:

@@ -20,19 +20,19 @@ from chalicelib.domain.times import from_ms, to_ms
 
 from .connection import query_items
 from .processed_events import DynamoProcessedEvents
-from .values import Item, number_value, read_number, read_text, text_key, text_value
+from .values import Item, number_value, read_required_number, read_text, text_key, text_value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SHARDS = 64
-"""The number of counter items that share the events of the same five minutes. Two transactions on one item at the same
-moment refuse each other: with 1,000 holds and 1,000 sales a second an item is asked 31 times a second instead of 2,000
-times.
+"""The number of counter items that share the events of the same five minutes, because two transactions on one item at
+the same moment refuse each other. With 1,000 holds and 1,000 sales a second, each of 64 items is written 31 times a
+second; a single item would be written 2,000 times.
 
-All items of a screening have one partition key, which takes 500 events a second (2 of 1,000 units each) until DynamoDB
-splits it; the shard stands first in the sort key so that a split spreads the load. Throttled events wait in their
-queue: when 2,000 seats are sold in two seconds, their 4,000 events are counted some ten seconds later."""
+All items of a screening have one partition key. Until DynamoDB splits it, it takes 1,000 write units a second, which
+are 500 events of two units. The shard stands first in the sort key, so that a split spreads the load. Throttled events
+wait in their queue: when 2,000 seats are sold in two seconds, their 4,000 events are counted some ten seconds later."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def shard_of(event_id: str) -> int:
 
 
 def tally_from_item(item: Item) -> Tally:
-    return Tally(**{name: read_number(item, name) for name in COUNTERS if name in item})
+    return Tally(**{name: read_required_number(item, name) for name in COUNTERS if name in item})
 
 
 def sort_key(bucket: datetime, shard: int) -> str:

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.infrastructure.breakers import BreakerChange, BreakerState, BreakerStatus
 
 from .connection import outages_as_refusals
-from .values import Item, ms_value, number_value, read_ms, read_number, read_text, text_key, text_value
+from .values import Item, ms_value, number_value, read_ms, read_required_number, read_text, text_key, text_value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 log = Logger(service="cinema-tickets", child=True)
 
 FORGOTTEN = timedelta(minutes=15)
-"""How long after its pause an open breaker is still reported as half-open. After that it is reported as closed: the
-process of that breaker has had nothing to send for so long that it has ended, and a new process begins with a closed
-breaker."""
+"""How long an open breaker is reported as half-open once its pause is over. Then it is reported as closed: its process
+has had nothing to send for so long that it has ended, and a new process begins with a closed breaker."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,11 @@ class BreakerBoard:
             log.warning("breaker change not recorded", dependency=change.name, state=change.state, exc_info=True)
 
     def read_status(self, name: str) -> BreakerStatus:
-        """Reads the last reported status of a dependency's breaker. Costs half a read unit. Raises StoreUnavailable.
+        """Reads the last reported status of a dependency's breaker. Costs half a read unit. Raises BackendUnavailable.
 
-        Gives a closed breaker if none was ever reported. An open breaker is given as half-open from the end of its
-        pause on, and as closed once FORGOTTEN has passed since that end. `trips` counts the trips of all processes
-        since the table was made.
+        Gives a closed breaker if none was ever reported. An open breaker counts as half-open once its pause is over,
+        and as closed when FORGOTTEN has passed after that. `trips` counts the trips of all processes since the table
+        was made.
         """
         with outages_as_refusals("GetItem"):
             item = self.client.get_item(TableName=self.table_name, Key=text_key(name=name)).get("Item")
@@ -76,7 +75,7 @@ class BreakerBoard:
 
 def _status_from_item(item: Item, now: datetime) -> BreakerStatus:
     state = _state_now(BreakerState(read_text(item, "state")), read_ms(item, "half_open_at"), now)
-    return BreakerStatus(state=state, trips=read_number(item, "trips"))
+    return BreakerStatus(state=state, trips=read_required_number(item, "trips"))
 
 
 def _state_now(written: BreakerState, half_open_at: datetime, now: datetime) -> BreakerState:

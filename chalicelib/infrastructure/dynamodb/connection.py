@@ -11,10 +11,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.infrastructure import aws
 
-from .lean.endpoint import use_lean_endpoint
+from .lean.endpoint import make_client_lean_if_possible
 from .values import Item
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def new_dynamodb_client(*, lean: bool = True) -> "DynamoDBClient":
     """
     made: DynamoDBClient = aws.new_client("dynamodb", CONFIG)
     if lean:
-        use_lean_endpoint(made)
+        make_client_lean_if_possible(made)
     return made
 
 
@@ -71,21 +71,21 @@ def queried_by(client: "DynamoDBClient", model: M) -> M:
 
 @contextmanager
 def outages_as_refusals(operation: str) -> Iterator[None]:
-    """Raises StoreUnavailable in the place of an AWS error that means an outage. Passes other errors on.
+    """Raises BackendUnavailable in the place of an AWS error that means an outage. Passes other errors on.
 
-    `operation` is the name of the AWS call, which StoreUnavailable carries.
+    `operation` is the name of the AWS call, which BackendUnavailable carries.
     """
     try:
         yield
     except BotoCoreError as error:
-        raise StoreUnavailable(operation) from error
+        raise BackendUnavailable(operation) from error
     except ClientError as error:
         if _is_outage(error):
-            raise StoreUnavailable(operation) from error
+            raise BackendUnavailable(operation) from error
         raise
     except PynamoDBException as error:
         if not isinstance(error.cause, ClientError) or _is_outage(error.cause):
-            raise StoreUnavailable(operation) from error
+            raise BackendUnavailable(operation) from error
         raise
 
 
@@ -104,7 +104,7 @@ class ConditionFailed(Exception):
         self.item = item
 
 
-class WriteConflict(StoreUnavailable):
+class WriteConflict(BackendUnavailable):
     """The write was refused, because another writer is changing the same item, or has changed it since it was read.
 
     A retry may succeed.
@@ -113,15 +113,15 @@ class WriteConflict(StoreUnavailable):
 
 CONFLICT_ATTEMPTS = 8
 CONFLICT_FIRST_PAUSE_SECONDS = 0.005
-"""The longest first pause before a write that met a conflict is tried again. It doubles with each try. With full jitter
-the pauses take 0.3 s in all on average. A conflicting transaction lasts some milliseconds."""
+"""The longest pause after the first conflict of a write, before the write is tried again. It doubles with each try.
+With full jitter the pauses take 0.3 s in all on average. A conflicting transaction lasts some milliseconds."""
 CONFLICT_LONGEST_PAUSE_SECONDS = 0.32
 
 
 def retry_on_conflict(write: Callable[[], T], sleep: Callable[[float], None], attempts: int = CONFLICT_ATTEMPTS) -> T:
     """Calls `write`, and retries it with full jitter while it raises WriteConflict. Gives its result.
 
-    Raises StoreUnavailable after the last attempt. A write of a single item conflicts only with transactions, never
+    Raises BackendUnavailable after the last attempt. A write of a single item conflicts only with transactions, never
     with another such write.
     """
     for attempt in range(attempts):
@@ -131,7 +131,7 @@ def retry_on_conflict(write: Callable[[], T], sleep: Callable[[float], None], at
             if attempt + 1 < attempts:
                 longest = min(CONFLICT_FIRST_PAUSE_SECONDS * 2**attempt, CONFLICT_LONGEST_PAUSE_SECONDS)
                 sleep(random.uniform(0, longest))
-    raise StoreUnavailable("TransactWriteItems")
+    raise BackendUnavailable("TransactWriteItems")
 
 
 class TransactionCancelled(Exception):
@@ -162,13 +162,13 @@ class TransactionCancelled(Exception):
     def as_write_conflict_or_outage(self) -> Exception:
         """Gives WriteConflict if another transaction caused the cancellation, so that callers retry.
 
-        Else gives StoreUnavailable.
+        Else gives BackendUnavailable.
         """
-        return (WriteConflict if self.has_conflict else StoreUnavailable)("TransactWriteItems")
+        return (WriteConflict if self.has_conflict else BackendUnavailable)("TransactWriteItems")
 
 
 def transact(client: "DynamoDBClient", writes: Sequence[Any]) -> None:
-    """Makes all writes, or none, by one TransactWriteItems. Raises TransactionCancelled, StoreUnavailable."""
+    """Makes all writes, or none, by one TransactWriteItems. Raises TransactionCancelled, BackendUnavailable."""
     try:
         with outages_as_refusals("TransactWriteItems"):
             client.transact_write_items(TransactItems=writes)
@@ -184,14 +184,14 @@ class Table:
     name: str
 
     def get(self, key: Item) -> Item | None:
-        """Reads an item consistently. Raises StoreUnavailable."""
+        """Reads an item consistently. Raises BackendUnavailable."""
         with outages_as_refusals("GetItem"):
             return self.client.get_item(TableName=self.name, Key=key, ConsistentRead=True).get("Item")
 
     def put(self, item: Item, **request: Any) -> None:
         """Puts an item. `request` has further arguments of PutItem.
 
-        Raises ConditionFailed, WriteConflict, StoreUnavailable.
+        Raises ConditionFailed, WriteConflict, BackendUnavailable.
         """
         self._write("put_item", Item=item, **request)
 
@@ -200,13 +200,13 @@ class Table:
 
         Gives the attributes that `ReturnValues` asks for.
 
-        Raises ConditionFailed, WriteConflict, StoreUnavailable.
+        Raises ConditionFailed, WriteConflict, BackendUnavailable.
         """
         attributes: Item = self._write("update_item", Key=key, **request).get("Attributes", {})
         return attributes
 
     def _write(self, operation: str, **request: Any) -> dict[str, Any]:
-        """Calls an operation of the client. Raises ConditionFailed, WriteConflict, StoreUnavailable."""
+        """Calls an operation of the client. Raises ConditionFailed, WriteConflict, BackendUnavailable."""
         call = getattr(self.client, operation)
         request |= {"TableName": self.name, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         try:
@@ -224,8 +224,9 @@ BATCH_GET_KEYS = 100
 
 UNPROCESSED_ATTEMPTS = 8
 UNPROCESSED_FIRST_PAUSE_SECONDS = 0.025
-"""The longest first pause before keys that DynamoDB left unprocessed are asked for again. It doubles with each try: a
-partition that is overloaded needs a pause, and one that has split is ready in some tenths of a second."""
+"""The longest pause after the first answer in which DynamoDB left keys unprocessed, before they are asked for again. It
+doubles with each try: a partition that is overloaded needs a pause, and one that has split is ready in some tenths of a
+second."""
 UNPROCESSED_LONGEST_PAUSE_SECONDS = 0.8
 UNPROCESSED_SECONDS = 3.0
 """The longest time of all tries of one read together. It is short, because a request's client waits only eight
@@ -245,7 +246,7 @@ class BatchReader:
     seconds: Callable[[], float] = time.monotonic
 
     def __call__(self, keys: Sequence[Item]) -> Iterator[Item]:
-        """Reads the items consistently, in no order. Missing items are left out. Raises StoreUnavailable.
+        """Reads the items consistently, in no order. Missing items are left out. Raises BackendUnavailable.
 
         Makes one call for each hundred keys. Retries the keys that DynamoDB left unprocessed, with full jitter, up to
         UNPROCESSED_ATTEMPTS times and for UNPROCESSED_SECONDS at most.
@@ -269,13 +270,13 @@ class BatchReader:
                 break
             if attempt + 1 < UNPROCESSED_ATTEMPTS:
                 self.sleep(pause)
-        raise StoreUnavailable("BatchGetItem")
+        raise BackendUnavailable("BatchGetItem")
 
 
 def query_items(client: "DynamoDBClient", table_name: str, **request: Any) -> Iterator[Item]:
     """Reads all items that a query finds, page by page. `request` has the arguments of Query.
 
-    Raises StoreUnavailable.
+    Raises BackendUnavailable.
     """
     request["TableName"] = table_name
     while True:

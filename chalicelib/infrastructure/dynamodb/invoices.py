@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.money import Money
-from chalicelib.domain.reservations import buyer_or_empty
+from chalicelib.domain.reservations import buyer_pseudonym_or_empty
 from chalicelib.domain.times import from_iso_with_zone, to_iso
 
 from .connection import (
@@ -32,15 +32,15 @@ from .connection import (
     transact,
 )
 from .tables import InvoiceOrCounterItem
-from .values import TRUE, Item, number_value, read_number, read_text, text_key
+from .values import TRUE, Item, number_value, read_required_number, read_text, text_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
 MOST_NUMBERED = 99
-"""The most invoices of one transaction: it takes 100 writes, one of which is the counter's. One BatchGetItem reads as
-many items."""
+"""The most invoices of one transaction: it takes 100 writes, one of which is the counter's. A BatchGetItem reads 100
+items, so one suffices."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class DynamoInvoices:
     sleep: Callable[[float], None] = time.sleep
 
     def assign_number(self, bill: Bill) -> Invoice:
-        (invoice,) = self.assign_numbers_in_series([bill])
+        (invoice,) = self.assign_numbers_in_one_series([bill])
         return invoice
 
-    def assign_numbers_in_series(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
+    def assign_numbers_in_one_series(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
         unique = list({bill.reservation_id: bill for bill in bills}.values())
         numbered: dict[str, Invoice] = {}
         for start in range(0, len(unique), MOST_NUMBERED):
@@ -72,7 +72,7 @@ class DynamoInvoices:
         )
 
     def find(self, reservation_id: str) -> Invoice | None:
-        if not buyer_or_empty(reservation_id):
+        if not buyer_pseudonym_or_empty(reservation_id):
             return None  # no reservation's id: it might name a counter
         item = self._table.get(text_key(id=reservation_id))
         return _invoice_from_item(item) if item else None
@@ -82,13 +82,13 @@ class DynamoInvoices:
         numbers.
 
         Raises WriteConflict if another batch has changed the counter or one of these invoices since they were read, or
-        is changing them. Raises StoreUnavailable.
+        is changing them. Raises BackendUnavailable.
         """
         counter_id = _counter_id(bills[0].series)
         keys = [text_key(id=counter_id), *(text_key(id=bill.reservation_id) for bill in bills)]
         found = {read_text(item, "id"): item for item in BatchReader(self.client, self.table_name, self.sleep)(keys)}
         counter = found.pop(counter_id, None)
-        last_place = read_number(counter, "place") if counter else 0
+        last_place = read_required_number(counter, "place") if counter else 0
         missing = [bill for bill in bills if bill.reservation_id not in found]
         new = [Invoice(bill, place) for place, bill in enumerate(missing, last_place + 1)]
         if new:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.reservations import CountedHold, Hold, HoldNotCounted
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrChanged
 from chalicelib.infrastructure.ids import buyer_partition_of_user
 
 from .connection import ConditionFailed, Table
@@ -37,8 +37,8 @@ KEPT = timedelta(hours=1)
 """How long an item is kept after the expiry of its newest hold: far longer than clocks may differ."""
 
 NO_HOLD = map_value({"r": text_value("none"), "x": number_value(0)})
-"""The entry of a place without a hold; it counts as lapsed. It names a reservation `none`, because an old DynamoDB
-Local takes no empty string."""
+"""The entry of a free place. It has the form of a hold's entry and counts as lapsed. Its reservation id is `none`,
+because an old DynamoDB Local takes no empty string."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class DynamoHoldsCountedUntilExpiry:
         except ConditionFailed as failed:
             counted = _counted_holds(failed.item or {})
             if not any(each.was_counted_for(hold) for each in counted):
-                raise HoldNotCounted(counted) from failed
+                raise HoldLimitReachedOrChanged(counted) from failed
 
     # Whether there is room. The control of the race test replaces the first one; that is why they are methods.
 
@@ -74,7 +74,8 @@ class DynamoHoldsCountedUntilExpiry:
         return f"({is_free} OR {has_lapsed})"
 
     def same_ended_hold_condition(self, place: int) -> str:
-        """Gives the condition that the entry at `place` is still the ended hold, whose value is `:ended`."""
+        """Gives the condition that the entry at `place` has not changed: it is still the ended hold that the request
+        passes as `:ended`."""
         return f"age{place} = :ended"
 
 

@@ -40,7 +40,7 @@ from .values import (
     Item,
     number_value,
     numbers_value,
-    read_number,
+    read_required_number,
     read_required_numbers,
     read_text,
     text_key,
@@ -121,9 +121,10 @@ class DynamoNotifications:
             numbered |= {one.event.id: one for one in found}
 
     def _find_earlier(self, events: Sequence[Event], cancelled: TransactionCancelled) -> Sequence[Notification]:
-        """Reads the notifications of events that had a number already, which cancelled the transaction.
+        """Reads the notifications of those events that already had a number. Such an event cancels the transaction that
+        would number it.
 
-        Raises WriteConflict or StoreUnavailable if the transaction was cancelled for another reason.
+        Raises WriteConflict or BackendUnavailable if the transaction was cancelled for another reason.
         """
         if cancelled.has_conflict:
             raise WriteConflict("TransactWriteItems") from cancelled
@@ -138,7 +139,7 @@ class DynamoNotifications:
         """Reads the notifications of events that have numbers."""
         session_id = events[0].session_id
         entries = self._read([_key(session_id, _position_of_event(event)) for event in events])
-        positions = [_position_of_number(read_number(entry, "number")) for entry in entries]
+        positions = [_position_of_number(read_required_number(entry, "number")) for entry in entries]
         return [_notification_from_item(item) for item in self._read([_key(session_id, at) for at in positions])]
 
     def _puts(self, counter: Item | None, notifications: Sequence[Notification]) -> list[Item]:
@@ -160,7 +161,7 @@ class DynamoNotifications:
     def _notification_put(self, notification: Notification) -> Item:
         attributes = {
             "number": number_value(notification.sequence),
-            "latest": numbers_value(notification.latest_before),
+            "latest": numbers_value(notification.latest_before_by_type),
             "event": text_value(json.dumps(event_to_wire(notification.event))),
         }
         return self._put_if_new(notification, _position_of_number(notification.sequence), attributes)
@@ -186,7 +187,7 @@ class DynamoNotifications:
         as_read = {
             "ConditionExpression": "#number = :before",
             "ExpressionAttributeNames": {"#number": "number"},
-            "ExpressionAttributeValues": {":before": number_value(read_number(before, "number"))},
+            "ExpressionAttributeValues": {":before": number_value(read_required_number(before, "number"))},
         }
         return {"Put": {**put, **as_read}}
 
@@ -202,7 +203,7 @@ def _numbered_after(counter: Item | None, events: Sequence[Event]) -> Sequence[N
 
     `counter` is None if the screening has no numbers yet.
     """
-    before = read_number(counter, "number") if counter else 0
+    before = read_required_number(counter, "number") if counter else 0
     latest = read_required_numbers(counter, "latest") if counter else {}
     notifications = []
     for sequence, event in enumerate(events, before + 1):
@@ -212,8 +213,8 @@ def _numbered_after(counter: Item | None, events: Sequence[Event]) -> Sequence[N
 
 
 def _latest_after(notification: Notification) -> dict[str, int]:
-    """Gives the last number of each type of event, up to and with this notification."""
-    return {**notification.latest_before, notification.event.type: notification.sequence}
+    """Gives the number of the last event of each type, counting this notification too."""
+    return {**notification.latest_before_by_type, notification.event.type: notification.sequence}
 
 
 def _key(session_id: str, position: str) -> Item:
@@ -231,6 +232,6 @@ def _position_of_event(event: Event) -> str:
 def _notification_from_item(item: Item) -> Notification:
     return Notification(
         event=event_from_wire(json.loads(read_text(item, "event"))),
-        sequence=read_number(item, "number"),
-        latest_before=read_required_numbers(item, "latest"),
+        sequence=read_required_number(item, "number"),
+        latest_before_by_type=read_required_numbers(item, "latest"),
     )

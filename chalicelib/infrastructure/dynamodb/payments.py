@@ -14,7 +14,7 @@ from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundRea
 from chalicelib.domain.times import from_iso_with_zone, to_iso
 
 from .connection import ConditionFailed, Table, query_items
-from .tables import PaymentItem, read_known_attributes_or_none
+from .tables import PaymentItem, read_known_attributes_missing_as_none
 from .values import text_key, text_value, value_of
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ IS_FOR_RESERVATION = "reservation_id = :reservation"
 IS_CHARGED = "attribute_exists(charged_at)"
 
 CLAIM = ("method", "claimed_at", "due_at")
+"""The attributes of a claim."""
 REQUEST = ("reason", "requested_at", "outstanding", "asked", "asked_at")
-"""CLAIM names the attributes of a claim, REQUEST those of a requested refund."""
+"""The attributes of a requested refund."""
 
 MOMENTS = ("claimed_at", "due_at", "charged_at", "sold_at", "requested_at", "refunded_at", "asked_at")
 
@@ -46,14 +47,14 @@ class DynamoPayments:
         item = self._table.get(text_key(transaction_id=transaction_id))
         return payment_from_item(item) if item else None
 
-    def claim_and_read(self, payment: Payment, *, charged_only: bool) -> Payment | None:
+    def try_claim_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
         claim = {
             "claimed_at": _to_iso_if_any(payment.claimed_at),
             "due_at": _to_iso_if_any(payment.due_at),
             "method": payment.method,
         }
         update = _PaymentUpdate({**_base(payment), "fate": PaymentStatus.CLAIMED, **claim}).where(
-            self.claim_condition(charged_only=charged_only),
+            self.claim_condition(only_if_charged=only_if_charged),
             asserted=PaymentStatus.ASSERTED,
             claimed=PaymentStatus.CLAIMED,
             reservation=payment.reservation_id,
@@ -63,18 +64,20 @@ class DynamoPayments:
         except ConditionFailed as failed:
             return payment_from_item(failed.item) if failed.item else None
 
-    def claim_condition(self, *, charged_only: bool) -> str:
+    def claim_condition(self, *, only_if_charged: bool) -> str:
         """Gives the condition of a claim.
 
-        With `charged_only`, the gateway must have reported the charge. Race tests override this method, to show that
+        With `only_if_charged`, the gateway must have reported the charge. Race tests override this method, to show that
         the race goes wrong without the condition.
         """
         costs_the_same = "charged_cents = :amount_cents AND charged_currency = :currency"
         is_charged_for_it = f"(fate = :asserted AND {IS_FOR_RESERVATION} AND {costs_the_same})"
-        is_claimed_for_it = f"(fate = :claimed AND {IS_FOR_RESERVATION}{f' AND {IS_CHARGED}' if charged_only else ''})"
-        return " OR ".join([is_charged_for_it, is_claimed_for_it, *([] if charged_only else [NOTHING_IS_KNOWN])])
+        is_claimed_for_it = (
+            f"(fate = :claimed AND {IS_FOR_RESERVATION}{f' AND {IS_CHARGED}' if only_if_charged else ''})"
+        )
+        return " OR ".join([is_charged_for_it, is_claimed_for_it, *([] if only_if_charged else [NOTHING_IS_KNOWN])])
 
-    def record_charge_and_read(self, charge: Charge) -> Payment:
+    def record_charge_if_allowed_and_read(self, charge: Charge) -> Payment:
         charged = {
             "charged_cents": charge.amount_cents,
             "charged_currency": charge.currency,
@@ -92,7 +95,7 @@ class DynamoPayments:
                 stored = failed.item or {}
         return payment_from_item(stored)
 
-    def mark_sold_and_read(self, payment: Payment) -> Payment:
+    def try_mark_sold_and_read(self, payment: Payment) -> Payment:
         sold = {
             **_base(payment),
             "fate": PaymentStatus.SOLD,
@@ -141,7 +144,7 @@ class DynamoPayments:
         }
         return self._write_if_requested(payment, _PaymentUpdate(returned, ("outstanding", "asked", "asked_at")))
 
-    def count_refund_try_of_unknown_payment(self, payment: Payment, now: datetime) -> Payment:
+    def count_refund_try_of_payment_unknown_to_gateway(self, payment: Payment, now: datetime) -> Payment:
         return self._write_if_requested(payment, _PaymentUpdate({"asked": payment.asked + 1, "asked_at": to_iso(now)}))
 
     def list_outstanding_refunds(self) -> Iterator[Payment]:
@@ -196,7 +199,7 @@ class _PaymentUpdate:
     compared: Mapping[str, Any] = field(default_factory=dict)
 
     def where(self, condition: str, **compared: Any) -> "_PaymentUpdate":
-        """Gives the same update with this condition, and the values that the condition compares with."""
+        """Gives a copy of the update that has this condition. `values` are those that the condition compares with."""
         return replace(self, condition=condition, compared=compared)
 
     def request(self) -> dict[str, Any]:
@@ -245,10 +248,8 @@ def _update_where_claim_was_wrong(charged: Mapping[str, Any], charge: Charge) ->
 
 
 def _update_where_used_or_returned(charged: Mapping[str, Any]) -> _PaymentUpdate:
-    """Makes the update that records a charge and keeps the status.
-
-    It applies to a payment that is not claimed and has no charge yet.
-    """
+    """Makes the update that records the charge of a payment that was used or returned already: it has no charge yet and
+    is not claimed. Its status stays."""
     return _PaymentUpdate(charged).where(
         "attribute_exists(transaction_id) AND attribute_not_exists(charged_at) AND fate <> :claimed",
         claimed=PaymentStatus.CLAIMED,
@@ -257,7 +258,7 @@ def _update_where_used_or_returned(charged: Mapping[str, Any]) -> _PaymentUpdate
 
 def payment_from_item(item: Mapping[str, Any]) -> Payment:
     """Reads a payment from an item of the table, or from an item's image in a stream record."""
-    found = read_known_attributes_or_none(PaymentItem, item)
+    found = read_known_attributes_missing_as_none(PaymentItem, item)
     moments = {name: _moment(getattr(found, name)) for name in MOMENTS}
     return Payment(
         transaction_id=found.transaction_id,

@@ -38,7 +38,7 @@ class DynamoProcessedEvents:
     def add_with_effects(self, event_id: str, effects: Sequence[Mapping[str, Any]]) -> bool:
         """Writes the event's entry and its effects in one transaction. False if the event was processed before.
 
-        `effects` are writes of TransactWriteItems. If this raises StoreUnavailable, it is unknown whether all of them
+        `effects` are writes of TransactWriteItems. If this raises BackendUnavailable, it is unknown whether all of them
         or none were written.
         """
         writes = [{"Put": self._entry_put(event_id)}, *effects]
@@ -48,7 +48,7 @@ class DynamoProcessedEvents:
         return Table(self.client, self.table_name).get(text_key(id=self.entry_id(event_id))) is not None
 
     def add(self, event_id: str) -> None:
-        """Writes the event's entry, after an effect outside of the database. Raises StoreUnavailable."""
+        """Writes the event's entry, after an effect outside of the database. Raises BackendUnavailable."""
         with outages_as_refusals("PutItem"):
             self.client.put_item(TableName=self.table_name, Item=self._entry_item(event_id))
 
@@ -58,7 +58,7 @@ class DynamoProcessedEvents:
     def _write_once(self, writes: list[Any]) -> bool:
         """Makes the writes in one transaction. The first one is the entry. False if the entry was there before.
 
-        Raises WriteConflict, StoreUnavailable.
+        Raises WriteConflict, BackendUnavailable.
         """
         try:
             transact(self.client, writes)

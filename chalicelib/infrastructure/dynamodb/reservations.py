@@ -19,14 +19,14 @@ from chalicelib.domain.reservations import (
     Reservation,
     Sale,
     State,
-    buyer_or_empty,
+    buyer_pseudonym_or_empty,
 )
 from chalicelib.domain.times import from_iso_with_zone, from_ms, to_iso, to_ms
 from chalicelib.infrastructure.ids import buyer_partition_of_user
 
 from .connection import ConditionFailed, Table, outages_as_refusals, queried_by
 from .cursors import from_cursor, to_cursor
-from .tables import ReservationItem, item_from_attributes, read_known_attributes_or_none
+from .tables import ReservationItem, item_from_attributes, read_known_attributes_missing_as_none
 from .values import Item, ms_value, text_key, text_value, ttl_seconds, ttl_value
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class DynamoReservations:
     client: "DynamoDBClient"
     table_name: str
 
-    def get_or_add(self, reservation: Reservation) -> Reservation:
+    def get_or_add_unless_barred(self, reservation: Reservation) -> Reservation:
         try:
             self._put_if_none(reservation.hold, _item_from_reservation(reservation))
         except ConditionFailed as failed:
@@ -52,7 +52,7 @@ class DynamoReservations:
             raise HoldEndedBeforeStored(reservation.id) from failed
         return reservation
 
-    def bar(self, hold: Hold) -> Reservation | None:
+    def bar_ended_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
         ttl = ttl_value(hold.expires_at + REMEMBERED)
         bar = {**_key(hold.reservation_id), "barred_ms": ms_value(hold.expires_at), "ttl": ttl}
         try:
@@ -71,12 +71,12 @@ class DynamoReservations:
         return reservation
 
     def find(self, reservation_id: str) -> Reservation | None:
-        if not buyer_or_empty(reservation_id):
+        if not buyer_pseudonym_or_empty(reservation_id):
             return None
         item = self._table.get(_key(reservation_id))
-        return reservation_from_item(item) if item else None
+        return reservation_from_item_unless_bar(item) if item else None
 
-    def mark_confirmed_from_any_state_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
+    def mark_confirmed_unless_sold_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
         return self._update(
             reservation_id,
             "SET #state = :state, sale_id = :sale, transaction_id = :transaction, payment_method = :method,"
@@ -144,10 +144,11 @@ class DynamoReservations:
             )
         except ConditionFailed as failed:
             return _stored_reservation(failed)
-        return reservation_from_item(item)
+        return reservation_from_item_unless_bar(item)
 
     def _put_if_none(self, hold: Hold, item: Item) -> None:
-        """Puts the item if its id has no item, or only the bar of an earlier hold. Raises ConditionFailed."""
+        """Puts the item if nothing is stored under its id but, perhaps, the bar of an earlier hold. Raises
+        ConditionFailed."""
         self._table.put(
             item,
             ConditionExpression="attribute_not_exists(id) OR barred_ms < :expires",
@@ -159,25 +160,25 @@ class DynamoReservations:
         return Table(self.client, self.table_name)
 
 
-def reservation_from_item(item: Mapping[str, Any]) -> Reservation | None:
+def reservation_from_item_unless_bar(item: Mapping[str, Any]) -> Reservation | None:
     """Reads a reservation from an item, or from an item's image in a stream record.
 
-    None if the item only bars an ended hold: see `Reservations.bar`.
+    None if the item only bars an ended hold: see `Reservations.bar_ended_hold_or_read_stored`.
     """
     if "barred_ms" in item:
         return None
-    return _reservation_from_model(read_known_attributes_or_none(ReservationItem, item))
+    return _reservation_from_model(read_known_attributes_missing_as_none(ReservationItem, item))
 
 
 def _stored_reservation(failed: ConditionFailed) -> Reservation | None:
-    return reservation_from_item(failed.item) if failed.item else None
+    return reservation_from_item_unless_bar(failed.item) if failed.item else None
 
 
 def _item_from_reservation(reservation: Reservation) -> Item:
     sale = reservation.sale
     return item_from_attributes(
         ReservationItem,
-        buyer=buyer_or_empty(reservation.id),
+        buyer=buyer_pseudonym_or_empty(reservation.id),
         id=reservation.id,
         session_id=reservation.session_id,
         movie_title=reservation.movie_title,
@@ -199,7 +200,7 @@ def _item_from_reservation(reservation: Reservation) -> Item:
 
 
 def _reservation_from_model(item: Any) -> Reservation:
-    """Reads a reservation from its attributes: those of pynamodb's model, or of `read_known_attributes_or_none`."""
+    """Reads a reservation from its attributes: pynamodb's, or those of `read_known_attributes_missing_as_none`."""
     return Reservation(
         id=item.id,
         session_id=item.session_id,
@@ -230,7 +231,7 @@ def _sale_from_model(item: Any) -> Sale | None:
 
 
 def _key(reservation_id: str) -> Item:
-    return text_key(buyer=buyer_or_empty(reservation_id), id=reservation_id)
+    return text_key(buyer=buyer_pseudonym_or_empty(reservation_id), id=reservation_id)
 
 
 def _key_from_cursor(buyer: str, cursor: str) -> Item:

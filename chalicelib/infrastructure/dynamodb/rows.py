@@ -57,8 +57,8 @@ from .values import (
     number_value,
     read_map_of_maps_or_empty,
     read_ms,
-    read_number,
     read_required_map,
+    read_required_number,
     read_text,
     text_key,
     text_value,
@@ -112,14 +112,14 @@ class DynamoRows:
         seats = tuple(seat for part in parts for seat in part.seats)
         return ReleaseResult(seats, next(sales, None), any(part.is_row_closed for part in parts))
 
-    def read_entries_with_lapsed(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_entries_with_lapsed_unless_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
         items = list(BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session)))
         occupancy = {seat: entry for row in items for seat, entry in seat_entries_with_lapsed_in(row).items()}
         if any("closed" in item for item in items):
             raise RowsOfCancelledSession(occupancy)
         return occupancy
 
-    def sale_ids_by_reservation_written_between(
+    def sale_ids_by_reservation_in_rows_last_written_between(
         self, session: Session, since: datetime, until: datetime
     ) -> Mapping[str, str]:
         items = BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session))
@@ -131,7 +131,7 @@ class DynamoRows:
         )
         return {entry.reservation_id: entry.sale_id for entry in entries if isinstance(entry, SoldSeat)}
 
-    def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+    def close_row_and_read_entries(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
         event = row_event_value(RowClosed(session_id=session_id, row=row, sold_reservation_ids=(), occurred_at=now))
         try:
             item = retry_on_conflict(lambda: self._close_row(row_id(session_id, row), now, event), self.sleep)
@@ -149,15 +149,15 @@ class DynamoRows:
     def may_be_held_condition(self, seat_path: str) -> str:
         """Gives the condition that the seat at this path may be held.
 
-        The seat has no entry, or its hold has lapsed, or its hold was released and would have expired before the new
-        one. The last part keeps out a late repetition of the released hold's own write.
+        The seat has no entry, or a hold that has lapsed, or a released hold that would have expired before the new hold
+        will. The last part refuses the write of the released hold itself if it arrives a second time.
         """
         seat_is_free = f"attribute_not_exists({seat_path})"
         hold_has_lapsed = f"{seat_path}.x <= :now"
         return f"({seat_is_free} OR {self.released_hold_expires_before_this_condition(seat_path)} OR {hold_has_lapsed})"
 
     def released_hold_expires_before_this_condition(self, seat_path: str) -> str:
-        """Gives the condition that the last released hold of the seat at this path expires before this hold."""
+        """Gives the condition that the seat's last released hold would have expired before the new hold will."""
         return f"{seat_path}.z < :expires"
 
     def this_hold_is_live_condition(self, seat_path: str) -> str:
@@ -172,7 +172,7 @@ class DynamoRows:
     def _close_row(self, id_: str, now: datetime, event: Value) -> Item:
         """Closes a row and gives its item.
 
-        Raises ConditionFailed if the row is closed already, or is not stored. Raises WriteConflict, StoreUnavailable.
+        Raises ConditionFailed if the row is closed already, or is not stored. Raises WriteConflict, BackendUnavailable.
         """
         return Table(self.client, self.table_name).update(
             text_key(id=id_),
@@ -184,7 +184,7 @@ class DynamoRows:
         )
 
     def _write(self, writes: list["_SeatsWrite"], now: datetime) -> None:
-        """Makes all writes, or none. Raises SeatsTaken, RowsOfCancelledSession, StoreUnavailable."""
+        """Makes all writes, or none. Raises SeatsTaken, RowsOfCancelledSession, BackendUnavailable."""
         try:
             if len(writes) == 1:
                 retry_on_conflict(lambda: self._update(writes[0]), self.sleep)
@@ -197,14 +197,14 @@ class DynamoRows:
             raise refusal(_occupancy_in_force(refused.items, seats, now)) from refused
 
     def _update(self, write: "_SeatsWrite") -> None:
-        """Makes one write. Raises _Refused, WriteConflict, StoreUnavailable."""
+        """Makes one write. Raises _Refused, WriteConflict, BackendUnavailable."""
         try:
             Table(self.client, self.table_name).update(write.key, **write.request())
         except ConditionFailed as failed:
             raise _Refused([failed.item or {}]) from failed
 
     def _transact(self, writes: list["_SeatsWrite"]) -> None:
-        """Makes all writes in one transaction. Raises _Refused, WriteConflict, StoreUnavailable."""
+        """Makes all writes in one transaction. Raises _Refused, WriteConflict, BackendUnavailable."""
         common = {"TableName": self.table_name, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         in_order = sorted(writes, key=lambda write: write.row_id)
         updates: list[Any] = [{"Update": {**common, "Key": write.key, **write.request()}} for write in in_order]
@@ -246,7 +246,7 @@ class DynamoRows:
             e.sale_id for e in entries.values() if isinstance(e, SoldSeat) and e.reservation_id == hold.reservation_id
         )
         still_held = tuple(
-            seat for seat, entry in entries.items() if isinstance(entry, HeldSeat) and entry.was_written_for(hold)
+            seat for seat, entry in entries.items() if isinstance(entry, HeldSeat) and entry.is_exactly_of(hold)
         )
         if not still_held or still_held == hold.seats:
             sale_id = next(sales, None)
@@ -295,10 +295,10 @@ class _Refused(Exception):
 
 
 def _error_of(cancelled: TransactionCancelled) -> Exception:
-    """Gives the error of a cancelled transaction: WriteConflict, _Refused or StoreUnavailable.
+    """Gives the error of a cancelled transaction: WriteConflict, _Refused or BackendUnavailable.
 
-    A conflict is reported rather than a failed condition, because the other transaction may change the result of the
-    conditions.
+    If there are both a conflict and a failed condition, gives the conflict: the other transaction may change what the
+    condition finds.
     """
     if cancelled.has_conflict and cancelled.reason_codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
         return WriteConflict("TransactWriteItems")
@@ -335,7 +335,7 @@ def row_state_after_write(record: Mapping[str, Any]) -> RowState | None:
     return RowState(
         session_id=session_id,
         row=row,
-        version=read_number(item, "version"),
+        version=read_required_number(item, "version"),
         occupancy=seat_entries_with_lapsed_in(item),
     )
 

@@ -61,14 +61,14 @@ class DynamoSessions:
     client: "DynamoDBClient"
     table_name: str
     kept: dict[str, tuple[float, Session]] = field(default_factory=dict)
-    """The screenings in memory, by id, each with the moment until which it may be shown, by the clock `seconds`."""
+    """The sessions in memory, by id. Each with the moment until which it may be shown, by the clock `seconds`."""
     rows_table: str = ""
-    """The table of rows, if it is not that of this process's stage."""
+    """The name of the table of rows. If empty, the table of this process's stage."""
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     pages: TtlCache[Page[Session]] = field(default_factory=lambda: TtlCache(PROGRAMME_SECONDS, KEPT_PAGES))
 
-    def get_or_add(self, session: Session) -> Session:
+    def get_or_add_with_rows(self, session: Session) -> Session:
         rows = [row_id(session.id, row) for row in session.rows]
         for start in range(0, len(rows), TRANSACTION_ITEMS):
             self._add_rows(rows[start : start + TRANSACTION_ITEMS])
@@ -133,7 +133,7 @@ class DynamoSessions:
     def _put_rows_or_list_missing(self, ids: Sequence[str]) -> Sequence[str]:
         """Puts all rows, or none if one of them exists. Gives the ids of the rows that are still missing.
 
-        Raises WriteConflict, StoreUnavailable.
+        Raises WriteConflict, BackendUnavailable.
         """
         try:
             transact(self.client, [self._row_put(id_) for id_ in ids])

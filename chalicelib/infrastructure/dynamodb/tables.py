@@ -450,7 +450,7 @@ TYPES: Mapping[type, tuple[Reader, Callable[[Any], Value]]] = {
 """How each type of attribute is read and written: a text, a whole number, a list of texts."""
 
 
-def read_known_attributes_or_none(model: type[Model], item: Mapping[str, Value]) -> Any:
+def read_known_attributes_missing_as_none(model: type[Model], item: Mapping[str, Value]) -> Any:
     """Reads an item into an object with the model's attributes.
 
     Attributes that the item lacks are None. Attributes that the model lacks are ignored.

@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.booking_codes import to_hyphenated_code
 from chalicelib.domain.pages import Page
-from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.domain.reservations import buyer_or_empty
-from chalicelib.domain.tickets.ticket import Admission, LatestTicketsOfSale, ListedTicket, Ticket, VoidReason
+from chalicelib.domain.refusals import BackendUnavailable
+from chalicelib.domain.reservations import buyer_pseudonym_or_empty
+from chalicelib.domain.tickets.ticket import Admission, LatestTicketPerSeatOfSale, ListedTicket, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
 
 from .connection import (
@@ -52,8 +52,8 @@ from .values import (
     ms_value,
     number_value,
     read_ms,
-    read_number,
     read_required_map,
+    read_required_number,
     read_text,
     text_key,
     text_value,
@@ -77,15 +77,15 @@ class DynamoTickets:
     table_name: str
     sleep: Callable[[float], None] = time.sleep
 
-    def add(self, sold: LatestTicketsOfSale) -> None:
+    def add(self, sold: LatestTicketPerSeatOfSale) -> None:
         codes = {ticket.seat: text_value(ticket.code) for ticket in sold.tickets}
         sale = {**text_key(id=sold.reservation_id), "codes": map_value(codes)}
         failed = self._transact([self._ticket_put(sale), *(self._ticket_put(_item(ticket)) for ticket in sold.tickets)])
         if any(failed) and not failed[0]:
-            raise StoreUnavailable("TransactWriteItems")  # a code is taken: the next delivery comes with others
+            raise BackendUnavailable("TransactWriteItems")  # a code is taken: the next delivery comes with others
 
-    def find_latest_by_sale(self, reservation_id: str) -> LatestTicketsOfSale | None:
-        if not buyer_or_empty(reservation_id):
+    def find_latest_by_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
+        if not buyer_pseudonym_or_empty(reservation_id):
             return None
         item = self._table.get(text_key(id=reservation_id))
         return self._sale_from_item(item) if item else None
@@ -134,7 +134,7 @@ class DynamoTickets:
         )
         return self.find(ticket.code) or ticket
 
-    def void(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
+    def void_sale(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
         item = self._table.update(
             text_key(id=reservation_id),
             UpdateExpression="SET voided_as = if_not_exists(voided_as, :why), voided_at = :now",
@@ -144,7 +144,7 @@ class DynamoTickets:
         for code in _codes(item):
             self._void_ticket(code, reason)
 
-    def try_admit(self, ticket: Ticket, admission: Admission) -> Ticket:
+    def try_admit_and_reread(self, ticket: Ticket, admission: Admission) -> Ticket:
         try:
             item = self._table.update(text_key(id=ticket.code), **self._admission(admission))
         except ConditionFailed as failed:
@@ -208,7 +208,7 @@ class DynamoTickets:
         return {"Put": {"TableName": self.table_name, "Item": item, "ConditionExpression": IS_NEW}}
 
     def _transact(self, writes: list[Any]) -> list[bool]:
-        """Makes all writes, or none. Tells for each write whether its condition failed. Raises StoreUnavailable."""
+        """Makes all writes, or none. Tells for each write whether its condition failed. Raises BackendUnavailable."""
 
         def write() -> list[bool]:
             try:
@@ -221,12 +221,12 @@ class DynamoTickets:
 
         return retry_on_conflict(write, self.sleep)
 
-    def _sale_from_item(self, item: Item) -> LatestTicketsOfSale:
+    def _sale_from_item(self, item: Item) -> LatestTicketPerSeatOfSale:
         codes = _codes(item)
         read = BatchReader(self.client, self.table_name, self.sleep)
         found = {read_text(each, "id"): each for each in read([text_key(id=code) for code in codes])}
         tickets = tuple(_ticket_from_item(found[code]) for code in codes)
-        return LatestTicketsOfSale(read_text(item, "id"), tickets, _void_reason(item))
+        return LatestTicketPerSeatOfSale(read_text(item, "id"), tickets, _void_reason(item))
 
     @property
     def _table(self) -> Table:
@@ -281,7 +281,7 @@ def _ticket_from_item(item: Item) -> Ticket:
         session_id=read_text(item, "session_id"),
         seat=read_text(item, "seat"),
         issued_at=read_ms(item, "issued_at"),
-        version=read_number(item, "version"),
+        version=read_required_number(item, "version"),
         token=find_text(item, "token") or "",
         admission=_admission_from_item(item),
         void=_void_reason(item),
@@ -293,7 +293,7 @@ def _listed_from_item(item: Item) -> ListedTicket:
     return ListedTicket(
         code=read_text(item, "id"),
         seat=read_text(item, "seat"),
-        version=read_number(item, "version"),
+        version=read_required_number(item, "version"),
         void=_void_reason(item),
         admitted_at=find_ms(item, "admitted_at"),
         gate=find_text(item, "gate") or "",

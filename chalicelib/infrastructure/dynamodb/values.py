@@ -1,7 +1,7 @@
 """DynamoDB's attribute values, as {"S": "…"} and {"N": "…"}: only this module writes and reads them.
 
     item = {**text_key(id="res-1"), "place": number_value(7), "expires": ms_value(moment)}
-    read_text(item, "id"), read_number(item, "place"), read_ms(item, "expires")
+    read_text(item, "id"), read_required_number(item, "place"), read_ms(item, "expires")
 
 `read_…` raises KeyError for an attribute that is missing, `find_…` gives None for it.
 
@@ -81,7 +81,7 @@ def read_text(item: Mapping[str, Any], name: str) -> str:
     return text
 
 
-def read_number(item: Mapping[str, Any], name: str) -> int:
+def read_required_number(item: Mapping[str, Any], name: str) -> int:
     return int(item[name]["N"])
 
 

@@ -17,11 +17,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.rate_limits import MICROSECONDS, Quota, QuotaUsage, Verdict
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.infrastructure.redis.rate_limits import requester_digest, rounded_ms_in_us
 
 from .connection import BatchReader, ConditionFailed, Table
-from .values import Item, number_value, read_number, read_text, text_key
+from .values import Item, number_value, read_required_number, read_text, text_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,23 +43,25 @@ class DynamoRateLimiter:
     table_name: str
     fallback: RateLimiter
 
-    def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
+    def take_from_all_or_none(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         try:
             return self._take(
                 {requester_digest(requester): quota for requester, quota in quotas.items()}, rounded_ms_in_us(now)
             )
-        except StoreUnavailable:
-            return self.fallback.take(quotas, now)
+        except BackendUnavailable:
+            return self.fallback.take_from_all_or_none(quotas, now)
 
     def _take(self, quotas: Mapping[str, Quota], now_us: int) -> Verdict:
         """Takes one request from each quota, if all admit it. `quotas` is by requester's digest.
 
-        Raises StoreUnavailable.
+        Raises BackendUnavailable.
         """
         open_quotas, after = dict(quotas), dict[str, int]()
         for _ in range(ATTEMPTS):
             known = self._read_due(open_quotas)
-            due = {key: quota.drained_at_us(known.get(key, 0), now_us) for key, quota in open_quotas.items()}
+            due = {
+                key: quota.drained_at_before_request_us(known.get(key, 0), now_us) for key, quota in open_quotas.items()
+            }
             if not all(quota.admits(due[key], now_us) for key, quota in open_quotas.items()):
                 self._shorten(known, due)
                 return _verdict(quotas, after | due, now_us, admitted=False)
@@ -69,10 +71,10 @@ class DynamoRateLimiter:
                 after[key] = due[key] + open_quotas.pop(key).cost_us
             else:
                 return _verdict(quotas, after, now_us, admitted=True)
-        raise StoreUnavailable("count a request")
+        raise BackendUnavailable("count a request")
 
     def _shorten(self, known: Mapping[str, int], due: Mapping[str, int]) -> None:
-        """Corrects buckets that an earlier, longer window filled further than the present window allows.
+        """Corrects buckets that were filled when a longer window was set, further than the present window allows.
 
         So no requester is refused for longer than the present window. `known` has the stored moment at which each
         bucket will be empty, and `due` the corrected one, both in microseconds.
@@ -84,7 +86,7 @@ class DynamoRateLimiter:
     def _read_due(self, keys: Mapping[str, object]) -> dict[str, int]:
         """Reads the moment at which each bucket will be empty, in microseconds. Leaves out buckets without an item."""
         items = BatchReader(self.client, self.table_name)([_item_key(key) for key in keys])
-        return {read_text(item, "viewer_id").removeprefix(PREFIX): read_number(item, "due") for item in items}
+        return {read_text(item, "viewer_id").removeprefix(PREFIX): read_required_number(item, "due") for item in items}
 
     def _write_due(self, key: str, known_us: int | None, due_us: int) -> bool:
         """Writes the bucket's `due`, if it is unchanged since the read. False if it has changed."""

@@ -121,7 +121,7 @@ def _item_from_webhook(webhook: Webhook) -> Item:
     item = {
         **text_key(id=webhook.id, url=webhook.url),
         "secrets": _secrets_value(webhook.secrets),
-        "event_types": text_list_value(sorted(webhook.event_types)),
+        "event_types": text_list_value(sorted(webhook.event_types_or_empty_for_all)),
         "created_at_ms": ms_value(webhook.created_at),
     }
     return item if webhook.disabled is None else {**item, "disabled": text_value(webhook.disabled)}
@@ -141,7 +141,7 @@ def _webhook_from_item(item: Item) -> Webhook:
         id=read_text(item, "id"),
         url=read_text(item, "url"),
         secrets=tuple(map(_secret_from_item, read_required_list_of_maps(item, "secrets"))),
-        event_types=frozenset(read_required_texts(item, "event_types")),
+        event_types_or_empty_for_all=frozenset(read_required_texts(item, "event_types")),
         created_at=read_ms(item, "created_at_ms"),
         disabled=find_text(item, "disabled"),
     )
@@ -150,7 +150,7 @@ def _webhook_from_item(item: Item) -> Webhook:
 def _subscriber_from_item(item: Item) -> Subscriber:
     return Subscriber(
         id=read_text(item, "id"),
-        event_types=frozenset(read_required_texts(item, "event_types")),
+        event_types_or_empty_for_all=frozenset(read_required_texts(item, "event_types")),
         disabled=find_text(item, "disabled"),
     )
 

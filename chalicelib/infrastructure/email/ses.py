@@ -18,9 +18,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from chalicelib.domain.email import (
+    EmailNotConfirmed,
     EmailRefused,
     EmailThrottled,
-    EmailUnavailable,
     Enclosures,
     File,
     RenderedEmail,
@@ -60,12 +60,14 @@ THROTTLED = {
     "ThrottlingException",
     "TooManyRequestsException",
 }
-"""Codes of SES's answers to more emails than the account may send: "SES API errors" in the developer guide of SES."""
+"""The codes of SES's errors that mean: more emails than the account may send. From the list "SES API errors" in the
+developer guide of SES."""
 
 BY_THE_SECOND = (1, 120)
+"""The least and the most seconds after which an email is sent again that met the account's rate."""
 BY_THE_DAY = (600, 900)
-"""The least and the most seconds after which a throttled email is sent again: BY_THE_SECOND if the account's rate was
-exceeded, BY_THE_DAY if its daily quota was. The quota is for any 24 hours, so parts of it become free all the time."""
+"""The least and the most seconds after which an email is sent again that met the account's daily quota. The quota is
+for any 24 hours, so parts of it become free all the time."""
 
 
 def new_ses_client() -> SESClient:
@@ -85,7 +87,7 @@ class SesEmailSender:
     configuration_set: str = ""
 
     def send(self, message: RenderedEmail) -> None:
-        """Sends the message. Raises EmailRefused, EmailThrottled, EmailUnavailable.
+        """Sends the message. Raises EmailRefused, EmailThrottled, EmailNotConfirmed.
 
         These errors reach logs and the DLQ. So their text is SES's answer with all addresses masked, and SES's error is
         not their `__cause__`.
@@ -99,7 +101,7 @@ class SesEmailSender:
         except ClientError as error:
             raise _to_email_error(error) from None
         except (BotoCoreError, ResponseParserError) as error:
-            raise EmailUnavailable(mask_email_local_parts(str(error))) from None
+            raise EmailNotConfirmed(mask_email_local_parts(str(error))) from None
         log.info(
             "email sent", event_id=message.reference, mail_id=answer["MessageId"], to=mask_email_local_parts(message.to)
         )
@@ -107,7 +109,7 @@ class SesEmailSender:
 
 @dataclass(frozen=True)
 class CircuitBreakerEmailSender:
-    """A sender of emails behind a circuit breaker. While the breaker is open, sending raises EmailUnavailable at once.
+    """A sender of emails behind a circuit breaker. While the breaker is open, sending raises EmailNotConfirmed at once.
 
     Throttling does not open the breaker, because SES answers then.
     """
@@ -117,9 +119,9 @@ class CircuitBreakerEmailSender:
 
     def send(self, message: RenderedEmail) -> None:
         try:
-            self.breaker.call(lambda: self.sender.send(message), (EmailUnavailable,))
+            self.breaker.call(lambda: self.sender.send(message), (EmailNotConfirmed,))
         except BreakerOpen as error:
-            raise EmailUnavailable("SES was not asked: it has just failed") from error
+            raise EmailNotConfirmed("SES was not asked: it has just failed") from error
 
 
 def build_mime(message: RenderedEmail, sender: str) -> MIMEMultipart:
@@ -177,9 +179,9 @@ def _encoded_subject(subject: str) -> str:
     return Header(subject, "utf-8" if "=?" in subject else None, header_name="Subject").encode()
 
 
-def _to_email_error(error: ClientError) -> EmailRefused | EmailThrottled | EmailUnavailable:
+def _to_email_error(error: ClientError) -> EmailRefused | EmailThrottled | EmailNotConfirmed:
     code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
     reason = mask_email_local_parts(f"SES: {code}: {said}")
     if code in THROTTLED:
         return EmailThrottled(reason, *(BY_THE_DAY if "daily" in said.lower() else BY_THE_SECOND))
-    return EmailRefused(reason) if code in PERMANENT else EmailUnavailable(reason)
+    return EmailRefused(reason) if code in PERMANENT else EmailNotConfirmed(reason)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from jwt import PyJWK
 from jwt.exceptions import InvalidKeyError, PyJWKError
 
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -64,7 +64,7 @@ class ProviderKeys:
     def find(self, key_id: str, now: datetime) -> PyJWK | None:
         """Gives the key with this id. Gives None if the provider has no such key.
 
-        Raises StoreUnavailable if the provider must be asked, and does not answer.
+        Raises BackendUnavailable if the provider must be asked, and does not answer.
         """
         if key_id in self._keys and self._is_younger_than(FRESH, now):
             return self._keys[key_id]
@@ -73,7 +73,7 @@ class ProviderKeys:
                 self._try_to_read(now)
             is_silent = self._read_at != self._tried_at
             if not self._is_younger_than(STALE, now) or (is_silent and key_id not in self._keys):
-                raise StoreUnavailable("read the identity provider's keys")
+                raise BackendUnavailable("read the identity provider's keys")
             return self._keys.get(key_id)
 
     def _is_younger_than(self, age: timedelta, now: datetime) -> bool:

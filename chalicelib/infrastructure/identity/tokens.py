@@ -42,7 +42,7 @@ class SignInKeySource(Protocol):
     """A source of the public keys by which tokens are verified."""
 
     def find(self, key_id: str, now: datetime) -> jwt.PyJWK | None:
-        """Gives the public key with this id, or None if there is none. Raises StoreUnavailable."""
+        """Gives the public key with this id, or None if there is none. Raises BackendUnavailable."""
         ...
 
 
@@ -50,8 +50,8 @@ class SignInKeySource(Protocol):
 class AccessTokenVerifier:
     """The verifier of access tokens that `issuer` has issued for `client_id`.
 
-    A call gives the token's principal. It raises Unauthenticated if the token is not valid, and StoreUnavailable if the
-    provider's keys can't be read.
+    A call gives the token's principal. It raises Unauthenticated if the token is not valid, and BackendUnavailable if
+    the provider's keys can't be read.
     """
 
     issuer: str

@@ -40,7 +40,7 @@ PROVIDER = "stripe"
 SIGNATURE_HEADER = "stripe-signature"
 
 RESERVATION, REFUND_KEY = "reservation_id", "refund_key"
-"""Names in the metadata: of PaymentIntents, and of refunds."""
+"""Our names in Stripe's metadata: the first in that of a PaymentIntent, the second in that of a refund."""
 
 CONNECT_SECONDS, READ_SECONDS = 1.0, 3.0
 PAGE = 100

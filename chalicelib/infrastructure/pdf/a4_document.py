@@ -128,7 +128,7 @@ class A4Document:
             self.y += pen.line_height
 
     def lines_in_drawing_order(self, text: str, pen: Pen, width: float) -> list[str]:
-        """Breaks a text into lines. The letters of each line are in drawing order."""
+        """Breaks a text into lines, with the letters of each line as they are drawn, from left to right."""
         return [line for paragraph in text.split("\n") for line in _lines_of_paragraph(paragraph, pen, width)]
 
     def draw_ordered_line(

@@ -22,9 +22,9 @@ class SessionsAnnouncedBeforeAdding:
     sessions: Sessions
     cache: SeatCache
 
-    def get_or_add(self, session: Session) -> Session:
+    def get_or_add_with_rows(self, session: Session) -> Session:
         self.cache.mark_ids_complete_for_new_session(session.id, session.created_at)
-        return self.sessions.get_or_add(session)
+        return self.sessions.get_or_add_with_rows(session)
 
     def get(self, session_id: str) -> Session:
         return self.sessions.get(session_id)

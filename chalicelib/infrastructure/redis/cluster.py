@@ -39,14 +39,15 @@ T = TypeVar("T")
 Question = Callable[["Redis"], Any]
 
 FAILING = (ConnectionLost, TooLate, InvalidResponse, ClusterDownError, OSError, MalformedRedisAnswer)
-"""The errors that open a node's breaker. A refusal's error is not among them: a full Redis is alive."""
+"""The errors that open a node's breaker. An error with which Redis refuses a command is not among them: a full Redis is
+alive."""
 
 SLOTS = 16_384
 MOST_NODES = 500
 """The most nodes of a cluster: ElastiCache allows no more."""
 MOST_REDIRECTS = 3
 MOST_ASKED_FOR_MAP = 2
-"""The most nodes that one question asks for the map when its own has failed."""
+"""The most other nodes that one question asks for the cluster's map when the node of its key has failed."""
 
 LONGEST_HOST = 255
 
@@ -109,7 +110,7 @@ class Node:
     def _connect(self, address: Address | None, *, sends_asking: bool) -> Redis:
         """Makes the driver's client of one node. The client connects on first use."""
         client = Redis(
-            connection_pool=wire.new_pool_with_answer_limits(
+            connection_pool=wire.new_pool_with_time_and_size_limits(
                 self._url, address, sends_asking=sends_asking, **self._options
             )
         )
@@ -138,7 +139,7 @@ class Cluster:
             node = self._node_to_ask(slot, budget)
             return self._follow_redirects(slot, node, budget, question, shape, Node.ask)
 
-    def check_all_nodes(self, key: str, question: Question, shape: Shape[object]) -> None:
+    def ask_one_and_ping_all_nodes(self, key: str, question: Question, shape: Shape[object]) -> None:
         """Asks the node that has the key, then pings all nodes. Ignores the breakers. Raises the first error."""
         slot = key_slot(key.encode())
         with wire.redis_time_budget(self._seconds) as budget:
@@ -149,7 +150,7 @@ class Cluster:
             with wire.redis_time_budget(self._seconds):
                 node.ask_past_breaker(lambda redis: redis.ping(), _check_pong)
 
-    def worst_breaker_status(self) -> BreakerStatus:
+    def combined_breaker_status(self) -> BreakerStatus:
         """Gives the worst state of all nodes' breakers, and the sum of their trips. Open is worse than half-open."""
         statuses = [node.breaker.status() for node in list(self._nodes.values())]
         states = {status.state for status in statuses}

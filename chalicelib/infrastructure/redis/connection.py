@@ -69,7 +69,7 @@ class RedisConnection:
         except (BreakerOpen, MalformedRedisAnswer, driver.RedisError, OSError) as error:
             raise RedisUnavailable(f"{type(error).__name__}: {error}") from error
 
-    def check_all_nodes(self, keys: Keys) -> None:
+    def ask_one_and_ping_all_nodes(self, keys: Keys) -> None:
         """Pings every node, also those whose breaker is open. On the node of `keys`, also runs a script that writes and
         reads, as requests do: a Redis that only answers PING is not healthy.
 
@@ -77,11 +77,13 @@ class RedisConnection:
         """
         both = keys.probe_keys_in_one_slot()
         _, cluster = self._driver_and_cluster
-        cluster.check_all_nodes(both[0], lambda redis: redis.eval(SIGN_OF_LIFE, len(both), *both), answers.integer)
+        cluster.ask_one_and_ping_all_nodes(
+            both[0], lambda redis: redis.eval(SIGN_OF_LIFE, len(both), *both), answers.integer
+        )
 
-    def worst_breaker_status(self) -> BreakerStatus:
+    def combined_breaker_status(self) -> BreakerStatus:
         """Gives the worst state of all nodes' breakers, and the sum of their trips."""
-        return self._driver_and_cluster[1].worst_breaker_status()
+        return self._driver_and_cluster[1].combined_breaker_status()
 
     @cached_property
     def _driver_and_cluster(self) -> "tuple[Any, Cluster]":

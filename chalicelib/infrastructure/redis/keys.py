@@ -48,8 +48,8 @@ class Keys:
     def rate_limit(self, requester: str) -> str:
         return f"{{{self.prefix}:limit}}:{requester}"
 
-    def refusal_counts(self, moment_seconds: int) -> str:
-        return f"{{{self.prefix}:refusals}}:{moment_seconds}"
+    def refusal_counts(self, bucket_start_seconds: int) -> str:
+        return f"{{{self.prefix}:refusals}}:{bucket_start_seconds}"
 
     def probe_keys_in_one_slot(self) -> tuple[str, str]:
         """Gives the two keys that the readiness check uses. Both are in one slot of a cluster."""

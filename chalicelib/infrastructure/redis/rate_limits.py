@@ -68,7 +68,7 @@ class RedisRateLimiter:
     fallback: RateLimiter
     prefix: str
 
-    def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
+    def take_from_all_or_none(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         keys = [Keys(self.prefix).rate_limit(requester_digest(requester)) for requester in quotas]
         sizes = [size for quota in quotas.values() for size in (quota.cost_us, quota.window_us)]
 
@@ -79,7 +79,7 @@ class RedisRateLimiter:
         try:
             return self.redis.ask(keys[0], evaluate, lambda answer: _verdict_from(answer, list(quotas.values())))
         except RedisUnavailable:
-            return self.fallback.take(quotas, now)
+            return self.fallback.take_from_all_or_none(quotas, now)
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,13 @@ class ProcessRateLimiter:
     due: OrderedDict[str, int] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
-    def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
+    def take_from_all_or_none(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         now_us = rounded_ms_in_us(now)
         by_key = {requester_digest(requester): quota for requester, quota in quotas.items()}
         with self.lock:
-            due = {key: quota.drained_at_us(self.due.get(key, 0), now_us) for key, quota in by_key.items()}
+            due = {
+                key: quota.drained_at_before_request_us(self.due.get(key, 0), now_us) for key, quota in by_key.items()
+            }
             admitted = all(quota.admits(due[key], now_us) for key, quota in by_key.items())
             for key, quota in by_key.items():
                 due[key] += quota.cost_us if admitted else 0

@@ -61,7 +61,7 @@ class RedisRefusalCounts:
 
 @dataclass(frozen=True)
 class NoRefusalCounts:
-    """The port RefusalCounter without Redis: no refusal is counted."""
+    """The port RefusalCountsByCode without Redis: no refusal is counted."""
 
     def count_refusal(self, code: str) -> None:
         pass

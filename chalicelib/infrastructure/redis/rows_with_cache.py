@@ -24,7 +24,7 @@ from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import to_ms
 
 from .connection import RedisUnavailable
-from .seat_cache import KnownSeats, SeatCache
+from .seat_cache import KnownSeatsOfHold, SeatCache
 from .seat_format import MAP_MS, SeatMap
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class RowsWithCache:
         self._try_cache(lambda: self.cache.forget_hold(hold))
         return release
 
-    def read_entries_with_lapsed(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_entries_with_lapsed_unless_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
         """Gives the cached seat map if it shows the last write and is less than a second old. Else reads the rows."""
         try:
             wanted, kept = self.cache.read_map(session.id)
@@ -74,23 +74,23 @@ class RowsWithCache:
                 return kept.occupancy
             return self._read_or_await_map(session, wanted)
         except RedisUnavailable:
-            return self.rows.read_entries_with_lapsed(session)
+            return self.rows.read_entries_with_lapsed_unless_cancelled(session)
 
-    def sale_ids_by_reservation_written_between(
+    def sale_ids_by_reservation_in_rows_last_written_between(
         self, session: Session, since: datetime, until: datetime
     ) -> Mapping[str, str]:
-        return self.rows.sale_ids_by_reservation_written_between(session, since, until)
+        return self.rows.sale_ids_by_reservation_in_rows_last_written_between(session, since, until)
 
-    def close_row(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
-        occupancy = self.rows.close_row(session_id, row, now)
+    def close_row_and_read_entries(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+        occupancy = self.rows.close_row_and_read_entries(session_id, row, now)
         self._try_cache(lambda: self.cache.record_seats(session_id, {}, now, invalidates_map=True))
         return occupancy
 
     def _read_or_await_map(self, session: Session, wanted: int) -> Mapping[str, Occupancy]:
         """Reads a new map, or waits for the process that is reading one.
 
-        A map of version `wanted` or later shows every write made before this request. So all waiting requests share one
-        read, even if new writes make each map stale at once.
+        A map of version `wanted` or later shows every write made before this request, also if it is stale again when it
+        arrives. So one read serves all waiting requests.
         """
         for _ in range(POLLS):
             mine, version, kept = self.cache.try_to_claim_rebuild_and_read_map(session.id)
@@ -101,13 +101,13 @@ class RowsWithCache:
             if mine:
                 return self._read_and_store_map(session, version)
             self.sleep(POLL_SECONDS)
-        return self.rows.read_entries_with_lapsed(session)
+        return self.rows.read_entries_with_lapsed_unless_cancelled(session)
 
     def _read_and_store_map(self, session: Session, version: int) -> Mapping[str, Occupancy]:
         """Reads the rows, and stores the result in the cache as the map of this version. Gives the result."""
         read_at = self.clock()
         try:
-            occupancy = self.rows.read_entries_with_lapsed(session)
+            occupancy = self.rows.read_entries_with_lapsed_unless_cancelled(session)
         except Exception:
             self._try_cache(lambda: self.cache.release_rebuild(session.id))
             raise
@@ -127,10 +127,10 @@ class RowsWithCache:
             return
         others = [entry for entry in known.occupancy.values() if entry.reservation_id != hold.reservation_id]
         if others and len(others) == len(known.occupancy):
-            raise SeatsTaken(known.occupancy, id_is_new=self._id_is_new(known, hold, now))
+            raise SeatsTaken(known.occupancy, reservation_id_is_surely_new=self._id_is_new(known, hold, now))
 
-    def _id_is_new(self, known: KnownSeats, hold: Hold, now: datetime) -> bool:
-        return known.id_is_new(self.sessions.get(hold.session_id).created_at, now)
+    def _id_is_new(self, known: KnownSeatsOfHold, hold: Hold, now: datetime) -> bool:
+        return known.reservation_id_is_surely_new(self.sessions.get(hold.session_id).created_at, now)
 
     @contextmanager
     def _record_refusals(self, hold: Hold, now: datetime) -> Iterator[None]:

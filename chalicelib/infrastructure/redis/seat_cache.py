@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.reservations import HeldSeat, Hold, Occupancy
 from chalicelib.domain.times import from_ms, to_ms
 from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from redis.client import Pipeline
 
 ID_IS_REMEMBERED = REMEMBERED + timedelta(hours=1)
-"""How long a used id stays marked: longer than REMEMBERED, which counts only from the reservation's expiry."""
+"""How long Redis keeps the mark of a used id: longer than DynamoDB keeps a reservation without a sale, which is for
+REMEMBERED after its expiry."""
 
 REBUILD_MS = 500
 """How long one process may claim the rebuild of a map. After that another process may: the first has died, or is very
@@ -64,14 +65,15 @@ CLOCKS_APART = timedelta(seconds=5)
 MOST_UNMARKED = 1000
 
 IDS_COMPLETE_SECONDS = 400 * 86_400
-"""How long `kept-since` is kept: longer than any screening is on sale. Without it ids are looked up in the database."""
+"""How long Redis keeps the moment since when it knows all ids of a session: longer than any session is on sale. Without
+that moment, ids are looked up in the database."""
 
 
 class PresentVersionAndStoredMap(NamedTuple):
     version: int
     """The present version of the seats."""
     seat_map: SeatMap | None
-    """The map as it is stored, of its own version."""
+    """The stored map. Its own version may be older than the present one."""
 
 
 class RebuildClaim(NamedTuple):
@@ -82,20 +84,20 @@ class RebuildClaim(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class KnownSeats:
+class KnownSeatsOfHold:
     """The cached entries of a hold's seats, and whether Redis has seen the hold's id."""
 
     occupancy: Mapping[str, Occupancy]
-    id_was_seen: bool = True
+    reservation_id_was_seen: bool = True
     ids_complete_since: datetime | None = None
 
-    def id_is_new(self, session_created_at: datetime, now: datetime) -> bool:
+    def reservation_id_is_surely_new(self, session_created_at: datetime, now: datetime) -> bool:
         """Tells whether no reservation can be stored under the hold's id.
 
-        True if Redis does not have the id, and has recorded every id since the session was scheduled, or for as long as
-        reservations without a sale are stored, if that is shorter.
+        True if Redis does not have the id, although it has known all ids since the session was scheduled, or for
+        ID_IS_REMEMBERED, which is longer than a reservation without a sale is stored.
         """
-        if self.id_was_seen or self.ids_complete_since is None:
+        if self.reservation_id_was_seen or self.ids_complete_since is None:
             return False
         seen_all_of_screening = self.ids_complete_since + CLOCKS_APART <= session_created_at
         seen_all_remembered = self.ids_complete_since + CLOCKS_APART <= now - ID_IS_REMEMBERED
@@ -110,8 +112,8 @@ class SeatCache:
     prefix: str
     secret: bytes
     _unmarked_ids: dict[str, str] = field(default_factory=dict)
-    """Used ids that Redis has no mark of yet, and their screenings. They are marked before Redis is asked about any id
-    of the screening."""
+    """The used reservation ids that Redis has no mark of yet, each with its session. Before Redis is asked about an id
+    of a session, the session's unmarked ids are marked."""
     _incomplete: set[str] = field(default_factory=set)
     """Screenings whose unmarked ids became too many and were dropped: Redis has not seen every id of theirs."""
     _lock: Lock = field(default_factory=Lock)
@@ -124,23 +126,23 @@ class SeatCache:
 
     # Before and after a decision of the rows.
 
-    def read_known_seats_and_start_id_record(self, hold: Hold, now: datetime) -> KnownSeats:
+    def read_known_seats_and_start_id_record(self, hold: Hold, now: datetime) -> KnownSeatsOfHold:
         """Reads the unexpired entries of the hold's seats, and whether its id is marked as used, in one round trip.
 
-        Redis also has the moment since when it knows all ids of the session. If that is missing, stores `now` in its
-        place. A hold without a fingerprint has no idempotency key: its id is not looked up, and counts as seen.
+        Redis also stores since when it knows all ids of the session. If it does not, stores `now` as that moment. The
+        id of a hold without an idempotency key is not looked up, and counts as seen.
         """
         seats = [self.keys.seat(hold.session_id, seat) for seat in hold.seats]
         if not hold.fingerprint:
             found = self.connection.ask(seats[0], lambda redis: redis.mget(seats), answers.list_of_values(len(seats)))
-            return KnownSeats(self._occupancy_in_force(hold.session_id, hold.seats, found, now))
+            return KnownSeatsOfHold(self._occupancy_in_force(hold.session_id, hold.seats, found, now))
         *found, mark, kept = self._read_seats_and_id(hold, seats)
         ids_complete_since = self._verified_moment(self.keys.ids_complete_since(hold.session_id), kept)
         if ids_complete_since is None:
             self.mark_ids_complete_since(hold.session_id, now)
-        return KnownSeats(
+        return KnownSeatsOfHold(
             occupancy=self._occupancy_in_force(hold.session_id, hold.seats, found, now),
-            id_was_seen=mark is not None,
+            reservation_id_was_seen=mark is not None,
             ids_complete_since=ids_complete_since,
         )
 
@@ -176,21 +178,21 @@ class SeatCache:
     # Repairs by the consumer.
 
     def forget_seats(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
-        """Deletes the reservation's entries of these seats. Raises StoreUnavailable."""
+        """Deletes the reservation's entries of these seats. Raises BackendUnavailable."""
         with _as_refusal():
             self._delete_entries(session_id, seats, f"{reservation_id}|")
 
     def mark_reservation_id_used(self, session_id: str, reservation_id: str) -> None:
         """Marks an id that was derived from an idempotency key as used, so that a repeated request is recognised.
 
-        Raises StoreUnavailable.
+        Raises BackendUnavailable.
         """
         key = self.keys.used_reservation_id(session_id, reservation_id)
         with _as_refusal():
             self.connection.ask(key, lambda redis: redis.set(key, 1, px=ID_IS_REMEMBERED), answers.was_set)
 
     def invalidate_map(self, session_id: str) -> None:
-        """Increments the session's version in the cache, so that every older map is stale. Raises StoreUnavailable."""
+        """Increments the session's version in the cache, so every older map is stale. Raises BackendUnavailable."""
         with _as_refusal():
             self._write(session_id, lambda _: None, invalidates_map=True)
 
@@ -314,9 +316,9 @@ class SeatCache:
     # Ids that have been used.
 
     def _read_seats_and_id(self, hold: Hold, seats: list[str]) -> list[bytes | None]:
-        """Marks the unmarked ids. Then reads the seats' entries, the mark of the hold's id, and `kept-since`.
+        """Marks the session's unmarked ids. Then reads the seats' entries, the mark of the hold's id, and `kept-since`.
 
-        If an id could not be marked, gives a mark for the hold's id in any case, because that id may be the one.
+        If Redis could not mark an id, says that the hold's id is marked: it may be the very id that is not.
         """
         session_id, ids_complete_since = hold.session_id, self.keys.ids_complete_since(hold.session_id)
         keys = [*seats, self.keys.used_reservation_id(session_id, hold.reservation_id), ids_complete_since]
@@ -396,8 +398,8 @@ def _parse_version(value: bytes | None) -> int:
 
 @contextlib.contextmanager
 def _as_refusal() -> Iterator[None]:
-    """Raises StoreUnavailable in the place of RedisUnavailable."""
+    """Raises BackendUnavailable in the place of RedisUnavailable."""
     try:
         yield
     except RedisUnavailable as error:
-        raise StoreUnavailable("Redis") from error
+        raise BackendUnavailable("Redis") from error

@@ -22,7 +22,8 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import InvalidResponse, ResponseError
 
 MOST_BYTES = 1_048_576
-"""The most bytes of the answers to one question: five times the longest, the seat map of a sold hall of 2,000 seats."""
+"""The most bytes of the answers to one question: five times the longest answer, which is the seat map of a sold hall of
+2,000 seats."""
 MOST_VALUES = 20_000
 """The most values in the answers to one question."""
 DEEPEST = 5
@@ -284,13 +285,13 @@ _CONNECTIONS = {
 }
 
 
-def new_pool_with_answer_limits(
+def new_pool_with_time_and_size_limits(
     url: str, address: tuple[str, int] | None = None, *, sends_asking: bool = False, **options: Any
 ) -> ConnectionPool:
     """Makes a pool of connections with limits. The option `socket_timeout` is the time for a whole answer, in seconds.
 
-    Connects to `address` if it is given, with the password and TLS of the URL. With `sends_asking`, sends ASKING, for a
-    slot that is moving there.
+    If `address` is given, connects to it with the password and TLS of the URL. With `sends_asking`, sends the command
+    ASKING first: a node wants it for a slot that is just moving to it.
     """
     made = ConnectionPool.from_url(url, parser_class=TimeAndSizeLimitedParser, **options)
     made.connection_class = _CONNECTIONS[made.connection_class, sends_asking]

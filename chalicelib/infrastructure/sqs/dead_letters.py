@@ -39,7 +39,7 @@ def peek(sqs: "SQSClient", url: str, most: int) -> list[DeadLetter]:
     """Reads up to `most` visible messages of the queue, and makes them visible again. No message is consumed."""
     seen: list[MessageTypeDef] = []
     try:
-        while len(seen) < most and (batch := receive(sqs, url, most - len(seen))):
+        while len(seen) < most and (batch := receive_and_hide_up_to_ten(sqs, url, most - len(seen))):
             seen += batch
     finally:
         make_visible(sqs, url, seen)
@@ -55,7 +55,7 @@ def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Pr
     """
     moved = 0
     try:
-        while moved < most and (batch := receive(sqs, url, most - moved)):
+        while moved < most and (batch := receive_and_hide_up_to_ten(sqs, url, most - moved)):
             for position, message in enumerate(batch):
                 try:
                     _move(sqs, message, url, source_url)
@@ -69,7 +69,7 @@ def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Pr
     return moved
 
 
-def receive(sqs: "SQSClient", url: str, most: int) -> list["MessageTypeDef"]:
+def receive_and_hide_up_to_ten(sqs: "SQSClient", url: str, most: int) -> list["MessageTypeDef"]:
     """Receives up to ten messages, and at most `most`. Hides them from other receivers for HIDDEN_SECONDS."""
     answer = sqs.receive_message(
         QueueUrl=url,

@@ -65,7 +65,7 @@ def event_to_wire(event: Event) -> dict[str, Any]:
         "occurredAt": to_iso(event.occurred_at),
         "sessionId": event.session_id,
         "reservationId": event.reservation_id,
-        "userId": event.buyer,
+        "userId": event.buyer_pseudonym_or_empty,
         "seats": list(event.seats),
         "data": dict(event.data),
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.board import DeadLetter, QueueState, RedriveResult
-from chalicelib.domain.refusals import DeploymentMayNotUseQueue, QueueNotFound, StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable, DeploymentMayNotUseQueue, QueueNotFound
 from chalicelib.infrastructure.streams.failures import S3StreamFailures
 
 from . import dead_letters
@@ -135,7 +135,7 @@ def _queue_state(name: str, depths: QueueDepths, dead_letters: int) -> QueueStat
 
 @contextmanager
 def _errors_as_refusals(operation: str) -> Iterator[None]:
-    """Raises DeploymentMayNotUseQueue if AWS denies access, and StoreUnavailable for every other error of AWS."""
+    """Raises DeploymentMayNotUseQueue if AWS denies access, and BackendUnavailable for every other error of AWS."""
     try:
         yield
     except dead_letters.RedriveInterrupted as error:
@@ -144,6 +144,6 @@ def _errors_as_refusals(operation: str) -> Iterator[None]:
         raise _refusal(operation, error) from error
 
 
-def _refusal(operation: str, error: BaseException | None) -> DeploymentMayNotUseQueue | StoreUnavailable:
+def _refusal(operation: str, error: BaseException | None) -> DeploymentMayNotUseQueue | BackendUnavailable:
     forbidden = isinstance(error, ClientError) and error.response["Error"]["Code"] in FORBIDDEN
-    return DeploymentMayNotUseQueue() if forbidden else StoreUnavailable(operation)
+    return DeploymentMayNotUseQueue() if forbidden else BackendUnavailable(operation)

@@ -51,7 +51,8 @@ MOST_RECEIVES = 5
 receive, with the reason."""
 
 MOST_DEFERRALS = 600
-"""How often a message may be deferred. With pauses of ten minutes or more, as for a daily quota, that is four days."""
+"""How often a message may be deferred. With pauses of at least ten minutes, as for a daily quota, that is at least four
+days."""
 
 LONGEST_PAUSE_SECONDS = 300
 REASON_CHARACTERS = 500
@@ -127,9 +128,9 @@ def full_jitter(receives: int) -> float:
 
 
 def growing_jitter(deferrals: int, least_seconds: float, most_seconds: float) -> float:
-    """Draws a random delay of at least `least_seconds`.
+    """Draws a random delay between `least_seconds` and an upper limit.
 
-    The longest delay is 4 s above that at first. This distance doubles with each deferral, until the longest delay is
+    The limit is 4 s above `least_seconds` at first. The 4 s double with each deferral, until the limit is
     `most_seconds`.
     """
     return random.uniform(least_seconds, min(most_seconds, least_seconds + 4 * 2 ** min(deferrals, 10)))

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.board import DeadLetter
 from chalicelib.domain.events import PermanentFailure
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.times import from_ms, to_iso
 from chalicelib.infrastructure.dynamodb.connection import WriteConflict
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Record = Mapping[str, Any]
 
-OUTAGES = (StoreUnavailable, WriteConflict, BotoCoreError, ClientError, OSError)
+OUTAGES = (BackendUnavailable, WriteConflict, BotoCoreError, ClientError, OSError)
 """Errors that pass with time or a deployment: a service does not answer, or a right is missing. The record waits until
 they have passed."""
 
@@ -31,10 +31,10 @@ OWN_FAULTS = ("ValidationException", "SerializationException")
 """Error codes of a request that is wrong in itself: no later try helps."""
 
 LEAST_AGE = timedelta(minutes=15)
-"""How old a record must be to be parked for a bug of ours: time to see the alarm, and to deploy another version.
+"""How old a record must be before it is parked for a bug of ours: old enough for somebody to see the alarm and to
+deploy a version without the bug.
 
-All records after it on its shard wait as long.
-"""
+All later records of its shard wait that long, too."""
 
 LEAST_TRIES = 5
 """How often this process must have tried a record before parking it. Age is not enough: after an outage every record is
@@ -44,9 +44,9 @@ REMEMBERED_TRIES = 1000
 REASON_CHARACTERS = 500
 
 PARKED = "ParkedByHandler"
+"""The condition of a stored failure whose records our handler parked."""
 TOO_OLD = "RecordAgeExceeded"
-"""The condition of a stored failure: PARKED if the stream's handler parked the records, TOO_OLD if Lambda gave them up.
-TOO_OLD is Lambda's own word."""
+"""The condition of a stored failure whose records Lambda gave up because of their age. The word is Lambda's."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class StreamRecordParking:
     failures: S3StreamFailures
     tries: dict[str, int] = field(default_factory=dict)
 
-    def count_try_and_tell_whether_to_park(self, record: Record, error: Exception) -> bool:
+    def tell_whether_to_park_after(self, record: Record, error: Exception) -> bool:
         """Tells whether to park the record after this error. Call this once for each failed try.
 
         True after a PermanentFailure. False after an outage. Any other error counts as a try, and the result is true

@@ -21,7 +21,7 @@ from chalicelib.domain.payments import PaymentChange
 from chalicelib.domain.reservations import Hold, Sale
 from chalicelib.domain.times import from_ms
 from chalicelib.infrastructure.dynamodb.payments import payment_from_item
-from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item
+from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item_unless_bar
 from chalicelib.infrastructure.dynamodb.values import (
     Item,
     Value,
@@ -43,7 +43,7 @@ T = TypeVar("T")
 def row_event_value(event: RowEvent) -> Value:
     """Writes an event as the value of the attribute `event` of its row.
 
-    Leaves out the session, because the row's id has it, and a closed row's sales, because its seats have them.
+    Leaves out what the row has elsewhere: the session is in its id, and the sales of a closed row are with its seats.
     """
     match event:
         case SeatsHeld(hold=hold):
@@ -152,8 +152,8 @@ def reservation_change(record: Mapping[str, Any]) -> ReservationChange:
     """
     change = record["dynamodb"]
     return ReservationChange(
-        before=reservation_from_item(change["OldImage"]) if "OldImage" in change else None,
-        after=reservation_from_item(change["NewImage"]) if "NewImage" in change else None,
+        before=reservation_from_item_unless_bar(change["OldImage"]) if "OldImage" in change else None,
+        after=reservation_from_item_unless_bar(change["NewImage"]) if "NewImage" in change else None,
         occurred_at=from_ms(int(change["ApproximateCreationDateTime"]) * 1000),
     )
 

@@ -22,7 +22,8 @@ from chalicelib.infrastructure.pdf.a4_document import (
 from .qr import qr_rectangles
 
 QR_MM = 58
-"""The width of a QR code with its margin: dots of a millimetre and more, which any camera reads from paper."""
+"""The width of a QR code with its margin. Its dots are more than a millimetre wide, so any camera reads them from
+paper."""
 TICKET_MM = 76
 TITLE_LINES = 2
 """The most lines of a film's title; the rest is on the invoice."""

@@ -18,7 +18,8 @@ from chalicelib.domain.tickets.tokens import PublicKey
 from chalicelib.infrastructure.dynamodb.connection import outages_as_refusals
 
 IN_FILE = "file:"
-"""The beginning of the setting TICKET_KEY if the rest is the path of a file. Any other setting is an alias in KMS."""
+"""With this prefix, the rest of the setting TICKET_KEY is the path of a file. Without it, the setting is an alias in
+KMS."""
 ALGORITHM = "ED25519_SHA_512"
 
 
@@ -46,7 +47,7 @@ class SigningKeyInKms:
     client: KmsClient
     alias: str
     _read: tuple[str, PublicKey] | None = field(default=None)
-    """The key behind the alias, by KMS's id, as it was read."""
+    """The key that the alias stood for when it was last read."""
 
     def public_key(self) -> PublicKey:
         if self._read is None:

@@ -19,12 +19,16 @@ Request = dict[str, Any]
 SET = re.compile(r"(?<![#:\w])SET\s+")
 
 
-def trace_aws_calls(provider: TracerProvider, tables: Collection[str]) -> None:
-    """Traces all calls of AWS in this process. What is written to queues, and to the tables named in `tables`, carries
-    the trace context."""
+def trace_aws_calls(provider: TracerProvider, relayed_tables: Collection[str]) -> None:
+    """Traces all calls of AWS in this process.
+
+    What is written to queues, and to the tables named in `relayed_tables`, carries the trace context.
+    """
     instrumentor: Any = BotocoreInstrumentor
     # Lambda's package has no metadata of botocore, in which its version would be looked up.
-    instrumentor().instrument(tracer_provider=provider, request_hook=TraceContextWriter(tables), skip_dep_check=True)
+    instrumentor().instrument(
+        tracer_provider=provider, request_hook=TraceContextWriter(relayed_tables), skip_dep_check=True
+    )
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class TraceContextWriter:
     Changes only the dict that the client made for this call, never the caller's arguments.
     """
 
-    tables: Collection[str]
+    relayed_tables: Collection[str]
     """The full names of the tables whose streams are relayed."""
 
     def __call__(self, _span: Span, service: str, operation: str, request: Request) -> None:
@@ -46,7 +50,7 @@ class TraceContextWriter:
         traceparent = current_traceparent() if write else ""
         try:
             if write and traceparent:
-                request.update(write(request, traceparent, self.tables))
+                request.update(write(request, traceparent, self.relayed_tables))
         except Exception:  # no trace is worth a booking
             log.warning("the trace context could not be written into %s", operation, exc_info=True)
 

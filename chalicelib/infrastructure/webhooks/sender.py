@@ -20,7 +20,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3
 
-from chalicelib.domain.addresses import ParsedUrl, UrlRefused, check_address, parse_webhook_url_unresolved
+from chalicelib.domain.addresses import (
+    ParsedUrl,
+    UrlRefused,
+    check_resolved_address,
+    parse_webhook_url_without_address_check,
+)
 from chalicelib.domain.signatures import HEADER, sign_body
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, DeliveryTimedOut, Notification, Webhook
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
@@ -54,7 +59,7 @@ def resolve_host(host: str, port: int) -> Sequence[str]:
 @dataclass(frozen=True)
 class HttpWebhookSender:
     """A sender of deliveries over HTTP. `local` allows webhooks on this machine: see
-    addresses.parse_webhook_url_unresolved."""
+    addresses.parse_webhook_url_without_address_check."""
 
     local: bool
     seconds: float = DELIVERY_SECONDS
@@ -80,12 +85,12 @@ class HttpWebhookSender:
 
     def check(self, url: str) -> None:
         """Checks that a webhook may have the URL. Raises UrlRefused, and OSError if the host can't be resolved."""
-        self._resolve_address(parse_webhook_url_unresolved(url, allows_http=self.local))
+        self._resolve_address(parse_webhook_url_without_address_check(url, allows_http=self.local))
 
     def _post_in_time(self, webhook: Webhook, body: bytes, headers: Mapping[str, str]) -> int:
         """Posts the body. Gives the status of the answer. Raises DeliveryFailed, DeliveryTimedOut."""
         try:
-            target = parse_webhook_url_unresolved(webhook.url, allows_http=self.local)
+            target = parse_webhook_url_without_address_check(webhook.url, allows_http=self.local)
             return _call_within(self.seconds, lambda: self._post_to(target, body, headers))
         except UrlRefused as refusal:
             raise DeliveryFailed(f"webhook {webhook.id} may not have its URL: {refusal}") from refusal
@@ -96,7 +101,9 @@ class HttpWebhookSender:
         """Posts the body and gives the status of the answer. Leaves the answer's body unread."""
         sent = {**headers, "Host": target.host_header}
         with closing(self._pool(target, self._resolve_address(target))) as pool:
-            answer = pool.urlopen("POST", target.path, body, sent, retries=False, redirect=False, preload_content=False)
+            answer = pool.urlopen(
+                "POST", target.path_and_query, body, sent, retries=False, redirect=False, preload_content=False
+            )
             with closing(answer):
                 return answer.status
 
@@ -116,7 +123,7 @@ class HttpWebhookSender:
         """
         addresses = self.resolve(target.host, target.port)
         for address in addresses:
-            check_address(target, address, local=self.local)
+            check_resolved_address(target, address, local=self.local)
         return addresses[0]
 
 

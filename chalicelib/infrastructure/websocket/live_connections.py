@@ -25,7 +25,7 @@ fifth of a second."""
 
 THROTTLED = {"LimitExceededException", "TooManyRequestsException", "ThrottlingException"}
 LONGEST_PAUSE_SECONDS = 1.0
-"""The longest pause of a thread after a post that was throttled: the quota is the account's, and bookings share it. The
+"""The longest pause of a thread after AWS throttled one of its posts, because bookings share the account's quota. The
 post itself is not repeated; its viewer reads the map again within 20 s."""
 
 CONFIG = Config(
@@ -82,7 +82,7 @@ class ApiGatewayConnections:
         return TOLD
 
 
-class NoConnections:
+class SendsToNobody:
     """The port ViewerSender without a WebSocket API: there are no connections, so nothing is posted."""
 
     def send_and_list_gone(self, viewer_ids: Sequence[str], message: str, seconds: float = 20.0) -> set[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import (
         Clock,
         HoldsCountedUntilExpiry,
-        IdsFromKeys,
+        IdMaker,
         PaymentGateway,
         Payments,
         Reservations,
@@ -49,7 +49,7 @@ class SellingAndSettlingAdapters:
         return settings()
 
     @cached_property
-    def ids(self) -> IdsFromKeys:
+    def ids(self) -> IdMaker:
         return KeyedIds(settings_with_secrets().needed_id_secret.encode())
 
     @cached_property
@@ -73,7 +73,7 @@ class SellingAndSettlingAdapters:
         return with_new_sessions_announced(self.sessions)
 
     @cached_property
-    def counted_holds(self) -> HoldsCountedUntilExpiry:
+    def holds_counted_until_expiry(self) -> HoldsCountedUntilExpiry:
         return DynamoHoldsCountedUntilExpiry(database(), resource_name("live-holds"))
 
     @cached_property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from chalicelib import settings as configuration
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection, tables
-from chalicelib.infrastructure.refreshing_value import RefreshingValue
+from chalicelib.infrastructure.refreshing_value import PolledValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ def settings() -> configuration.Settings:
 def settings_with_secrets() -> configuration.Settings:
     """Gives the settings with all secrets. The first call fetches the secrets that are in SSM, with one request.
 
-    Raises SettingInvalid, or StoreUnavailable if SSM does not answer.
+    Raises SettingInvalid, or BackendUnavailable if SSM does not answer.
     """
     global _settings
     if configuration.ssm_parameter_by_variable() and (secrets := _secrets.read_unless_read_before()) is not None:
@@ -57,7 +57,7 @@ def _fetch_secrets() -> Mapping[str, str]:
     return fetch_existing_secrets(configuration.ssm_parameter_by_variable())
 
 
-_secrets: RefreshingValue[Mapping[str, str]] = RefreshingValue(_fetch_secrets)
+_secrets: PolledValue[Mapping[str, str]] = PolledValue(_fetch_secrets)
 
 
 def _use_changed_secrets() -> None:

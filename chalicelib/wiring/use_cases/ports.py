@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import (
         Clock,
         HoldsCountedUntilExpiry,
-        IdsFromKeys,
+        IdMaker,
         PaymentGateway,
         Payments,
         Reservations,
@@ -32,7 +32,7 @@ class SellingAndSettlingPorts(Protocol):
     def clock(self) -> Clock: ...
 
     @property
-    def ids(self) -> IdsFromKeys: ...
+    def ids(self) -> IdMaker: ...
 
     @property
     def sessions(self) -> Sessions: ...
@@ -47,11 +47,11 @@ class SellingAndSettlingPorts(Protocol):
 
     @property
     def sessions_announcing_new_to_cache(self) -> Sessions:
-        """Gives the sessions for scheduling. Storing a new session also announces it to the seat cache."""
+        """Gives the port for scheduling sessions: what it stores is also announced to the seat cache."""
         ...
 
     @property
-    def counted_holds(self) -> HoldsCountedUntilExpiry: ...
+    def holds_counted_until_expiry(self) -> HoldsCountedUntilExpiry: ...
 
     @property
     def reservations(self) -> Reservations: ...

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chalicelib.application.cancel_session import CancelSession
-from chalicelib.application.refunds import MarkPaymentSold, RequestRefundsOfCancelledSales
-from chalicelib.application.relay import RelayPaymentChange, RelayReservationChange, RelayRowEvent
+from chalicelib.application.refunds import MarkPaymentSold, RequestRefundsAfterSessionCancellation
+from chalicelib.application.relay import FollowUpPaymentChange, FollowUpReservationChange, FollowUpRowEvent
 
 from .ports import SellingAndSettlingPorts
 from .selling import SellingUseCases
@@ -18,23 +18,23 @@ class RelayingUseCases:
     ports: SellingAndSettlingPorts
 
     @cached_property
-    def relay_row_event(self) -> RelayRowEvent:
-        return RelayRowEvent(self.ports.reservations, self.request_refunds_of_cancelled_sales)
+    def follow_up_row_event(self) -> FollowUpRowEvent:
+        return FollowUpRowEvent(self.ports.reservations, self.request_refunds_after_session_cancellation)
 
     @cached_property
-    def relay_reservation_change(self) -> RelayReservationChange:
-        return RelayReservationChange(SellingUseCases(self.ports).expire_hold, MarkPaymentSold(self.ports.payments))
+    def follow_up_reservation_change(self) -> FollowUpReservationChange:
+        return FollowUpReservationChange(SellingUseCases(self.ports).expire_hold, MarkPaymentSold(self.ports.payments))
 
     @cached_property
-    def relay_payment_change(self) -> RelayPaymentChange:
-        return RelayPaymentChange(self.ports.reservations)
+    def follow_up_payment_change(self) -> FollowUpPaymentChange:
+        return FollowUpPaymentChange(self.ports.reservations)
 
     @cached_property
-    def request_refunds_of_cancelled_sales(self) -> RequestRefundsOfCancelledSales:
+    def request_refunds_after_session_cancellation(self) -> RequestRefundsAfterSessionCancellation:
         ports = self.ports
-        return RequestRefundsOfCancelledSales(ports.reservations, ports.payments, ports.clock)
+        return RequestRefundsAfterSessionCancellation(ports.reservations, ports.payments, ports.clock)
 
     @cached_property
     def cancel_session(self) -> CancelSession:
         ports = self.ports
-        return CancelSession(ports.sessions, ports.rows, self.request_refunds_of_cancelled_sales, ports.clock)
+        return CancelSession(ports.sessions, ports.rows, self.request_refunds_after_session_cancellation, ports.clock)

@@ -5,9 +5,9 @@ from functools import cached_property
 
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import PlaceHold
-from chalicelib.application.live_holds import CountLiveHold
+from chalicelib.application.live_holds import CountHoldOrRefuse
 from chalicelib.application.queries import ListPurchases, ListSessions, ShowOwnReservation, ShowSeatMap, ShowSession
-from chalicelib.application.release import CancelReservation, ExpireHold
+from chalicelib.application.release import CancelReservation, ExpireHoldUnlessSold
 from chalicelib.application.schedule import ScheduleSession
 
 from .ports import SellingAndSettlingPorts
@@ -43,7 +43,9 @@ class SellingUseCases:
         return PlaceHold(
             sessions=ports.sessions,
             rows=ports.cached_rows,
-            count_live_hold=CountLiveHold(ports.counted_holds, ports.reservations, ports.settings.max_live_holds),
+            count_live_hold=CountHoldOrRefuse(
+                ports.holds_counted_until_expiry, ports.reservations, ports.settings.max_live_holds
+            ),
             reservations=ports.reservations,
             clock=ports.clock,
             ids=ports.ids,
@@ -63,7 +65,7 @@ class SellingUseCases:
             payments=ports.payments,
             clock=ports.clock,
             ids=ports.ids,
-            charged_only=ports.settings.payments_charged_only,
+            only_if_charged=ports.settings.payments_charged_only,
         )
 
     @cached_property
@@ -72,9 +74,9 @@ class SellingUseCases:
         return CancelReservation(ports.cached_rows, ports.reservations, ports.clock)
 
     @cached_property
-    def expire_hold(self) -> ExpireHold:
+    def expire_hold(self) -> ExpireHoldUnlessSold:
         ports = self.ports
-        return ExpireHold(ports.rows, ports.reservations, ports.clock)
+        return ExpireHoldUnlessSold(ports.rows, ports.reservations, ports.clock)
 
     @cached_property
     def list_purchases(self) -> ListPurchases:

@@ -39,8 +39,8 @@ class SettlingUseCases:
     def confirm_without_charge_check(self) -> ConfirmReservation:
         """Gives the use case that confirms a reservation when its payment is settled.
 
-        It claims payments without a reported charge, too (`charged_only` is False): who settles a payment either has
-        its charge, or finds it claimed already.
+        It does not ask for a charge (`only_if_charged` is False): a payment that is settled was charged, or claimed
+        before.
         """
         ports = self.ports
         return ConfirmReservation(
@@ -49,13 +49,13 @@ class SettlingUseCases:
             payments=ports.payments,
             clock=ports.clock,
             ids=ports.ids,
-            charged_only=False,
+            only_if_charged=False,
         )
 
     @cached_property
     def execute_refund(self) -> ExecuteRefund:
         ports = self.ports
-        return ExecuteRefund(ports.payments, ports.gateway, self.settle_payment.settle, ports.clock)
+        return ExecuteRefund(ports.payments, ports.gateway, self.settle_payment.confirm_or_request_refund, ports.clock)
 
     @cached_property
     def reconcile_payments(self) -> ReconcilePayments:

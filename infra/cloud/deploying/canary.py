@@ -26,7 +26,7 @@ import boto3
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import to_iso
 from chalicelib.infrastructure.clock import utc_now
@@ -73,7 +73,7 @@ def buy_and_undo(stage: str, url: str, patience: float = ANSWERS_WITHIN_SECONDS)
     """
     screenings, buyers = Cancellation.in_tables(boto3.client("dynamodb"), f"cinema-{stage}-"), _buyers(stage)
     try:
-        session = screenings.sessions.get_or_add(_screening(stage))
+        session = screenings.sessions.get_or_add_with_rows(_screening(stage))
         try:
             with urllib3.PoolManager(retries=False, timeout=REQUEST_SECONDS) as http:
                 was_bought = Purchase(Api(http, url), session, patience).make(buyers)
@@ -83,7 +83,7 @@ def buy_and_undo(stage: str, url: str, patience: float = ANSWERS_WITHIN_SECONDS)
         raise CanaryError(_advice_text(stage, str(failure))) from failure
     except SignInFailed as failure:
         raise CanaryError(_advice_text(stage, f"the sign-in of {failure}")) from failure
-    except StoreUnavailable as refusal:
+    except BackendUnavailable as refusal:
         raise CanaryError(_advice_text(stage, f"{refusal.operation}, which DynamoDB did not answer.")) from refusal
     say(BOUGHT if was_bought else NOT_BOUGHT)
     say(f"Its screening is cancelled: {session.id}. It leaves the programme at {to_iso(session.starts_at)}.")

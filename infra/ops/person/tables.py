@@ -25,12 +25,12 @@ class StageTables:
         return Table(self.client, f"{self.prefix}{name}")
 
     def query(self, name: str, condition: str, values: Mapping[str, Value]) -> Iterator[Item]:
-        """Reads a partition consistently. Raises StoreUnavailable."""
+        """Reads a partition consistently. Raises BackendUnavailable."""
         wanted = {"KeyConditionExpression": condition, "ExpressionAttributeValues": values, "ConsistentRead": True}
         return query_items(self.client, f"{self.prefix}{name}", **wanted)
 
     def scan(self, name: str, condition: str, values: Mapping[str, Value], **request: Any) -> Iterator[Item]:
-        """Reads a whole table consistently, and gives the items that fit. Raises StoreUnavailable."""
+        """Reads a whole table consistently, and gives the items that fit. Raises BackendUnavailable."""
         pages = self.client.get_paginator("scan").paginate(
             TableName=f"{self.prefix}{name}",
             FilterExpression=condition,
@@ -43,7 +43,7 @@ class StageTables:
                 yield from page["Items"]
 
     def update(self, name: str, key: Item, **request: Any) -> int:
-        """Changes an item if its condition holds. Gives 1; or 0, if it does not. Raises StoreUnavailable."""
+        """Changes an item if its condition holds. Gives 1; or 0, if it does not. Raises BackendUnavailable."""
         try:
             self.table(name).update(key, **request)
         except ConditionFailed:
@@ -51,7 +51,7 @@ class StageTables:
         return 1
 
     def delete(self, name: str, key: Item, **request: Any) -> int:
-        """Deletes an item if its condition holds. Gives 1; or 0, if it does not. Raises StoreUnavailable."""
+        """Deletes an item if its condition holds. Gives 1; or 0, if it does not. Raises BackendUnavailable."""
         try:
             with outages_as_refusals("DeleteItem"):
                 self.client.delete_item(TableName=f"{self.prefix}{name}", Key=key, **request)

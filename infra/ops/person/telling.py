@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from chalicelib.application.person import ErasureResult, MattersAreOpen, PersonalDataExport
+from chalicelib.application.person import ErasureResult, HoldsOrPaymentsAreOpen, PersonalDataExport
 from chalicelib.domain.people.person import ERASED, Person
 from chalicelib.domain.people.stores import STORES, ErasureEffect, Store
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.times import to_iso
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, aligned
@@ -35,12 +35,12 @@ def erase_person(connection: Connection, user_id: str, emails: Sequence[str], *,
         if not sure:
             raise _unconfirmed(people.export(person))
         return _erasure_answer(people.erase(person))
-    except MattersAreOpen as refusal:
+    except HoldsOrPaymentsAreOpen as refusal:
         lines = "\n".join(f"  {matter}" for matter in refusal.matters)
         raise OpsError(
             f"Nothing was erased, because something is open. Run the command again once it has ended:\n{lines}"
         ) from refusal
-    except StoreUnavailable as refusal:
+    except BackendUnavailable as refusal:
         raise OpsError(
             f"{connection.where} did not answer ({refusal.operation}): run the command again once it does, it goes on"
             " where it stopped."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.times import to_iso
 from infra.ops.connection import Connection, OpsError
 from infra.ops.story import logs, messages, tables
@@ -65,7 +65,7 @@ def gather(known: KnownFacts, from_: dict[str, Source]) -> tuple[list[Line], lis
             for told in tell(known):
                 lines += [told] if isinstance(told, Line) else []
                 not_read += [told] if isinstance(told, str) else []
-        except (OpsError, BotoCoreError, ClientError, StoreUnavailable, OSError) as error:
+        except (OpsError, BotoCoreError, ClientError, BackendUnavailable, OSError) as error:
             not_read.append(f"{name}: {error}")
     return sorted(lines, key=lambda line: line.at), not_read
 

@@ -25,7 +25,7 @@ def test_closing_a_row_says_what_stands_in_it(backend: Backend, session: Session
     hold = held(backend, session, "A1")
     bought, sale = sold(backend, session, "A10", "B1")
 
-    standing = backend.rows.close_row(session.id, "A", NOW)
+    standing = backend.rows.close_row_and_read_entries(session.id, "A", NOW)
 
     assert standing == {
         "A1": HeldSeat(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint),
@@ -38,9 +38,9 @@ def test_closing_a_row_says_what_stands_in_it(backend: Backend, session: Session
 
 def test_closing_it_again_says_the_same_and_tells_nothing(backend: Backend, session: Session) -> None:
     sold(backend, session, "A1")
-    first = backend.rows.close_row(session.id, "A", NOW)
+    first = backend.rows.close_row_and_read_entries(session.id, "A", NOW)
 
-    assert backend.rows.close_row(session.id, "A", LATER) == first
+    assert backend.rows.close_row_and_read_entries(session.id, "A", LATER) == first
     event = backend.last_event(session.id, "A")
     assert event
     assert event.occurred_at == NOW
@@ -48,7 +48,7 @@ def test_closing_it_again_says_the_same_and_tells_nothing(backend: Backend, sess
 
 @in_one_row_and_in_two
 def test_no_seat_is_held_where_one_row_is_closed(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
-    backend.rows.close_row(session.id, "A", NOW)
+    backend.rows.close_row_and_read_entries(session.id, "A", NOW)
 
     with pytest.raises(RowsOfCancelledSession):
         backend.rows.hold(a_hold(*seats, session=session), NOW)
@@ -57,9 +57,9 @@ def test_no_seat_is_held_where_one_row_is_closed(backend: Backend, session: Sess
 
 def test_a_closed_row_says_more_than_a_taken_seat_in_another(dynamo: Dynamo) -> None:
     session = a_session()
-    dynamo.sessions.get_or_add(session)
+    dynamo.sessions.get_or_add_with_rows(session)
     held(dynamo, session, "B1")
-    dynamo.rows.close_row(session.id, "A", NOW)
+    dynamo.rows.close_row_and_read_entries(session.id, "A", NOW)
 
     with pytest.raises(RowsOfCancelledSession):
         dynamo.rows.hold(a_hold("A1", "B1", session=session), NOW)
@@ -68,32 +68,32 @@ def test_a_closed_row_says_more_than_a_taken_seat_in_another(dynamo: Dynamo) -> 
 @in_one_row_and_in_two
 def test_no_hold_is_sold_where_one_row_is_closed(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold = held(backend, session, *seats)
-    backend.rows.close_row(session.id, "A", NOW)
+    backend.rows.close_row_and_read_entries(session.id, "A", NOW)
 
     with pytest.raises(RowsOfCancelledSession) as refused:
         backend.rows.sell(hold, a_sale(hold), NOW)
 
-    assert refused.value.sale_id_of(hold.reservation_id) is None
+    assert refused.value.sale_id_of_any_seat_of(hold.reservation_id) is None
 
 
 def test_who_sells_again_what_was_sold_before_is_shown_its_sale(backend: Backend, session: Session) -> None:
     hold, sale = sold(backend, session, "A1")
-    backend.rows.close_row(session.id, "A", NOW)
+    backend.rows.close_row_and_read_entries(session.id, "A", NOW)
 
     with pytest.raises(RowsOfCancelledSession) as refused:
         backend.rows.sell(hold, sale, NOW)
 
-    assert refused.value.sale_id_of(hold.reservation_id) == sale.id
+    assert refused.value.sale_id_of_any_seat_of(hold.reservation_id) == sale.id
 
 
 @in_one_row_and_in_two
 def test_a_hold_is_still_given_back(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold = held(backend, session, *seats)
     for row in session.rows:
-        backend.rows.close_row(session.id, row, NOW)
+        backend.rows.close_row_and_read_entries(session.id, row, NOW)
 
     assert backend.rows.release(hold, NOW) == ReleaseResult(seats)
-    assert backend.rows.close_row(session.id, "A", NOW) == {}
+    assert backend.rows.close_row_and_read_entries(session.id, "A", NOW) == {}
 
 
 @in_one_row_and_in_two
@@ -102,24 +102,24 @@ def test_a_sold_hold_that_is_given_back_is_known_to_be_of_a_closed_row(
 ) -> None:
     hold, sale = sold(backend, session, *seats)
     assert backend.rows.release(hold, NOW) == ReleaseResult((), sale.id)
-    backend.rows.close_row(session.id, "A", NOW)
+    backend.rows.close_row_and_read_entries(session.id, "A", NOW)
 
     assert backend.rows.release(hold, NOW) == ReleaseResult((), sale.id, is_row_closed=True)
 
 
 def test_the_seats_of_a_screening_with_a_closed_row_are_shown_as_such(backend: Backend, session: Session) -> None:
     hold, sale = sold(backend, session, "A1")
-    backend.rows.close_row(session.id, "B", NOW)
+    backend.rows.close_row_and_read_entries(session.id, "B", NOW)
 
     with pytest.raises(RowsOfCancelledSession) as refused:
-        backend.rows.read_entries_with_lapsed(session)
+        backend.rows.read_entries_with_lapsed_unless_cancelled(session)
 
     assert refused.value.occupancy == {"A1": SoldSeat(hold.reservation_id, sale.id)}
     assert isinstance(refused.value, SeatsTaken)
 
 
 def test_a_row_that_is_not_there_is_not_made_by_closing_it(backend: Backend, session: Session) -> None:
-    assert backend.rows.close_row(session.id, "Z", NOW) == {}
+    assert backend.rows.close_row_and_read_entries(session.id, "Z", NOW) == {}
     if isinstance(backend, Dynamo):
         assert "Item" not in backend.client.get_item(
             TableName=backend.rows_table, Key={"id": {"S": row_id(session.id, "Z")}}
@@ -145,7 +145,7 @@ def test_what_is_no_screening_is_not_made_by_cancelling_it(backend: Backend) -> 
 
 def test_the_programme_says_that_a_screening_is_cancelled(dynamo: Dynamo) -> None:
     session = a_session(starts_at=NOW.replace(year=8765))
-    dynamo.sessions.get_or_add(session)
+    dynamo.sessions.get_or_add_with_rows(session)
     dynamo.sessions.mark_cancelled_for_display(session.id, NOW)
 
     shown = dynamo.sessions.list_by_start(session.starts_at, 100, None).items
@@ -157,7 +157,7 @@ def test_another_instance_shows_it_as_cancelled_after_a_minute_at_most(dynamo: D
     elapsed = 0.0
     other = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", seconds=lambda: elapsed)
     session = a_session()
-    dynamo.sessions.get_or_add(session)
+    dynamo.sessions.get_or_add_with_rows(session)
     other.get(session.id)
     dynamo.sessions.mark_cancelled_for_display(session.id, NOW)
 
@@ -171,9 +171,9 @@ def test_another_instance_shows_it_as_cancelled_after_a_minute_at_most(dynamo: D
 
 
 def test_a_purchase_says_when_its_money_went_back_and_stays_a_purchase(backend: Backend) -> None:
-    reservation = backend.reservations.get_or_add(a_reservation(user_id=(user := a_user())))
+    reservation = backend.reservations.get_or_add_unless_barred(a_reservation(user_id=(user := a_user())))
     sale = a_sale(reservation.hold)
-    backend.reservations.mark_confirmed_from_any_state_and_read(reservation.id, sale)
+    backend.reservations.mark_confirmed_unless_sold_and_read(reservation.id, sale)
 
     for _ in range(2):
         backend.reservations.mark_refunded(reservation.id, sale.id, LATER)
@@ -186,9 +186,9 @@ def test_a_purchase_says_when_its_money_went_back_and_stays_a_purchase(backend: 
 
 @pytest.mark.parametrize("bought", [True, False])
 def test_only_the_sale_that_was_returned_says_so(backend: Backend, bought: Any) -> None:
-    reservation = backend.reservations.get_or_add(a_reservation())
+    reservation = backend.reservations.get_or_add_unless_barred(a_reservation())
     if bought:
-        backend.reservations.mark_confirmed_from_any_state_and_read(reservation.id, a_sale(reservation.hold))
+        backend.reservations.mark_confirmed_unless_sold_and_read(reservation.id, a_sale(reservation.hold))
     before = backend.reservations.find(reservation.id)
 
     backend.reservations.mark_refunded(reservation.id, "sale-of-another", NOW + seconds(1))

@@ -7,9 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.application.hold import HoldSeatsCommand, PlaceHold
-from chalicelib.application.live_holds import CountLiveHold
-from chalicelib.application.release import ExpireHold
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.application.live_holds import CountHoldOrRefuse
+from chalicelib.application.release import ExpireHoldUnlessSold
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.reservations import ReleaseResult, Reservation, SeatsTaken, State
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.connection import (
@@ -50,7 +50,7 @@ def rows(moto: Dynamo, pauses: Pauses) -> DynamoRows:
 @pytest.fixture
 def session(moto: Dynamo) -> Session:
     session = a_session()
-    moto.sessions.get_or_add(session)
+    moto.sessions.get_or_add_with_rows(session)
     return session
 
 
@@ -65,7 +65,7 @@ def test_a_conflict_is_tried_again_until_it_is_over(
     with answering(moto, "TransactWriteItems", cancelled(CONFLICT, NOTHING_WRONG), cancelled(CONFLICT, CONFLICT)):
         rows.hold(hold, NOW)
 
-    assert rows.read_entries_with_lapsed(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
+    assert rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
     assert len(pauses.seconds) == 2
 
 
@@ -77,7 +77,7 @@ def test_a_single_row_waits_for_a_transaction_to_end(
     with answering(moto, "UpdateItem", error("TransactionConflictException")):
         rows.hold(hold, NOW)
 
-    assert rows.read_entries_with_lapsed(session) == dict.fromkeys(ONE_ROW, held_entry(hold))
+    assert rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(ONE_ROW, held_entry(hold))
     assert len(pauses.seconds) == 1
 
 
@@ -98,14 +98,14 @@ def test_pauses_grow_with_full_jitter_and_end_in_unavailable(
 ) -> None:
     endless = [cancelled(CONFLICT)] * 100
 
-    with answering(moto, "TransactWriteItems", *endless) as scripted, pytest.raises(StoreUnavailable):
+    with answering(moto, "TransactWriteItems", *endless) as scripted, pytest.raises(BackendUnavailable):
         rows.hold(a_hold(*TWO_ROWS, session=session), NOW)
 
     assert scripted.calls == CONFLICT_ATTEMPTS
     longest = [CONFLICT_FIRST_PAUSE_SECONDS * 2**attempt for attempt in range(CONFLICT_ATTEMPTS - 1)]
     assert all(0 <= pause <= most for pause, most in zip(pauses.seconds, longest, strict=False))
     assert len(set(pauses.seconds)) > 1
-    assert rows.read_entries_with_lapsed(session) == {}
+    assert rows.read_entries_with_lapsed_unless_cancelled(session) == {}
 
 
 @pytest.mark.parametrize("is_mine", [False, True], ids=["somebody else's", "my own"])
@@ -132,7 +132,7 @@ def test_a_transaction_cancelled_for_any_other_reason_is_not_tried_again(
 ) -> None:
     other = cancelled(NOTHING_WRONG, {"Code": code})
 
-    with answering(moto, "TransactWriteItems", other) as scripted, pytest.raises(StoreUnavailable):
+    with answering(moto, "TransactWriteItems", other) as scripted, pytest.raises(BackendUnavailable):
         rows.hold(a_hold(*TWO_ROWS, session=session), NOW)
 
     assert scripted.calls == 1
@@ -144,7 +144,7 @@ def test_a_transaction_that_its_own_first_try_holds_up_is_an_outage(
 ) -> None:
     with (
         answering(moto, "TransactWriteItems", error("TransactionInProgressException")),
-        pytest.raises(StoreUnavailable),
+        pytest.raises(BackendUnavailable),
     ):
         rows.hold(a_hold(*TWO_ROWS, session=session), NOW)
 
@@ -152,7 +152,7 @@ def test_a_transaction_that_its_own_first_try_holds_up_is_an_outage(
 def test_a_query_that_is_throttled_is_an_outage(moto: Dynamo) -> None:
     throttled = [error("ProvisionedThroughputExceededException")] * 20
 
-    with answering(moto, "Query", *throttled), pytest.raises(StoreUnavailable):
+    with answering(moto, "Query", *throttled), pytest.raises(BackendUnavailable):
         moto.sessions.list_by_start(NOW, 7, None)
 
 
@@ -183,17 +183,17 @@ def test_the_rows_of_a_transaction_go_in_the_order_of_their_ids(
 def test_an_overloaded_table_is_unavailable(
     moto: Dynamo, rows: DynamoRows, session: Session, code: str, operation: str, seats: tuple[str, ...]
 ) -> None:
-    with answering(moto, operation, error(code)), pytest.raises(StoreUnavailable):
+    with answering(moto, operation, error(code)), pytest.raises(BackendUnavailable):
         rows.hold(a_hold(*seats, session=session), NOW)
 
 
 def test_an_overloaded_table_of_live_holds_is_unavailable(moto: Dynamo) -> None:
-    with answering(moto, "UpdateItem", error("ThrottlingException")), pytest.raises(StoreUnavailable):
+    with answering(moto, "UpdateItem", error("ThrottlingException")), pytest.raises(BackendUnavailable):
         moto.live_holds.count_hold("ana", a_hold(), 2, NOW)
 
 
 def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo) -> None:
-    with hooked(moto, "before-call.dynamodb.GetItem", unreachable), pytest.raises(StoreUnavailable):
+    with hooked(moto, "before-call.dynamodb.GetItem", unreachable), pytest.raises(BackendUnavailable):
         moto.reservations.find(a_reservation().id)
 
 
@@ -217,7 +217,7 @@ def test_rows_that_a_batch_left_out_are_read_again(moto: Dynamo, rows: DynamoRow
     nothing_yet = HttpStatus(200), {"Responses": {moto.rows_table: []}, "UnprocessedKeys": {moto.rows_table: keys}}
 
     with answering(moto, "BatchGetItem", nothing_yet, nothing_yet) as scripted:
-        assert rows.read_entries_with_lapsed(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
+        assert rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
 
     assert scripted.calls == 3
 
@@ -234,8 +234,8 @@ def test_rows_that_are_left_out_again_and_again_are_unavailable_after_growing_pa
     tries = UNPROCESSED_ATTEMPTS
     with answering(moto, "BatchGetItem", *[nothing_of(rows, session)] * (2 * tries)) as scripted:
         for _ in range(2):
-            with pytest.raises(StoreUnavailable):
-                rows.read_entries_with_lapsed(session)
+            with pytest.raises(BackendUnavailable):
+                rows.read_entries_with_lapsed_unless_cancelled(session)
 
     assert scripted.calls == 2 * tries
     first, second = pauses.seconds[: tries - 1], pauses.seconds[tries - 1 :]
@@ -254,7 +254,7 @@ def test_a_batch_that_answers_slowly_is_not_asked_for_longer_than_its_time(
         return nothing_of(rows, session)
 
     read = BatchReader(moto.client, rows.table_name, sleep=pauses, seconds=ticks)
-    with hooked(moto, "before-call.dynamodb.BatchGetItem", slow_answer), pytest.raises(StoreUnavailable):
+    with hooked(moto, "before-call.dynamodb.BatchGetItem", slow_answer), pytest.raises(BackendUnavailable):
         list(read([{"id": {"S": f"{session.id}#A"}}]))
 
     assert ticks.now <= UNPROCESSED_SECONDS + 1.0
@@ -275,7 +275,7 @@ class WakingUp:
     def __call__(self, **_: Any) -> None:
         self.calls += 1
         if self.calls == self.nth:
-            self.moto.reservations.get_or_add(self.reservation)
+            self.moto.reservations.get_or_add_unless_barred(self.reservation)
 
 
 def test_a_refused_end_does_not_tell_of_a_reservation_that_came_after_it(moto: Dynamo) -> None:
@@ -290,7 +290,7 @@ def test_a_refused_end_does_not_tell_of_a_reservation_that_came_after_it(moto: D
 def test_a_hold_whose_request_wakes_up_while_it_expires_ends(moto: Dynamo, rows: DynamoRows, session: Session) -> None:
     """Found by the simulator: it stayed pending for a day, without its event."""
     reservation = a_reservation(session=session)
-    expire = ExpireHold(rows, moto.reservations, MovableClock(reservation.expires_at))
+    expire = ExpireHoldUnlessSold(rows, moto.reservations, MovableClock(reservation.expires_at))
 
     with hooked(moto, "after-call.dynamodb.UpdateItem", WakingUp(moto, reservation, nth=2)):
         expire(reservation.hold)
@@ -322,7 +322,9 @@ class LosingTheFirstAnswer:
 def test_a_hold_whose_answer_was_lost_does_not_refuse_itself(
     moto: Dynamo, rows: DynamoRows, session: Session, operation: str, seats: tuple[str, ...], key: str | None
 ) -> None:
-    count_live_hold = CountLiveHold(counted_holds=moto.live_holds, reservations=moto.reservations, limit=MAX_LIVE_HOLDS)
+    count_live_hold = CountHoldOrRefuse(
+        holds_counted_until_expiry=moto.live_holds, reservations=moto.reservations, limit=MAX_LIVE_HOLDS
+    )
     place_hold = PlaceHold(
         sessions=moto.sessions,
         rows=rows,
@@ -341,7 +343,7 @@ def test_a_hold_whose_answer_was_lost_does_not_refuse_itself(
 
     assert losing.lost >= 2
     assert moto.reservations.find(reservation.id) == reservation
-    assert rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, held_entry(reservation.hold))
+    assert rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(seats, held_entry(reservation.hold))
 
 
 def test_a_count_whose_answer_was_lost_counts_once(moto: Dynamo) -> None:
@@ -364,4 +366,4 @@ def test_a_release_whose_answer_was_lost_leaves_the_seats_free(
     with hooked(moto, "needs-retry.dynamodb.UpdateItem", LosingTheFirstAnswer()):
         rows.release(hold, NOW)
 
-    assert rows.read_entries_with_lapsed(session) == {}
+    assert rows.read_entries_with_lapsed_unless_cancelled(session) == {}

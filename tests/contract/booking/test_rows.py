@@ -25,21 +25,24 @@ def test_held_seats_stand_in_their_rows(
 ) -> None:
     hold = held(backend, session, *seats, fingerprint=fingerprint)
 
-    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, held_entry(hold))
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(seats, held_entry(hold))
 
 
 def test_other_seats_of_a_row_are_held_beside(backend: Backend, session: Session) -> None:
     one, other = held(backend, session, "A1"), held(backend, session, "A2")
 
-    assert backend.rows.read_entries_with_lapsed(session) == {"A1": held_entry(one), "A2": held_entry(other)}
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {
+        "A1": held_entry(one),
+        "A2": held_entry(other),
+    }
 
 
 def test_the_same_seat_of_another_screening_is_another_seat(backend: Backend, session: Session) -> None:
     another = a_session()
-    backend.sessions.get_or_add(another)
+    backend.sessions.get_or_add_with_rows(another)
     held(backend, session, "A1")
 
-    assert backend.rows.read_entries_with_lapsed(another) == {}
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(another) == {}
     held(backend, another, "A1")
 
 
@@ -52,7 +55,7 @@ def test_one_held_seat_refuses_all(backend: Backend, session: Session, seats: tu
         held(backend, session, *seats)
 
     assert refused.value.occupancy == {seats[taken]: held_entry(theirs)}
-    assert backend.rows.read_entries_with_lapsed(session) == {seats[taken]: held_entry(theirs)}
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {seats[taken]: held_entry(theirs)}
 
 
 @in_one_row_and_in_two
@@ -63,7 +66,7 @@ def test_one_sold_seat_refuses_all(backend: Backend, session: Session, seats: tu
         held(backend, session, *seats)
 
     assert refused.value.occupancy == {seats[1]: SoldSeat(theirs.reservation_id, sale.id)}
-    assert list(backend.rows.read_entries_with_lapsed(session)) == [seats[1]]
+    assert list(backend.rows.read_entries_with_lapsed_unless_cancelled(session)) == [seats[1]]
 
 
 @pytest.mark.parametrize("rows", ["A", "AB"])
@@ -90,7 +93,7 @@ def test_a_hold_is_taken_over_from_its_very_expiry(backend: Backend, session: Se
 
     backend.rows.hold(taker, lapsed.expires_at)
 
-    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, held_entry(taker))
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(seats, held_entry(taker))
 
 
 @in_one_row_and_in_two
@@ -132,9 +135,7 @@ def test_a_hold_sent_again_meets_itself(backend: Backend, session: Session, seat
     with pytest.raises(SeatsTaken) as refused:
         backend.rows.hold(hold, NOW)
 
-    assert all(
-        isinstance(found, HeldSeat) and found.was_written_for(hold) for found in refused.value.occupancy.values()
-    )
+    assert all(isinstance(found, HeldSeat) and found.is_exactly_of(hold) for found in refused.value.occupancy.values())
     assert set(refused.value.occupancy) == set(seats)
 
 
@@ -145,7 +146,7 @@ def test_a_hold_sent_again_meets_itself(backend: Backend, session: Session, seat
 def test_a_live_hold_is_sold(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold, sale = sold(backend, session, *seats)
 
-    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(
         seats, SoldSeat(hold.reservation_id, sale.id)
     )
 
@@ -164,8 +165,8 @@ def test_a_hold_is_not_sold_from_its_very_expiry(backend: Backend, session: Sess
     with pytest.raises(SeatsTaken) as refused:
         backend.rows.sell(hold, a_sale(hold), hold.expires_at)
 
-    assert refused.value.sale_id_of(hold.reservation_id) is None
-    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, held_entry(hold))
+    assert refused.value.sale_id_of_any_seat_of(hold.reservation_id) is None
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(seats, held_entry(hold))
 
 
 @in_one_row_and_in_two
@@ -177,8 +178,8 @@ def test_sold_seats_are_not_sold_again_and_tell_by_which_sale(
     with pytest.raises(SeatsTaken) as refused:
         backend.rows.sell(hold, a_sale(hold, "tx-2"), NOW)
 
-    assert refused.value.sale_id_of(hold.reservation_id) == sale.id
-    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(
+    assert refused.value.sale_id_of_any_seat_of(hold.reservation_id) == sale.id
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(
         seats, SoldSeat(hold.reservation_id, sale.id)
     )
 
@@ -190,7 +191,7 @@ def test_free_seats_are_not_sold(backend: Backend, session: Session) -> None:
         backend.rows.sell(hold, a_sale(hold), NOW)
 
     assert refused.value.occupancy == {}
-    assert backend.rows.read_entries_with_lapsed(session) == {}
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {}
 
 
 @pytest.mark.parametrize(
@@ -202,7 +203,7 @@ def test_only_this_very_hold_is_sold(backend: Backend, session: Session, change:
     with pytest.raises(SeatsTaken):
         backend.rows.sell(replace(hold, **change), a_sale(hold), NOW)  # type: ignore[arg-type] # both are text
 
-    assert backend.rows.read_entries_with_lapsed(session) == {"A1": held_entry(hold)}
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {"A1": held_entry(hold)}
 
 
 def test_a_later_hold_under_the_same_id_is_not_sold_for_the_earlier_one(backend: Backend, session: Session) -> None:
@@ -213,7 +214,7 @@ def test_a_later_hold_under_the_same_id_is_not_sold_for_the_earlier_one(backend:
     with pytest.raises(SeatsTaken):
         backend.rows.sell(hold, a_sale(hold), NOW)
 
-    assert backend.rows.read_entries_with_lapsed(session) == {"A1": held_entry(later)}
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {"A1": held_entry(later)}
 
 
 @in_one_row_and_in_two
@@ -227,7 +228,7 @@ def test_a_hold_that_lost_a_seat_is_not_sold_in_part(
     with pytest.raises(SeatsTaken):
         backend.rows.sell(hold, a_sale(hold), NOW)
 
-    assert backend.rows.read_entries_with_lapsed(session) == {seats[1 - missing]: held_entry(hold)}
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {seats[1 - missing]: held_entry(hold)}
 
 
 # All seats at once.
@@ -237,13 +238,13 @@ def test_a_hold_that_lost_a_seat_is_not_sold_in_part(
 def test_the_occupancy_of_250_rows_is_complete(backend: Backend) -> None:
     """Not on moto, which copies all it has with each of the transactions: 20 s for what the emulator shows in one."""
     session = a_session(total_seats=250, seats_per_row=1)
-    backend.sessions.get_or_add(session)
+    backend.sessions.get_or_add_with_rows(session)
     first, last = session.rows[0], session.rows[-1]
     seats = (f"{first}1", f"{session.rows[99]}1", f"{session.rows[100]}1", f"{session.rows[200]}1", f"{last}1")
 
     hold = held(backend, session, *seats)
 
-    assert backend.rows.read_entries_with_lapsed(session) == dict.fromkeys(seats, held_entry(hold))
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(seats, held_entry(hold))
 
 
 # What a row tells, with the fact itself.

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from chalicelib.domain.refusals import CursorInvalid, SessionNotFound, StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable, CursorInvalid, SessionNotFound
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.cursors import to_cursor
 from chalicelib.infrastructure.dynamodb.sessions import PROGRAMME_SECONDS, DynamoSessions
@@ -29,7 +29,7 @@ def far_future() -> datetime:
 def added(backend: Backend, *starts: datetime) -> list[Session]:
     sessions = [a_session(starts_at=start) for start in starts]
     for session in sessions:
-        backend.sessions.get_or_add(session)
+        backend.sessions.get_or_add_with_rows(session)
     return sessions
 
 
@@ -53,18 +53,18 @@ def test_adding_again_replaces_nothing_and_gives_what_is_stored(backend: Backend
     backend.rows.hold(hold, NOW)
     cancelled = backend.sessions.mark_cancelled_for_display(session.id, NOW)
 
-    assert backend.sessions.get_or_add(replace(session, created_at=NOW + AN_HOUR)) == cancelled
-    assert backend.rows.read_entries_with_lapsed(session).keys() == {"A1"}
+    assert backend.sessions.get_or_add_with_rows(replace(session, created_at=NOW + AN_HOUR)) == cancelled
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session).keys() == {"A1"}
     assert backend.sessions.get(session.id) == cancelled
 
 
 def test_what_died_after_some_rows_is_finished_by_who_comes_again(dynamo: Dynamo) -> None:
     smaller = a_session(total_seats=30, seats_per_row=10)
-    with hooked(dynamo, "before-call.dynamodb.PutItem", unreachable), pytest.raises(StoreUnavailable):
-        dynamo.sessions.get_or_add(smaller)
+    with hooked(dynamo, "before-call.dynamodb.PutItem", unreachable), pytest.raises(BackendUnavailable):
+        dynamo.sessions.get_or_add_with_rows(smaller)
     whole = replace(smaller, total_seats=50)
 
-    assert dynamo.sessions.get_or_add(whole) == whole
+    assert dynamo.sessions.get_or_add_with_rows(whole) == whole
     dynamo.rows.hold(a_hold("A1", "E10", session=whole), NOW)
 
 
@@ -72,7 +72,7 @@ def test_a_hall_may_have_as_many_rows_as_seats(dynamo: Dynamo) -> None:
     session = a_session(total_seats=201, seats_per_row=1)
 
     with counting(dynamo) as calls:
-        dynamo.sessions.get_or_add(session)
+        dynamo.sessions.get_or_add_with_rows(session)
 
     assert [call.operation for call in calls] == [*["TransactWriteItems"] * 3, "PutItem"]
     dynamo.rows.hold(a_hold("A1", "CV1", "GS1", session=session), NOW)
@@ -83,7 +83,7 @@ def test_a_conflict_with_a_twin_is_tried_again_before_anything_is_concluded(moto
     there = {"Code": "ConditionalCheckFailed"}
 
     with answering(moto, "TransactWriteItems", cancelled(CONFLICT, CONFLICT), cancelled(there, CONFLICT), None):
-        stored = replace(cast(DynamoSessions, moto.sessions), sleep=pauses).get_or_add(session)
+        stored = replace(cast(DynamoSessions, moto.sessions), sleep=pauses).get_or_add_with_rows(session)
 
     assert stored == session
     assert len(pauses.seconds) == 1
@@ -110,7 +110,7 @@ def test_cancelling_makes_no_screening(backend: Backend) -> None:
 
 
 def test_the_seats_of_a_new_screening_are_all_free(backend: Backend, session: Session) -> None:
-    assert backend.rows.read_entries_with_lapsed(session) == {}
+    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {}
 
 
 def test_the_programme_is_in_the_order_of_starts(backend: Backend, far_future: datetime) -> None:
@@ -186,7 +186,7 @@ def test_a_page_of_the_programme_is_read_once_a_second(dynamo: Dynamo, far_futur
     ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=TtlCache(PROGRAMME_SECONDS, seconds=ticks))
     session = a_session(starts_at=far_future)
     assert programme_of(ours, session) == []
-    dynamo.sessions.get_or_add(session)
+    dynamo.sessions.get_or_add_with_rows(session)
 
     ticks.now = 0.999
     assert programme_of(ours, session) == [], "another instance shows it within a second"
@@ -197,7 +197,7 @@ def test_a_page_of_the_programme_is_read_once_a_second(dynamo: Dynamo, far_futur
 def test_each_question_has_a_page_of_its_own(dynamo: Dynamo, far_future: datetime) -> None:
     ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=TtlCache(3600.0, max_entries=2))
     session = a_session(starts_at=far_future)
-    ours.get_or_add(session)
+    ours.get_or_add_with_rows(session)
     assert programme_of(ours, session) == [session]
 
     later = ours.list_by_start(far_future + timedelta(milliseconds=1), 10, None)
@@ -209,7 +209,7 @@ def test_who_schedules_or_cancels_sees_it_in_the_programme_at_once(dynamo: Dynam
     ours = DynamoSessions(dynamo.client, f"{dynamo.prefix}-sessions", pages=TtlCache(3600.0))
     session = a_session(starts_at=far_future)
     programme_of(ours, session)
-    ours.get_or_add(session)
+    ours.get_or_add_with_rows(session)
     assert programme_of(ours, session) == [session]
 
     ours.mark_cancelled_for_display(session.id, NOW)

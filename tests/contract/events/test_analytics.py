@@ -14,7 +14,7 @@ from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.domain.analytics import BUCKET_LENGTH, COUNTERS, Tally, bucket_start, sum_tallies, tally_of
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Analytics
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.infrastructure.dynamodb.analytics import SHARDS, DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.connection import CONFLICT_ATTEMPTS, CONFLICT_FIRST_PAUSE_SECONDS
 from chalicelib.infrastructure.dynamodb.processed_events import REMEMBERED, DynamoProcessedEvents
@@ -276,7 +276,7 @@ def test_a_conflict_that_does_not_end_is_left_to_the_queue_which_delivers_again(
     analytics = dynamo_analytics(moto, pauses)
     conflicts = [cancelled(NOTHING_WRONG, CONFLICT)] * CONFLICT_ATTEMPTS
 
-    with answering(moto, "TransactWriteItems", *conflicts), pytest.raises(StoreUnavailable):
+    with answering(moto, "TransactWriteItems", *conflicts), pytest.raises(BackendUnavailable):
         CountEvent(analytics)(reservation.paid())
     assert len(pauses.seconds) == CONFLICT_ATTEMPTS - 1
     assert analytics.read_tallies_by_bucket(reservation.session_id) == {}
@@ -320,7 +320,7 @@ def test_a_duplicate_that_met_a_conflict_is_a_duplicate_all_the_same(moto: Dynam
 def test_an_overloaded_table_is_left_to_the_queue(moto: Dynamo, reservation: Facts, answer: Any) -> None:
     analytics = dynamo_analytics(moto)
 
-    with answering(moto, "TransactWriteItems", *[answer] * 3), pytest.raises(StoreUnavailable):
+    with answering(moto, "TransactWriteItems", *[answer] * 3), pytest.raises(BackendUnavailable):
         CountEvent(analytics)(reservation.paid())
     CountEvent(analytics)(reservation.paid())
 
@@ -335,12 +335,12 @@ def test_a_mistake_of_ours_stays_loud(moto: Dynamo, session_id: str) -> None:
 def test_an_unreachable_table_is_left_to_the_queue(moto: Dynamo, reservation: Facts) -> None:
     count = CountEvent(dynamo_analytics(moto))
 
-    with hooked(moto, "before-call.dynamodb.TransactWriteItems", unreachable), pytest.raises(StoreUnavailable):
+    with hooked(moto, "before-call.dynamodb.TransactWriteItems", unreachable), pytest.raises(BackendUnavailable):
         count(reservation.paid())
 
 
 def test_numbers_that_cannot_be_read_are_an_outage(moto: Dynamo, session_id: str) -> None:
     analytics = dynamo_analytics(moto)
 
-    with hooked(moto, "before-call.dynamodb.Query", unreachable), pytest.raises(StoreUnavailable):
+    with hooked(moto, "before-call.dynamodb.Query", unreachable), pytest.raises(BackendUnavailable):
         analytics.read_tallies_by_bucket(session_id)

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.times import to_ms
 from chalicelib.infrastructure.breakers import Breaker, BreakerChange, BreakerPolicy, BreakerState, BreakerStatus
 from chalicelib.infrastructure.dynamodb import connection
@@ -130,7 +130,7 @@ def unreachable() -> Iterator[BreakerBoard]:
 def test_without_the_database_nothing_can_be_read_and_nothing_breaks(unreachable: BreakerBoard, name: str) -> None:
     unreachable.record_change(BreakerChange(name, BreakerState.OPEN, was_closed=True, trips=1, open_seconds=5))
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(BackendUnavailable):
         unreachable.read_status(name)
 
 

@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
-from chalicelib.domain.email import EmailRefused, EmailThrottled, EmailUnavailable, RenderedEmail
+from chalicelib.domain.email import EmailNotConfirmed, EmailRefused, EmailThrottled, RenderedEmail
 from chalicelib.domain.ports import EmailSender, SuppressedAddresses
 from chalicelib.domain.ports import ProcessedEvents as ProcessedEventsPort
 from chalicelib.infrastructure.clock import utc_now
@@ -191,7 +191,7 @@ def refusal_of(code: str, said: str = "no") -> Exception:
     client = boto3.client("ses", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     with closing(client), Stubber(client) as stubber:
         stubber.add_client_error("send_raw_email", code, said)
-        with pytest.raises((EmailRefused, EmailThrottled, EmailUnavailable, ClientError)) as caught:
+        with pytest.raises((EmailRefused, EmailThrottled, EmailNotConfirmed, ClientError)) as caught:
             SesEmailSender(client, DEFAULT_SENDER).send(a_message())
     return caught.value
 
@@ -203,7 +203,7 @@ def test_what_trying_again_can_not_help_is_refused(code: str) -> None:
 
 @pytest.mark.parametrize("code", ["ServiceUnavailable", "AccountSendingPausedException", "AccessDenied"])
 def test_anything_else_may_come_again(code: str) -> None:
-    assert isinstance(refusal_of(code), EmailUnavailable)
+    assert isinstance(refusal_of(code), EmailNotConfirmed)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_an_ses_that_does_not_answer_may_be_there_later() -> None:
     once: Any = Config(connect_timeout=1, retries={"total_max_attempts": 1})
     with (
         closing(boto3.client("ses", endpoint_url=nobody, config=once, **keys)) as client,
-        pytest.raises(EmailUnavailable, match="Could not connect"),
+        pytest.raises(EmailNotConfirmed, match="Could not connect"),
     ):
         SesEmailSender(client, DEFAULT_SENDER).send(a_message())
 

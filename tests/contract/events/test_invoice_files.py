@@ -10,7 +10,7 @@ import urllib3
 from botocore.exceptions import ClientError
 
 from chalicelib.domain.invoices import Invoice
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.infrastructure.invoices import files as invoice_files
 from chalicelib.infrastructure.invoices.files import S3InvoiceFiles, object_key
 from chalicelib.settings import load
@@ -90,12 +90,12 @@ PUT = "before-call.s3.PutObject"
 
 
 def test_unreachable_files_are_an_outage(moto: S3InvoiceFiles, invoice: Invoice) -> None:
-    with hooked(moto, PUT, unreachable), pytest.raises(StoreUnavailable):
+    with hooked(moto, PUT, unreachable), pytest.raises(BackendUnavailable):
         moto.put_if_absent(invoice, b"%PDF")
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "raised"), [(503, "SlowDown", StoreUnavailable), (403, "AccessDenied", ClientError)]
+    ("status", "code", "raised"), [(503, "SlowDown", BackendUnavailable), (403, "AccessDenied", ClientError)]
 )
 def test_an_overload_is_an_outage_and_a_mistake_of_ours_stays_loud(
     moto: S3InvoiceFiles, invoice: Invoice, status: int, code: str, raised: type[Exception]

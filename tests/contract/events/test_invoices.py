@@ -14,7 +14,7 @@ import pytest
 from benchmarks.budgets import INVOICE, TEN_INVOICES_NUMBERED
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.ports import Invoices
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.infrastructure.dynamodb.connection import CONFLICT_ATTEMPTS, WriteConflict
 from chalicelib.infrastructure.dynamodb.invoices import MOST_NUMBERED, DynamoInvoices
 from tests.builders import PAID_AT, a_bill
@@ -135,7 +135,7 @@ def test_many_sales_are_numbered_in_their_order_and_one_that_occurs_twice_once(
 ) -> None:
     bills = [a_bill(paid_at=year) for _ in range(4)]
 
-    given = invoices.assign_numbers_in_series([*bills, bills[1], bills[0]])
+    given = invoices.assign_numbers_in_one_series([*bills, bills[1], bills[0]])
 
     assert [invoice.place for invoice in given] == [1, 2, 3, 4, 2, 1]
     assert places(invoices, bills) == [1, 2, 3, 4]
@@ -147,7 +147,7 @@ def test_among_many_those_that_have_an_invoice_keep_it(invoices: Invoices, year:
     for bill in (bills[3], bills[1]):
         invoices.mark_filed(invoices.assign_number(bill))
 
-    given = invoices.assign_numbers_in_series(bills)
+    given = invoices.assign_numbers_in_one_series(bills)
 
     assert [invoice.place for invoice in given] == [3, 2, 4, 1, 5]
     assert [invoice.filed for invoice in given] == [False, True, False, True, False]
@@ -156,7 +156,7 @@ def test_among_many_those_that_have_an_invoice_keep_it(invoices: Invoices, year:
 def test_more_than_a_transaction_takes_are_numbered_by_several(invoices: Invoices, year: datetime) -> None:
     bills = [a_bill(paid_at=year) for _ in range(MOST_NUMBERED + 3)]
 
-    invoices.assign_numbers_in_series(bills)
+    invoices.assign_numbers_in_one_series(bills)
 
     assert places(invoices, bills) == list(range(1, MOST_NUMBERED + 4))
 
@@ -168,10 +168,10 @@ def test_a_crash_around_the_write_of_many_makes_neither_gap_nor_repeat(
     bills = [a_bill(paid_at=year) for _ in range(6)]
     crashing: Any = {moment: crash}
     with pytest.raises(Crash):
-        interposed(invoices, "assign_numbers_in_series", **crashing).assign_numbers_in_series(bills[:3])
+        interposed(invoices, "assign_numbers_in_one_series", **crashing).assign_numbers_in_one_series(bills[:3])
 
-    invoices.assign_numbers_in_series(bills[2:])
-    invoices.assign_numbers_in_series(bills)
+    invoices.assign_numbers_in_one_series(bills[2:])
+    invoices.assign_numbers_in_one_series(bills)
 
     assert sorted(places(invoices, bills)) == list(range(1, 7))
 
@@ -182,13 +182,13 @@ SALES, DUPLICATES, WORKERS = 60, 30, 8
 
 
 def insistent(invoices: Invoices) -> Callable[[Bill], Invoice]:
-    """Makes calls that try again after StoreUnavailable, as the queue does."""
+    """Makes calls that try again after BackendUnavailable, as the queue does."""
 
     def number(bill: Bill) -> Invoice:
         for _ in range(50):
             try:
                 return invoices.assign_number(bill)
-            except StoreUnavailable:
+            except BackendUnavailable:
                 continue
         raise AssertionError("no number after 50 deliveries")
 
@@ -230,8 +230,8 @@ def many_insistently(invoices: Invoices) -> Callable[[Sequence[Bill]], Sequence[
     def number(bills: Sequence[Bill]) -> Sequence[Invoice]:
         for _ in range(50):
             try:
-                return invoices.assign_numbers_in_series(bills)
-            except StoreUnavailable:
+                return invoices.assign_numbers_in_one_series(bills)
+            except BackendUnavailable:
                 continue
         raise AssertionError("no numbers after 50 deliveries")
 
@@ -293,7 +293,7 @@ def test_an_invoice_costs_two_calls_and_four_write_units_and_one_of_each_to_be_f
 
 def test_ten_invoices_cost_two_calls_and_twentytwo_write_units(emulated: Dynamo, year: datetime) -> None:
     with counting(emulated) as calls:
-        dynamo_invoices(emulated).assign_numbers_in_series([a_bill(paid_at=year) for _ in range(10)])
+        dynamo_invoices(emulated).assign_numbers_in_one_series([a_bill(paid_at=year) for _ in range(10)])
 
     assert [call.operation for call in calls] == list(TEN_INVOICES_NUMBERED.calls)
     units = [call.write_units for call in calls]
@@ -325,7 +325,7 @@ def test_who_comes_second_at_the_counter_reads_it_again(moto: Dynamo, year: date
 def test_a_counter_that_is_never_free_is_left_to_the_queue(moto: Dynamo, year: datetime) -> None:
     bill = a_bill(paid_at=year)
     conflicts = [cancelled(REFUSED, NOTHING_WRONG)] * CONFLICT_ATTEMPTS
-    with answering(moto, "TransactWriteItems", *conflicts), pytest.raises(StoreUnavailable):
+    with answering(moto, "TransactWriteItems", *conflicts), pytest.raises(BackendUnavailable):
         dynamo_invoices(moto).assign_number(bill)
 
     assert dynamo_invoices(moto).find(bill.reservation_id) is None
@@ -338,7 +338,7 @@ def test_a_counter_that_is_never_free_is_left_to_the_queue(moto: Dynamo, year: d
     ids=["throttled item", "in progress", "throttled"],
 )
 def test_an_overloaded_table_is_left_to_the_queue_and_leaves_no_gap(moto: Dynamo, year: datetime, answer: Any) -> None:
-    with answering(moto, "TransactWriteItems", *[answer] * 3), pytest.raises(StoreUnavailable):
+    with answering(moto, "TransactWriteItems", *[answer] * 3), pytest.raises(BackendUnavailable):
         dynamo_invoices(moto).assign_number(a_bill(paid_at=year))
 
     assert dynamo_invoices(moto).assign_number(a_bill(paid_at=year)).place == 1
@@ -346,7 +346,7 @@ def test_an_overloaded_table_is_left_to_the_queue_and_leaves_no_gap(moto: Dynamo
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", "TransactWriteItems"])
 def test_an_unreachable_table_is_an_outage(moto: Dynamo, year: datetime, operation: str) -> None:
-    with hooked(moto, f"before-call.dynamodb.{operation}", unreachable), pytest.raises(StoreUnavailable):
+    with hooked(moto, f"before-call.dynamodb.{operation}", unreachable), pytest.raises(BackendUnavailable):
         dynamo_invoices(moto).assign_number(a_bill(paid_at=year))
 
 
@@ -354,9 +354,9 @@ def test_an_invoice_that_can_not_be_read_or_marked_is_an_outage(moto: Dynamo, ye
     invoices = dynamo_invoices(moto)
     given = invoices.assign_number(a_bill(paid_at=year))
 
-    with hooked(moto, "before-call.dynamodb.GetItem", unreachable), pytest.raises(StoreUnavailable):
+    with hooked(moto, "before-call.dynamodb.GetItem", unreachable), pytest.raises(BackendUnavailable):
         invoices.find(given.bill.reservation_id)
-    with hooked(moto, "before-call.dynamodb.UpdateItem", unreachable), pytest.raises(StoreUnavailable):
+    with hooked(moto, "before-call.dynamodb.UpdateItem", unreachable), pytest.raises(BackendUnavailable):
         invoices.mark_filed(given)
 
 

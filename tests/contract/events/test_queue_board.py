@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from chalicelib.domain.analytics import BUCKET_LENGTH, bucket_start
 from chalicelib.domain.board import QueueState, RedriveResult, shown_buckets
-from chalicelib.domain.ports import QueueBoard, RefusalCounter
-from chalicelib.domain.refusals import DeploymentMayNotUseQueue, QueueNotFound, StoreUnavailable
+from chalicelib.domain.ports import QueueBoard, RefusalCountsByCode
+from chalicelib.domain.refusals import BackendUnavailable, DeploymentMayNotUseQueue, QueueNotFound
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.invoices import files as invoice_files
@@ -133,8 +133,8 @@ def test_only_known_queues_are_looked_into(stage: Stage, name: str) -> None:
     ("trouble", "refusal"),
     [
         (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "any"), DeploymentMayNotUseQueue),
-        (ClientError({"Error": {"Code": "ServiceUnavailable", "Message": "no"}}, "any"), StoreUnavailable),
-        (ConnectTimeoutError(endpoint_url="https://sqs"), StoreUnavailable),
+        (ClientError({"Error": {"Code": "ServiceUnavailable", "Message": "no"}}, "any"), BackendUnavailable),
+        (ConnectTimeoutError(endpoint_url="https://sqs"), BackendUnavailable),
     ],
     ids=["forbidden", "failing", "silent"],
 )
@@ -179,7 +179,7 @@ def test_a_letter_tells_why_and_how_often_it_was_tried(sqs_board: SqsQueueBoard)
     )
 
 
-# RefusalCounter
+# RefusalCountsByCode
 
 
 def connection(url: str) -> RedisConnection:
@@ -192,7 +192,7 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture(params=["fake", "redis_url", "redis_cluster_url"])
-def refusals(request: pytest.FixtureRequest, clock: MovableClock) -> RefusalCounter:
+def refusals(request: pytest.FixtureRequest, clock: MovableClock) -> RefusalCountsByCode:
     if request.param == "fake":
         return FakeRefusals(clock)
     return RedisRefusalCounts(
@@ -201,7 +201,7 @@ def refusals(request: pytest.FixtureRequest, clock: MovableClock) -> RefusalCoun
 
 
 def test_refusals_are_counted_by_code_in_the_five_minutes_in_which_they_were_answered(
-    refusals: RefusalCounter, clock: MovableClock
+    refusals: RefusalCountsByCode, clock: MovableClock
 ) -> None:
     refusals.count_refusal("SEAT_ALREADY_RESERVED")
     refusals.count_refusal("SEAT_ALREADY_RESERVED")
@@ -216,7 +216,7 @@ def test_refusals_are_counted_by_code_in_the_five_minutes_in_which_they_were_ans
     assert refusals.counts_by_bucket([first]) == {first: {"SEAT_ALREADY_RESERVED": 2}}
 
 
-def test_where_nobody_was_refused_nothing_is_counted(refusals: RefusalCounter) -> None:
+def test_where_nobody_was_refused_nothing_is_counted(refusals: RefusalCountsByCode) -> None:
     assert refusals.counts_by_bucket(shown_buckets(NOW)) == {}
 
 

@@ -18,8 +18,8 @@ from benchmarks.budgets import (
     TRANSFER,
 )
 from chalicelib.domain.ports import TicketKeys, Tickets
-from chalicelib.domain.refusals import CursorInvalid, StoreUnavailable
-from chalicelib.domain.tickets.ticket import Admission, LatestTicketsOfSale, ListedTicket, Ticket, VoidReason
+from chalicelib.domain.refusals import BackendUnavailable, CursorInvalid
+from chalicelib.domain.tickets.ticket import Admission, LatestTicketPerSeatOfSale, ListedTicket, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys, DynamoTickets
 from chalicelib.infrastructure.tickets.names import random_ticket_code
@@ -50,13 +50,13 @@ def keys(backend: Backend) -> TicketKeys:
     return FakeTicketKeys()
 
 
-def sold(*seats: str, text: str = "TOKEN") -> LatestTicketsOfSale:
+def sold(*seats: str, text: str = "TOKEN") -> LatestTicketPerSeatOfSale:
     reservation = a_reservation(*(seats or ("A1", "A2")))
     each = (
         Ticket(random_ticket_code(), reservation.id, reservation.session_id, seat, NOW, token=text)
         for seat in reservation.seats
     )
-    return LatestTicketsOfSale(reservation.id, tuple(each))
+    return LatestTicketPerSeatOfSale(reservation.id, tuple(each))
 
 
 def stored(tickets: Tickets, *seats: str) -> tuple[Ticket, ...]:
@@ -89,7 +89,7 @@ def test_a_code_is_given_once(tickets: Tickets) -> None:
     tickets.add(first)
     clashing = replace(second, tickets=(second.tickets[0], replace(second.tickets[1], code=first.tickets[0].code)))
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(BackendUnavailable):
         tickets.add(clashing)
 
     assert tickets.find_latest_by_sale(second.reservation_id) is None
@@ -127,22 +127,22 @@ def test_a_token_is_stored_once(tickets: Tickets) -> None:
 def test_a_ticket_is_admitted_once(tickets: Tickets) -> None:
     (ticket,) = stored(tickets, "A1")
 
-    assert tickets.try_admit(ticket, ENTRY) == replace(ticket, admission=ENTRY)
-    assert tickets.try_admit(ticket, LATER) == replace(ticket, admission=ENTRY)
+    assert tickets.try_admit_and_reread(ticket, ENTRY) == replace(ticket, admission=ENTRY)
+    assert tickets.try_admit_and_reread(ticket, LATER) == replace(ticket, admission=ENTRY)
     assert tickets.find(ticket.code) == replace(ticket, admission=ENTRY)
 
 
 def test_an_admission_makes_no_ticket(tickets: Tickets) -> None:
     (unknown,) = sold("A1").tickets
 
-    assert tickets.try_admit(unknown, ENTRY).admission is None
+    assert tickets.try_admit_and_reread(unknown, ENTRY).admission is None
     assert tickets.find(unknown.code) is None
 
 
 def test_an_admission_that_is_sent_twice_is_one(tickets: Tickets) -> None:
     (ticket,) = stored(tickets, "A1")
 
-    assert sent_twice(tickets, "try_admit").try_admit(ticket, ENTRY).admission == ENTRY
+    assert sent_twice(tickets, "try_admit_and_reread").try_admit_and_reread(ticket, ENTRY).admission == ENTRY
 
 
 def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) -> None:
@@ -153,11 +153,11 @@ def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) 
 
     assert (old.void, old.renewed_as) == (VoidReason.TRANSFERRED, renewed.code)
     assert tickets.find(first.code) == old
-    assert tickets.find_latest_by_sale(first.reservation_id) == LatestTicketsOfSale(
+    assert tickets.find_latest_by_sale(first.reservation_id) == LatestTicketPerSeatOfSale(
         first.reservation_id, (renewed, other)
     )
-    assert tickets.try_admit(first, ENTRY).admission is None
-    assert tickets.try_admit(renewed, ENTRY).admission == ENTRY
+    assert tickets.try_admit_and_reread(first, ENTRY).admission is None
+    assert tickets.try_admit_and_reread(renewed, ENTRY).admission == ENTRY
 
 
 def test_a_ticket_is_transferred_once(tickets: Tickets) -> None:
@@ -172,7 +172,7 @@ def test_a_ticket_is_transferred_once(tickets: Tickets) -> None:
 
 def test_who_is_in_is_not_transferred(tickets: Tickets) -> None:
     (ticket,) = stored(tickets, "A1")
-    admitted = tickets.try_admit(ticket, ENTRY)
+    admitted = tickets.try_admit_and_reread(ticket, ENTRY)
 
     assert tickets.try_transfer_and_reread_old(ticket, ticket.replacement(random_ticket_code(), NOW)) == admitted
 
@@ -183,13 +183,13 @@ def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     tickets.try_transfer_and_reread_old(first, renewed)
 
     for _ in range(2):
-        tickets.void(first.reservation_id, VoidReason.REFUNDED, NOW)
+        tickets.void_sale(first.reservation_id, VoidReason.REFUNDED, NOW)
 
     found = tickets.find_latest_by_sale(first.reservation_id)
     assert found
     assert found.void is VoidReason.REFUNDED
     assert {ticket.void for ticket in found.tickets} == {VoidReason.REFUNDED}
-    assert tickets.try_admit(renewed, ENTRY).admission is None
+    assert tickets.try_admit_and_reread(renewed, ENTRY).admission is None
     assert tickets.try_transfer_and_reread_old(second, second.replacement(random_ticket_code(), NOW)).renewed_as == ""
     assert (tickets.find(first.code) or first).void is VoidReason.TRANSFERRED
 
@@ -198,14 +198,14 @@ def test_why_tickets_are_void_is_said_once(tickets: Tickets) -> None:
     (ticket,) = stored(tickets, "A1")
 
     for reason in (VoidReason.REFUNDED, VoidReason.TRANSFERRED):
-        tickets.void(ticket.reservation_id, reason, NOW)
+        tickets.void_sale(ticket.reservation_id, reason, NOW)
 
     assert (tickets.find(ticket.code) or ticket).void is VoidReason.REFUNDED
 
 
 def test_a_ticket_of_a_sale_that_is_being_voided_is_not_transferred(dynamo: Dynamo) -> None:
     tickets, (ticket,) = dynamo_tickets(dynamo), sold("A1").tickets
-    tickets.add(LatestTicketsOfSale(ticket.reservation_id, (ticket,)))
+    tickets.add(LatestTicketPerSeatOfSale(ticket.reservation_id, (ticket,)))
     dynamo.client.update_item(  # as far as a refund comes that dies then
         TableName=tickets.table_name,
         Key={"id": {"S": ticket.reservation_id}},
@@ -218,11 +218,11 @@ def test_a_ticket_of_a_sale_that_is_being_voided_is_not_transferred(dynamo: Dyna
 
 def test_a_sale_that_is_void_is_given_no_tickets(tickets: Tickets) -> None:
     sale = sold("A1")
-    tickets.void(sale.reservation_id, VoidReason.REFUNDED, NOW)
+    tickets.void_sale(sale.reservation_id, VoidReason.REFUNDED, NOW)
 
     tickets.add(sale)
 
-    assert tickets.find_latest_by_sale(sale.reservation_id) == LatestTicketsOfSale(
+    assert tickets.find_latest_by_sale(sale.reservation_id) == LatestTicketPerSeatOfSale(
         sale.reservation_id, (), VoidReason.REFUNDED
     )
     assert tickets.find(sale.tickets[0].code) is None
@@ -246,7 +246,7 @@ def test_a_screenings_tickets_are_listed_by_seat_with_what_became_of_them(ticket
     stored(tickets, "A1")  # of another screening
     renewed = second.replacement(random_ticket_code(), NOW)
     transferred = tickets.try_transfer_and_reread_old(second, renewed)
-    admitted = tickets.try_admit(first, ENTRY)
+    admitted = tickets.try_admit_and_reread(first, ENTRY)
 
     page = tickets.list_by_session(session_id, 10, None)
 
@@ -313,7 +313,7 @@ def entries(tickets: DynamoTickets, ticket: Ticket, pool: ThreadPoolExecutor) ->
     def admit(gate: int) -> bool:
         asked = Admission(NOW, f"gate-{gate}", "scan")
         start.wait()
-        return tickets.try_admit(ticket, asked).admission == asked
+        return tickets.try_admit_and_reread(ticket, asked).admission == asked
 
     return sum(pool.map(admit, range(GATES)))
 
@@ -340,7 +340,7 @@ def test_a_transfer_and_an_admission_at_once_are_not_both(emulated: Dynamo, pool
 
         def admit(ticket: Ticket = ticket, start: Barrier = start) -> bool:
             start.wait()
-            return tickets.try_admit(ticket, ENTRY).admission is not None
+            return tickets.try_admit_and_reread(ticket, ENTRY).admission is not None
 
         def transfer(ticket: Ticket = ticket, renewed: Ticket = renewed, start: Barrier = start) -> bool:
             start.wait()
@@ -371,7 +371,7 @@ def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
     with counting(emulated) as admitting:
         DynamoTicketPublicKeys(emulated.client, tickets.table_name).read_published(NOW)
         tickets.find(sale.tickets[1].code)
-        tickets.try_admit(sale.tickets[1], ENTRY)
+        tickets.try_admit_and_reread(sale.tickets[1], ENTRY)
 
     for calls, budget in ((issuing, TICKETS_OF_TWO_SEATS), (transferring, TRANSFER), (admitting, ADMISSION)):
         assert tuple(call.operation for call in calls) == budget.calls
@@ -388,7 +388,7 @@ def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
 def test_a_listed_ticket_is_small_and_has_no_token(emulated: Dynamo) -> None:
     tickets = dynamo_tickets(emulated)
     session_id, (ticket,) = of_one_session(tickets, "AB100")
-    tickets.try_admit(ticket, replace(ENTRY, gate="g" * 40))
+    tickets.try_admit_and_reread(ticket, replace(ENTRY, gate="g" * 40))
 
     with counting(emulated) as listing:
         tickets.list_by_session(session_id, 100, None)
@@ -410,9 +410,9 @@ def test_an_unreachable_table_is_an_outage(moto: Dynamo, operation: str) -> None
     ask: Mapping[str, Callable[[], object]] = {
         "GetItem": lambda: tickets.find(sale.tickets[0].code),
         "Query": lambda: tickets.list_by_session(sale.tickets[0].session_id, 10, None),
-        "UpdateItem": lambda: tickets.try_admit(sale.tickets[0], ENTRY),
+        "UpdateItem": lambda: tickets.try_admit_and_reread(sale.tickets[0], ENTRY),
         "TransactWriteItems": lambda: tickets.add(sale),
     }
 
-    with hooked(moto, f"before-call.dynamodb.{operation}", unreachable), pytest.raises(StoreUnavailable):
+    with hooked(moto, f"before-call.dynamodb.{operation}", unreachable), pytest.raises(BackendUnavailable):
         ask[operation]()

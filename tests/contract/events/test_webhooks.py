@@ -13,7 +13,7 @@ import pytest
 from benchmarks.budgets import EVENT_NUMBERED, TEN_EVENTS_NUMBERED
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Notifications, Webhooks
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.webhooks import Notification, Subscriber
 from chalicelib.infrastructure.dynamodb.notifications import (
     LARGEST_NUMBER,
@@ -130,7 +130,9 @@ def test_subscribers_are_listed_with_what_they_want_and_whether_they_are_called(
     known = {one.id: one for one in webhooks.list_all_subscribers()}
 
     assert known[called.id] == called.without_url_and_secrets
-    assert known[silenced.id] == Subscriber(id=silenced.id, event_types=frozenset(), disabled="it answered 410 Gone")
+    assert known[silenced.id] == Subscriber(
+        id=silenced.id, event_types_or_empty_for_all=frozenset(), disabled="it answered 410 Gone"
+    )
     for webhook in (called, silenced):
         assert webhooks.remove(webhook.id)
 
@@ -170,7 +172,7 @@ def test_a_notification_says_which_numbers_came_before_it(notifications: Notific
         for event in (reservation.created(), reservation.paid(), reservation.released())
     ]
 
-    assert [dict(one.latest_before) for one in numbered] == [
+    assert [dict(one.latest_before_by_type) for one in numbered] == [
         {},
         {"ReservationCreated": 1},
         {"ReservationCreated": 1, "PaymentConfirmed": 2},
@@ -238,7 +240,7 @@ def test_many_events_are_numbered_in_their_order_and_one_that_occurs_twice_once(
     numbered = notifications.number_all_in_session([*events, events[1], events[0]])
 
     assert [one.sequence for one in numbered] == [1, 2, 3, 4, 2, 1]
-    assert [dict(one.latest_before) for one in numbered[:4]] == [
+    assert [dict(one.latest_before_by_type) for one in numbered[:4]] == [
         {},
         {"ReservationCreated": 1},
         {"ReservationCreated": 1, "PaymentConfirmed": 2},
@@ -255,7 +257,7 @@ def test_among_many_those_that_have_a_number_keep_it(notifications: Notification
 
     assert [one.sequence for one in numbered] == [3, 2, 4, 1, 5]
     assert [numbered[3], numbered[1]] == earlier
-    assert [dict(one.latest_before) for one in (numbered[0], numbered[4])] == [
+    assert [dict(one.latest_before_by_type) for one in (numbered[0], numbered[4])] == [
         {"ReservationCreated": 2},
         {"ReservationCreated": 4},
     ]
@@ -317,13 +319,13 @@ def test_many_events_from_many_workers_with_duplicates_get_exactly_the_numbers_o
 
 
 def _stubbornly(notifications: Notifications) -> Callable[[Event], Notification]:
-    """Makes a call that tries again after StoreUnavailable, five times in all, as the queue does."""
+    """Makes a call that tries again after BackendUnavailable, five times in all, as the queue does."""
 
     def number(event: Event) -> Notification:
         for _ in range(4):
             try:
                 return notifications.number_in_session(event)
-            except StoreUnavailable:
+            except BackendUnavailable:
                 continue
         return notifications.number_in_session(event)
 
@@ -354,7 +356,7 @@ def _many_stubbornly(notifications: Notifications) -> Callable[[Sequence[Event]]
         for _ in range(4):
             try:
                 return notifications.number_all_in_session(events)
-            except StoreUnavailable:
+            except BackendUnavailable:
                 continue
         return notifications.number_all_in_session(events)
 
@@ -442,7 +444,7 @@ def test_a_rush_that_does_not_end_is_left_to_the_queue(moto: Dynamo, session_id:
     rush = [cancelled(NOTHING_WRONG, FAILED, NOTHING_WRONG)] * NUMBER_ATTEMPTS
     notifications = dynamo_notifications(moto)
 
-    with answering(moto, "TransactWriteItems", *rush), pytest.raises(StoreUnavailable):
+    with answering(moto, "TransactWriteItems", *rush), pytest.raises(BackendUnavailable):
         notifications.number_in_session(Facts(session_id).paid())
 
     assert numbers(notifications, session_id) == []
@@ -459,7 +461,7 @@ def test_a_rush_that_does_not_end_is_left_to_the_queue(moto: Dynamo, session_id:
 def test_an_overloaded_table_is_left_to_the_queue(moto: Dynamo, session_id: str, answer: Answer) -> None:
     notifications = dynamo_notifications(moto)
 
-    with answering(moto, "TransactWriteItems", *[answer] * 3), pytest.raises(StoreUnavailable):
+    with answering(moto, "TransactWriteItems", *[answer] * 3), pytest.raises(BackendUnavailable):
         notifications.number_in_session(Facts(session_id).paid())
 
     assert notifications.number_in_session(Facts(session_id).paid()).sequence == 1
@@ -471,7 +473,7 @@ def test_a_mistake_of_ours_stays_loud(moto: Dynamo, session_id: str) -> None:
 
     with answering(moto, "TransactWriteItems", loud), pytest.raises(moto.client.exceptions.ClientError):
         dynamo_notifications(moto).number_in_session(Facts(session_id).paid())
-    with answering(moto, "TransactWriteItems", wrong), pytest.raises(StoreUnavailable):
+    with answering(moto, "TransactWriteItems", wrong), pytest.raises(BackendUnavailable):
         dynamo_notifications(moto).number_in_session(Facts(session_id).paid())
 
 
@@ -485,7 +487,7 @@ def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo, session_id: s
         "DeleteItem": lambda: dynamo_webhooks(moto).remove("wh-1"),
         "UpdateItem": lambda: dynamo_webhooks(moto).set_disabled("wh-1", None),
     }
-    with hooked(moto, f"before-call.dynamodb.{operation}", unreachable), pytest.raises(StoreUnavailable):
+    with hooked(moto, f"before-call.dynamodb.{operation}", unreachable), pytest.raises(BackendUnavailable):
         calls[operation]()
 
 

@@ -11,7 +11,7 @@ import pytest
 from chalice.app import Chalice
 
 from chalicelib import wiring
-from chalicelib.domain.email import EmailUnavailable
+from chalicelib.domain.email import EmailNotConfirmed
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerChange, BreakerOpen, BreakerState
 from chalicelib.infrastructure.email.ses import CircuitBreakerEmailSender
 from chalicelib.infrastructure.payments.guarded_gateway import CircuitBreakerGateway, GatewaySilent
@@ -46,7 +46,7 @@ def an_answer(name: str) -> None:
     breaker_board().record_change(BreakerChange(name, BreakerState.CLOSED, was_closed=False, trips=1, open_seconds=0))
 
 
-@pytest.mark.parametrize(("name", "silence"), [("ses", EmailUnavailable), ("payments", GatewaySilent)])
+@pytest.mark.parametrize(("name", "silence"), [("ses", EmailNotConfirmed), ("payments", GatewaySilent)])
 def test_a_breaker_that_opens_in_a_consumer_is_seen_by_who_asks_an_api_process(
     consumers: dict[str, Breaker], server: str, name: str, silence: type[Exception]
 ) -> None:

@@ -56,13 +56,13 @@ def screens(app: Chalice, data_stack: str) -> Iterator[Connections]:
 @pytest.fixture
 def session_id(data_stack: str, app: Chalice) -> str:
     session = a_session()
-    adapters().sessions.get_or_add(session)
+    adapters().sessions.get_or_add_with_rows(session)
     return session.id
 
 
 def subscribes(screens: Connections, viewer: str, session_id: str, address: str) -> dict[str, object]:
     message = json.dumps({"action": "subscribe", "sessionId": session_id})
-    live.answer_watch_message(viewer, message, {"identity": {"sourceIp": address}})
+    live.subscribe_viewer_and_answer(viewer, message, {"identity": {"sourceIp": address}})
     answer: dict[str, object] = json.loads(screens.shown[viewer][-1])
     return answer
 
@@ -89,7 +89,7 @@ def test_150_subscribes_on_one_connection_are_ten(screens: Connections, session_
 def test_what_is_no_subscription_counts_too(screens: Connections) -> None:
     viewer = f"viewer-{uuid.uuid4()}"
     for _ in range(11):
-        live.answer_watch_message(viewer, "nonsense", {"identity": {"sourceIp": an_address()}})
+        live.subscribe_viewer_and_answer(viewer, "nonsense", {"identity": {"sourceIp": an_address()}})
 
     errors = [json.loads(answer)["error"] for answer in screens.shown[viewer]]
     assert errors == ["MALFORMED_JSON"] * 10 + ["RATE_LIMITED"]
@@ -109,7 +109,7 @@ def test_an_address_has_sixty_viewers_and_its_neighbours_theirs(screens: Connect
 def test_who_is_refused_looks_at_nothing(screens: Connections, session_id: str) -> None:
     viewer, address = f"viewer-{uuid.uuid4()}", an_address()
     for _ in range(10):
-        live.answer_watch_message(viewer, "nonsense", {"identity": {"sourceIp": address}})
+        live.subscribe_viewer_and_answer(viewer, "nonsense", {"identity": {"sourceIp": address}})
     subscribes(screens, viewer, session_id, address)
 
     assert viewer not in wiring.live.viewers().viewers_of(session_id)

@@ -17,11 +17,11 @@ from benchmarks.budgets import EMAIL, EMAIL_OF_SALE, EMAIL_PUT_OFF
 from chalicelib.api.batches import handle_messages
 from chalicelib.application.consumers.email import SendBuyerEmail
 from chalicelib.domain.booking_codes import booking_code
-from chalicelib.domain.email import EmailUnavailable, TicketsUnsigned
+from chalicelib.domain.email import EmailNotConfirmed, TicketsUnsigned
 from chalicelib.domain.events import Event, EventType, OutgoingMessage, reservation_left_pending
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.reservations import Contact, Reservation, State
-from chalicelib.domain.tickets.ticket import LatestTicketsOfSale, Ticket
+from chalicelib.domain.tickets.ticket import LatestTicketPerSeatOfSale, Ticket
 from chalicelib.domain.times import to_ms
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
@@ -291,7 +291,7 @@ def stored(data_stack: str, api: Api, address: str) -> Reservation:
         contact=Contact(address, "en"),
     )
     with closing(connection.new_dynamodb_client()) as client:
-        DynamoReservations(client, f"{data_stack}-reservations").get_or_add(reservation)
+        DynamoReservations(client, f"{data_stack}-reservations").get_or_add_unless_barred(reservation)
     return reservation
 
 
@@ -328,7 +328,7 @@ def test_without_ses_a_letter_waits_in_the_dlq_with_the_reason_and_leaves_when_i
 
     ((reason, receives, body),) = cut_off.parked()
     assert receives == "5"
-    assert "EmailUnavailable" in reason
+    assert "EmailNotConfirmed" in reason
     assert address not in reason
     assert inbox(address) == []
 
@@ -385,7 +385,7 @@ def test_a_letter_costs_three_reads_one_sending_and_one_write(consumer: Consumer
     assert write_units(warm) == EMAIL.write_units
 
 
-def a_sale_with_tickets(api: Api, database: Any, prefix: str, address: str) -> tuple[Event, LatestTicketsOfSale]:
+def a_sale_with_tickets(api: Api, database: Any, prefix: str, address: str) -> tuple[Event, LatestTicketPerSeatOfSale]:
     """A sale that only this test tells of, and its tickets, which nobody has stored yet."""
     session_id, user = api.schedule(), a_user()
     reservation_id = str(api.hold(session_id, "A1", "A2", user=user, email=address).body["reservationId"])
@@ -397,7 +397,7 @@ def a_sale_with_tickets(api: Api, database: Any, prefix: str, address: str) -> t
         Ticket(random_ticket_code(), reservation_id, session_id, seat, utc_now(), token="TOKEN")
         for seat in reservation.seats
     )
-    return event, LatestTicketsOfSale(reservation_id, tuple(tickets))
+    return event, LatestTicketPerSeatOfSale(reservation_id, tuple(tickets))
 
 
 def test_the_letter_of_a_sale_costs_two_reads_more_and_four_each_time_that_it_is_put_off(
@@ -462,7 +462,7 @@ def test_a_fault_at_any_call_never_costs_the_letter_and_repeats_it_once_at_most(
         try:
             at_work.write(created)
             survived = True
-        except (StoreUnavailable, EmailUnavailable, at_work.database.exceptions.ClientError):
+        except (BackendUnavailable, EmailNotConfirmed, at_work.database.exceptions.ClientError):
             survived = False
     at_work.built()(created)
     at_work.built()(created)

@@ -200,7 +200,7 @@ def crashing_at_any_step(
         if chance.random() < 0.05:
             raise Crash
 
-    crashing = interposed(store, "assign_numbers_in_series", after=sometimes)
+    crashing = interposed(store, "assign_numbers_in_one_series", after=sometimes)
     return IssueInvoicesOfSales(
         FakeReservations(),
         sessions,
@@ -231,7 +231,7 @@ def test_sales_delivered_twice_to_consumers_that_crash_have_the_numbers_from_one
     ]
 
 
-@pytest.mark.parametrize("broken", ["assign_numbers_in_series", "mark_filed"])
+@pytest.mark.parametrize("broken", ["assign_numbers_in_one_series", "mark_filed"])
 def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
     api: Api, store: DynamoInvoices, files: S3InvoiceFiles, broken: str
 ) -> None:
@@ -244,7 +244,7 @@ def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
         return alone(IssueInvoicesOfSales(FakeReservations(), sessions, invoices, print_invoice, files, SELLER, "UTC"))
 
     before: dict[str, Callable[[], object]] = (
-        {"after": crash} if broken == "assign_numbers_in_series" else {"before": crash}
+        {"after": crash} if broken == "assign_numbers_in_one_series" else {"before": crash}
     )
     with pytest.raises(Crash):
         issue_with(interposed(store, broken, **before))(sale)

@@ -520,7 +520,7 @@ class Payments:
         )
         settling = SettlingUseCases(ports)
         settle = replace(settling.settle_payment, clock=a_while_later)
-        refund = replace(settling.execute_refund, settle_payment=settle.settle)
+        refund = replace(settling.execute_refund, settle_payment=settle.confirm_or_request_refund)
         return cls(
             settle,
             replace(settling.reconcile_payments, settle_payment=settle, execute_refund=refund, clock=a_while_later),
@@ -684,7 +684,7 @@ def test_should_the_operators_command_die_after_the_rows_the_stream_refunds(till
     till.pay(held(till, session_id, "A1"), transaction)
     stage = Cancellation.of(Connection.to(STAGE))
     for row in ("B", "A"):
-        stage.rows.close_row(session_id, row, utc_now())
+        stage.rows.close_row_and_read_entries(session_id, row, utc_now())
     till.pump.drain()
 
     assert till.status(transaction) == ("refunded", "screening_cancelled")

@@ -12,7 +12,7 @@ import pytest
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
 from chalicelib.domain.events import Event
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of
@@ -356,7 +356,7 @@ def test_what_stays_in_the_way_for_seconds_is_an_outage(
     consumers.count(facts(numbers).paid())
     pauses, always = Pauses(), [cancelled(CONFLICT)] * rebuilding.DELETE_ATTEMPTS
 
-    with answering(numbers.screening, "TransactWriteItems", *always) as scripted, pytest.raises(StoreUnavailable):
+    with answering(numbers.screening, "TransactWriteItems", *always) as scripted, pytest.raises(BackendUnavailable):
         replace(numbers, sleep=pauses).count_all(silent)
 
     assert scripted.calls == rebuilding.DELETE_ATTEMPTS

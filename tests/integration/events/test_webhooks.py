@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mypy_boto3_sqs import SQSClient
 
 from chalicelib.api.batches import handle_messages_in_parallel, handle_messages_together
-from chalicelib.application.consumers.webhooks import DeliverOrDisableIfGone, QueueWebhookDeliveries
+from chalicelib.application.consumers.webhooks import DeliverOrDisableIfGone, NumberEventsAndQueueDeliveries
 from chalicelib.domain.addresses import UrlRefused
 from chalicelib.domain.events import Event, EventType, OutgoingMessage
 from chalicelib.domain.signatures import is_signed, sign_body
@@ -83,7 +83,7 @@ class Office:
         return Redelivery(self.sqs, self.urls, pause=lambda receives: 0)
 
     def announcing(self) -> QueueSource:
-        announce = QueueWebhookDeliveries(self.notifications, self.webhooks, self.outbox, utc_now)
+        announce = NumberEventsAndQueueDeliveries(self.notifications, self.webhooks, self.outbox, utc_now)
 
         def handle(event: Any, _: Any) -> Any:
             return handle_messages_together(event["Records"], event_in, announce, self.redelivery)
@@ -676,7 +676,7 @@ def announce(office: Office, wired: tuple[Any, Any], wire: Wire) -> Callable[[Ev
     database, sqs = wired
     url = office.urls[f"cinema-{office.stage}-webhooks"]
     on_the_wire = QueueUrls(sqs, {f"cinema-{office.stage}-webhooks": wire.url + urlsplit(url).path})
-    announce_together = QueueWebhookDeliveries(
+    announce_together = NumberEventsAndQueueDeliveries(
         DynamoNotifications(database, office.notifications.table_name),
         DynamoWebhooks(database, office.webhooks.table_name),
         SqsOutbox(sqs, f"cinema-{office.stage}", on_the_wire),

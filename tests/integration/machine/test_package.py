@@ -774,7 +774,7 @@ for owner, needs_it in (adapters(), "ids"), (wiring.payments.settling(), "settle
     except SettingInvalid as error: print(error)
 try: seat_cache()
 except SettingInvalid as error: print(error)
-attrgetter("relay_row_event", "relay_payment_change")(wiring.streams.relaying())
+attrgetter("follow_up_row_event", "follow_up_payment_change")(wiring.streams.relaying())
 attrgetter("expire_hold")(wiring.expiry.selling())
 wiring.webhooks.queue_webhook_deliveries()
 """

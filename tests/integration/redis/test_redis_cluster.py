@@ -108,7 +108,7 @@ def test_a_cluster_is_found_out_by_itself_and_every_key_asked_for_at_its_node(cl
     for node in cluster.nodes:
         assert len(keys_of(node)) > 1
         assert node.run("DBSIZE") >= len(keys_of(node))
-    assert not client.connection.worst_breaker_status().trips
+    assert not client.connection.combined_breaker_status().trips
 
 
 def test_once_it_is_known_no_question_is_redirected(cluster: OwnCluster, client: Client) -> None:
@@ -143,13 +143,13 @@ def test_what_cache_and_limits_ask_is_answered_whichever_slot_the_screening_has(
         cache.record_hold(hold, NOW)
         assert set(cache.read_known_seats_and_start_id_record(hold, NOW).occupancy) == {"A1", "A2"}
         quotas = {f"user-{number}": Quota(2, 60), f"address-{number}": Quota(2, 60)}
-        assert [limiter.take(quotas, NOW).admitted for _ in range(3)] == [True, True, False]
+        assert [limiter.take_from_all_or_none(quotas, NOW).admitted for _ in range(3)] == [True, True, False]
 
 
 class NoOther:
     """The fallback of a limiter that must not need one: it fails the test."""
 
-    def take(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
+    def take_from_all_or_none(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         pytest.fail("Redis was not asked, or did not answer")
 
 
@@ -191,13 +191,13 @@ def test_a_lost_node_costs_one_wait_and_the_other_slots_go_on(
     with trouble(cluster.nodes[lost]):
         assert not any(client.has_set(key) for key in keys)
         assert client.asked == 1
-        assert client.connection.worst_breaker_status().state is BreakerState.OPEN
+        assert client.connection.combined_breaker_status().state is BreakerState.OPEN
         assert all(client.set(key) for key in others)
 
     cluster.wait_until_whole()
     client.forgive()
     client.make_at_home()
-    assert client.connection.worst_breaker_status().state is BreakerState.CLOSED
+    assert client.connection.combined_breaker_status().state is BreakerState.CLOSED
 
 
 def test_a_process_that_starts_while_another_node_is_lost_finds_the_rest(cluster: OwnCluster) -> None:
@@ -326,4 +326,4 @@ def test_a_cluster_without_slots_answers_a_ping_and_is_down(run_dir: Path) -> No
 
         client = Client(cluster.url)
         assert not client.has_set(KEYS[0])
-        assert client.connection.worst_breaker_status().state is BreakerState.OPEN
+        assert client.connection.combined_breaker_status().state is BreakerState.OPEN

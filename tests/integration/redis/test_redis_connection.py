@@ -58,7 +58,7 @@ def seconds_to_give_up(connection: RedisConnection) -> float:
 def warmed_up(url: str) -> RedisConnection:
     """Imports the driver."""
     connection = connected(url)
-    assert connection.worst_breaker_status()
+    assert connection.combined_breaker_status()
     return connection
 
 

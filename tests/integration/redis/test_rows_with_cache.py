@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.application.consumers.cached_seats import CorrectSeatCache
+from chalicelib.application.consumers.cached_seats import CorrectSeatCacheByEvent
 from chalicelib.domain.refusals import (
+    BackendUnavailable,
     IdempotencyKeyReused,
     Refusal,
     ReservationCancelled,
     SeatsUnavailable,
-    StoreUnavailable,
 )
 from chalicelib.domain.reservations import HeldSeat, Hold, Reservation, SeatsTaken
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
@@ -180,7 +180,7 @@ def test_of_a_screening_that_was_announced_every_key_is_known_at_once(cinema: Ca
     cinema.hold("A1")
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
 
-    SessionsAnnouncedBeforeAdding(cinema.sessions, cinema.cache).get_or_add(cinema.session)
+    SessionsAnnouncedBeforeAdding(cinema.sessions, cinema.cache).get_or_add_with_rows(cinema.session)
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == []
 
@@ -188,8 +188,8 @@ def test_of_a_screening_that_was_announced_every_key_is_known_at_once(cinema: Ca
 def test_a_key_that_was_used_for_another_screening_is_refused_for_the_seats_there(cinema: CachedCinema) -> None:
     """Marks are in their screening's slot: the one thing that the gate tells otherwise than the rows."""
     other = a_session()
-    cinema.sessions.get_or_add(other)
-    SessionsAnnouncedBeforeAdding(cinema.sessions, cinema.cache).get_or_add(cinema.session)
+    cinema.sessions.get_or_add_with_rows(other)
+    SessionsAnnouncedBeforeAdding(cinema.sessions, cinema.cache).get_or_add_with_rows(cinema.session)
     cinema.hold("A1", key="k", session_id=other.id)
     cinema.hold("A1", user="first")
 
@@ -266,7 +266,7 @@ def test_an_id_that_another_process_died_with_is_told_by_its_event(cinema: Cache
     cinema.hold("A1", user="next")
 
     created = Facts(cinema.session.id, ("A1",), first.id).created()
-    CorrectSeatCache(cinema.cache)(replace(created, data={**created.data, "fingerprint": first.fingerprint}))
+    CorrectSeatCacheByEvent(cinema.cache)(replace(created, data={**created.data, "fingerprint": first.fingerprint}))
 
     assert_told_of(first, cinema)
 
@@ -283,19 +283,19 @@ def test_seats_released_by_someone_who_could_not_tell_are_free_once_their_event_
 
     released = Facts(cinema.session.id, ("A1", "A2"), sold.id).released()
     for _ in range(2):
-        CorrectSeatCache(cinema.cache)(released)
+        CorrectSeatCacheByEvent(cinema.cache)(released)
 
     assert cinema.seats() == {}
     assert cinema.hold("A1", "A2", user="next")
 
 
 def test_the_invalidator_fails_as_long_as_redis_does_so_that_its_message_comes_again() -> None:
-    refresh = CorrectSeatCache(a_seat_cache("redis://127.0.0.1:9/0"))
+    refresh = CorrectSeatCacheByEvent(a_seat_cache("redis://127.0.0.1:9/0"))
     facts = Facts("session", ("A1",))
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(BackendUnavailable):
         refresh(facts.released())
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(BackendUnavailable):
         refresh(replace(facts.created(), data={"fingerprint": "f"}))
     refresh(facts.paid())
 

@@ -9,14 +9,14 @@ from typing import NoReturn
 from chalicelib.application.confirm import ConfirmReservationCommand
 from chalicelib.domain.payments import Payment, PaymentStatus
 from chalicelib.domain.refusals import (
+    BackendUnavailable,
     LatePayment,
     PaymentForCancelledReservation,
     ReservationCancelled,
-    StoreUnavailable,
 )
 from chalicelib.domain.reservations import HeldSeat, Hold, Occupancy, Reservation, Sale, SoldSeat, State
 from chalicelib.domain.tickets.ticket import Admission
-from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item
+from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item_unless_bar
 from chalicelib.infrastructure.dynamodb.rows import seat_entries_with_lapsed_in
 from chalicelib.infrastructure.streams.records import row_event
 from tests.fakes import MovableClock
@@ -53,7 +53,7 @@ class Paying:
 class Promises:
     clock: MovableClock
     stored: Stored
-    charged_only: bool
+    only_if_charged: bool
     sales: dict[str, tuple[str, str]] = field(default_factory=dict)
     """By transaction, the reservation and the sale of each row that was sold."""
     given_back: set[tuple[str, str, HeldSeat]] = field(default_factory=set)
@@ -145,8 +145,8 @@ class Promises:
     # Each write of a reservation, and money that goes back.
 
     def check_reservation_write(self, before: Item | None, after: Item | None) -> None:
-        old = reservation_from_item(before) if before else None
-        new = reservation_from_item(after) if after else None
+        old = reservation_from_item_unless_bar(before) if before else None
+        new = reservation_from_item_unless_bar(after) if after else None
         if old and new and old.state in ENDED and new.state is State.CONFIRMED:
             broken(f"an ended reservation is sold: {old} becomes {new}")
         if old and old.sale and (new is None or new.sale != old.sale):
@@ -213,7 +213,7 @@ class Promises:
                 broken(f"{command} is answered by {why!r}, and it is sold")
             if command.reservation_id not in self.forgotten:
                 self.ended.add((command.reservation_id, expires_at))
-        if self._must_be_payable(paying, expires_at) and not isinstance(why, StoreUnavailable):
+        if self._must_be_payable(paying, expires_at) and not isinstance(why, BackendUnavailable):
             broken(f"{command} in time, undisturbed, is answered by {why!r}")
 
     def _must_be_payable(self, paying: Paying, expires_at: datetime | None) -> bool:
@@ -222,7 +222,7 @@ class Promises:
         is_its_own = self.used[command.transaction_id] == {command.reservation_id}
         is_disturbed = command.reservation_id in self.disturbed | self.forgotten or bool(self.being_cancelled)
         is_wrong = command.transaction_id in self.wrong_charges
-        is_proven = paying.was_charged or not self.charged_only
+        is_proven = paying.was_charged or not self.only_if_charged
         return is_in_time and is_its_own and not is_disturbed and not is_wrong and is_proven
 
     def note_admission(self, code: str, admission: Admission) -> None:

@@ -8,7 +8,7 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.payments import Payment
 from chalicelib.domain.reservations import Occupancy, Reservation
 from chalicelib.infrastructure.dynamodb.payments import payment_from_item
-from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item
+from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item_unless_bar
 from chalicelib.infrastructure.dynamodb.rows import seat_entries_with_lapsed_in
 from chalicelib.infrastructure.sqs.envelopes import event_from_wire
 from tests.simulation.cloud.dynamodb import Database
@@ -30,7 +30,7 @@ class Stored:
         return any("closed" in row for row in self._rows(session_id))
 
     def reservations(self) -> dict[str, Reservation]:
-        read = (reservation_from_item(item) for item in self.database.items("reservations").values())
+        read = (reservation_from_item_unless_bar(item) for item in self.database.items("reservations").values())
         return {reservation.id: reservation for reservation in read if reservation}
 
     def payment(self, transaction_id: str) -> Payment | None:

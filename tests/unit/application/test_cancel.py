@@ -64,7 +64,7 @@ def test_a_paid_reservation_is_not_cancelled(cinema: Cinema) -> None:
 def test_a_sale_that_is_not_written_down_yet_is_not_cancelled(cinema: Cinema) -> None:
     held = cinema.hold("A1")
     dying = replace(
-        cinema, reservations=interposed(cinema.reservations, "mark_confirmed_from_any_state_and_read", before=crash)
+        cinema, reservations=interposed(cinema.reservations, "mark_confirmed_unless_sold_and_read", before=crash)
     )
     with pytest.raises(Crash):
         dying.confirm(held.id)

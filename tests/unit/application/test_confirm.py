@@ -223,7 +223,7 @@ def test_a_crash_before_the_commit_point_sells_nothing(cinema: Cinema) -> None:
 def test_a_resend_finishes_a_sale_that_crashed_after_the_commit_point(cinema: Cinema, seconds_later: int) -> None:
     held = cinema.hold("A1", user="ana")
     dying = replace(
-        cinema, reservations=interposed(cinema.reservations, "mark_confirmed_from_any_state_and_read", before=crash)
+        cinema, reservations=interposed(cinema.reservations, "mark_confirmed_unless_sold_and_read", before=crash)
     )
     with pytest.raises(Crash):
         dying.confirm(held.id, "tx-1")
@@ -236,7 +236,7 @@ def test_a_resend_finishes_a_sale_that_crashed_after_the_commit_point(cinema: Ci
 def test_a_sale_that_is_finished_after_its_holds_time_is_dated_within_it(cinema: Cinema) -> None:
     held = cinema.hold("A1")
     dying = replace(
-        cinema, reservations=interposed(cinema.reservations, "mark_confirmed_from_any_state_and_read", before=crash)
+        cinema, reservations=interposed(cinema.reservations, "mark_confirmed_unless_sold_and_read", before=crash)
     )
     with pytest.raises(Crash):
         dying.confirm(held.id)
@@ -250,7 +250,7 @@ def test_a_sale_that_is_finished_after_its_holds_time_is_dated_within_it(cinema:
 def test_after_such_a_crash_another_payment_is_still_refused(cinema: Cinema) -> None:
     held = cinema.hold("A1")
     dying = replace(
-        cinema, reservations=interposed(cinema.reservations, "mark_confirmed_from_any_state_and_read", before=crash)
+        cinema, reservations=interposed(cinema.reservations, "mark_confirmed_unless_sold_and_read", before=crash)
     )
     with pytest.raises(Crash):
         dying.confirm(held.id, "tx-1")
@@ -292,7 +292,7 @@ def test_a_sale_is_answered_though_its_reservation_was_deleted_meanwhile(cinema:
     stored = FakeReservations()
     cinema.reservations = stored
     held = cinema.hold("A1")
-    forgetful = interposed(cinema.reservations, "mark_confirmed_from_any_state_and_read", before=stored.stored.clear)
+    forgetful = interposed(cinema.reservations, "mark_confirmed_unless_sold_and_read", before=stored.stored.clear)
 
     paid = replace(cinema, reservations=forgetful).confirm(held.id)
 

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.application.consumers.email import EMAILS, WAITS_FOR_TICKETS, SendBuyerEmail
 from chalicelib.application.consumers.returned_emails import SuppressIfFinal
-from chalicelib.application.consumers.tickets import IssueTicketsOrVoidRefunded
+from chalicelib.application.consumers.tickets import IssueOrVoidTickets
 from chalicelib.domain.booking_codes import code_from_number
 from chalicelib.domain.email import (
     BounceOrComplaint,
@@ -88,7 +88,7 @@ class Office:
 
     def sign(self, sale: Event) -> None:
         numbers = count(1)
-        issue = IssueTicketsOrVoidRefunded(
+        issue = IssueOrVoidTickets(
             self.tickets, self.cinema.sessions, FakeTicketKeys(), FakeSigner(), lambda: code_from_number(next(numbers))
         )
         issue(sale)
@@ -241,7 +241,7 @@ def test_an_email_that_waits_for_a_ticket_just_transferred_has_the_new_one(offic
 def test_who_is_about_to_get_the_money_back_is_not_told_that_the_seats_are_theirs(office: Office) -> None:
     reservation, _ = office.held()
     sale = office.paid(reservation)
-    office.tickets.void(reservation.id, VoidReason.REFUNDED, office.cinema.clock())
+    office.tickets.void_sale(reservation.id, VoidReason.REFUNDED, office.cinema.clock())
     office(sale)
 
     assert office.sender.sent == []

@@ -30,7 +30,7 @@ def test_a_lapsed_hold_is_taken_out_of_its_rows_and_its_reservation_expires(cine
     cinema.clock.forward(seconds=HOLD_SECONDS)
 
     assert state_after_expiry(cinema, held) is State.EXPIRED
-    assert cinema.rows.read_entries_with_lapsed(cinema.session) == {}
+    assert cinema.rows.read_entries_with_lapsed_unless_cancelled(cinema.session) == {}
     assert state_of(cinema.reservations.find(held.id)) is State.EXPIRED
 
 
@@ -67,7 +67,7 @@ def test_a_hold_sold_meanwhile_stays_sold(cinema: Cinema) -> None:
 def test_a_sale_that_is_not_written_down_yet_is_not_written_off(cinema: Cinema) -> None:
     held = cinema.hold("A1")
     dying = replace(
-        cinema, reservations=interposed(cinema.reservations, "mark_confirmed_from_any_state_and_read", before=crash)
+        cinema, reservations=interposed(cinema.reservations, "mark_confirmed_unless_sold_and_read", before=crash)
     )
     with pytest.raises(Crash):
         dying.confirm(held.id)
@@ -91,12 +91,12 @@ def test_a_hold_that_was_never_remembered_is_taken_out_of_its_rows(cinema: Cinem
     cinema.clock.forward(seconds=HOLD_SECONDS)
 
     assert cinema.expire(hold)
-    assert cinema.rows.read_entries_with_lapsed(cinema.session) == {}
+    assert cinema.rows.read_entries_with_lapsed_unless_cancelled(cinema.session) == {}
 
 
 def test_a_later_hold_under_the_same_id_is_untouched(cinema: Cinema) -> None:
     """A twin died between its writes; its resend came after the lapse and holds the seats anew."""
-    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add", before=crash))
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_barred", before=crash))
     with pytest.raises(Crash):
         dying.hold("A1", key="k")
     cinema.clock.forward(seconds=HOLD_SECONDS)

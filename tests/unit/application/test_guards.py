@@ -20,13 +20,13 @@ from chalicelib.domain.payments import (
     sold_payment_of,
 )
 from chalicelib.domain.refusals import (
+    BackendUnavailable,
     LatePayment,
     PaymentForCancelledReservation,
     PaymentRefundedOrWrongAmount,
     ReservationCancelled,
     ReservationExpired,
     SessionCancelled,
-    StoreUnavailable,
 )
 from chalicelib.domain.reservations import HeldSeat, HoldEndedBeforeStored, Reservation, State, without_lapsed_holds
 from tests.builders import HOLD_SECONDS, NOW, Cinema, a_reservation
@@ -57,7 +57,7 @@ def status(cinema: Cinema) -> PaymentStatus:
 
 
 def unavailable() -> None:
-    raise StoreUnavailable("UpdateItem")
+    raise BackendUnavailable("UpdateItem")
 
 
 # Holds
@@ -78,14 +78,18 @@ def test_a_hold_that_expired_before_it_was_stored_is_never_stored(cinema: Cinema
     cinema.expire(late.hold)
 
     with pytest.raises(HoldEndedBeforeStored):
-        cinema.reservations.get_or_add(late)
+        cinema.reservations.get_or_add_unless_barred(late)
 
 
 def test_a_reservation_that_was_stored_while_it_expired_ends(cinema: Cinema) -> None:
     slow = a_reservation("A1", session=cinema.session)
     cinema.rows.hold(slow.hold, NOW)
     cinema.clock.forward(seconds=HOLD_SECONDS)
-    stored_meanwhile = interposed(cinema.reservations, "bar", before=lambda: cinema.reservations.get_or_add(slow))
+    stored_meanwhile = interposed(
+        cinema.reservations,
+        "bar_ended_hold_or_read_stored",
+        before=lambda: cinema.reservations.get_or_add_unless_barred(slow),
+    )
 
     replace(cinema, reservations=stored_meanwhile).expire(slow.hold)
 
@@ -102,7 +106,9 @@ def test_a_barred_hold_gives_its_seats_back(cinema: Cinema) -> None:
         assert isinstance(entry, HeldSeat)
         reservations.barred[entry.reservation_id] = entry.expires_at
 
-    barred_meanwhile = replace(cinema, rows=rows, reservations=interposed(reservations, "get_or_add", before=bar))
+    barred_meanwhile = replace(
+        cinema, rows=rows, reservations=interposed(reservations, "get_or_add_unless_barred", before=bar)
+    )
 
     with pytest.raises(ReservationCancelled):
         barred_meanwhile.hold("A1", key="k")
@@ -155,7 +161,7 @@ def test_a_payment_that_is_on_its_way_back_does_not_buy_the_hold_it_was_for(cine
 
 def test_a_confirmation_by_a_wrong_amount_moves_no_money(cinema: Cinema) -> None:
     held = cinema.hold("A1")
-    cinema.payments.record_charge_and_read(a_charge(held, cents=1))
+    cinema.payments.record_charge_if_allowed_and_read(a_charge(held, cents=1))
 
     with pytest.raises(PaymentRefundedOrWrongAmount):
         cinema.confirm(held.id, TX)
@@ -168,7 +174,7 @@ def test_a_sale_whose_reservation_was_deleted_is_stored_anew(cinema: Cinema) -> 
     reservations = cinema.reservations
     assert isinstance(reservations, FakeReservations)
     deleted = interposed(
-        reservations, "mark_confirmed_from_any_state_and_read", before=lambda: reservations.stored.pop(held.id)
+        reservations, "mark_confirmed_unless_sold_and_read", before=lambda: reservations.stored.pop(held.id)
     )
 
     replace(cinema, reservations=deleted).confirm(held.id, TX)
@@ -190,10 +196,10 @@ def test_a_hold_whose_seat_somebody_else_has_has_expired_whatever_this_clock_say
 
 def test_a_payment_that_another_process_has_settled_is_settled(cinema: Cinema) -> None:
     held = cinema.hold("A1")
-    known_before = cinema.payments.record_charge_and_read(a_charge(held))
+    known_before = cinema.payments.record_charge_if_allowed_and_read(a_charge(held))
     know(cinema, refund_request_for(TX, held, RefundReason.LATE, NOW))
 
-    cinema.settle_payment.settle(known_before)
+    cinema.settle_payment.confirm_or_request_refund(known_before)
 
     assert status(cinema) is PaymentStatus.REFUND_REQUESTED
 
@@ -213,7 +219,7 @@ def test_a_settled_payment_is_not_due_again_though_its_hold_seems_live(cinema: C
     held = cinema.hold("A1")
     settled = know(cinema, refund_request_for(TX, held, RefundReason.SCREENING_CANCELLED, NOW))
 
-    cinema.settle_payment.settle(settled)
+    cinema.settle_payment.confirm_or_request_refund(settled)
 
     assert cinema.payments.find(TX) == settled
 
@@ -223,16 +229,16 @@ def test_the_gateway_is_not_asked_of_a_payment_that_is_not_to_be_returned(cinema
     assert bought
     cinema.gateway.is_silent = True  # type: ignore[attr-defined] # the fake's
 
-    cinema.execute_refund.refund_or_settle(know(cinema, bought))
+    cinema.execute_refund.refund_or_settle_for_charged_reservation(know(cinema, bought))
 
     assert cinema.payments.find(TX) == bought
 
 
 def test_an_outage_while_a_payment_is_settled_is_no_end(cinema: Cinema) -> None:
     held = cinema.hold("A1")
-    cinema.payments.record_charge_and_read(a_charge(held))
+    cinema.payments.record_charge_if_allowed_and_read(a_charge(held))
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(BackendUnavailable):
         replace(cinema, rows=interposed(cinema.rows, "sell", before=unavailable)).settle_payment(a_charge(held))
 
 
@@ -242,7 +248,7 @@ def test_a_charged_payment_that_the_gateway_does_not_know_stays_to_be_returned(c
     requested = refund_request_for(TX, held, RefundReason.LATE, NOW)
     payment = know(cinema, replace(requested, charged_at=NOW, charged_cents=2500, charged_currency="BRL"))
 
-    replace(cinema, gateway=gateway).execute_refund.refund_or_settle(payment)
+    replace(cinema, gateway=gateway).execute_refund.refund_or_settle_for_charged_reservation(payment)
 
     assert status(cinema) is PaymentStatus.REFUND_REQUESTED
 

@@ -109,7 +109,7 @@ def test_a_second_delivery_changes_nothing_and_prints_nothing(office: Office) ->
     ("method", "moment"),
     [
         (method, moment)
-        for method in ("assign_numbers_in_series", "put_if_absent", "mark_filed")
+        for method in ("assign_numbers_in_one_series", "put_if_absent", "mark_filed")
         for moment in ("before", "after")
     ],
 )

@@ -10,7 +10,7 @@ from chalicelib.application.live import (
     SHOWING_TIME,
     SendRowChanges,
     StopWatchingSession,
-    WatchSession,
+    SwitchWatchedSession,
 )
 from chalicelib.domain.live import RowState
 from chalicelib.domain.refusals import SessionNotFound
@@ -76,7 +76,7 @@ def test_who_is_gone_is_forgotten_and_the_others_are_shown_everything() -> None:
 def test_a_viewer_looks_at_one_screening_at_a_time() -> None:
     one, other = a_session(), a_session()
     viewers = FakeViewers()
-    watch = WatchSession(FakeSessions({one.id: one, other.id: other}), viewers, most_viewers=10)
+    watch = SwitchWatchedSession(FakeSessions({one.id: one, other.id: other}), viewers, most_viewers=10)
 
     watch("viewer", one.id)
     watch("viewer", other.id)
@@ -88,7 +88,7 @@ def test_an_unknown_screening_can_not_be_watched() -> None:
     viewers = FakeViewers()
 
     with pytest.raises(SessionNotFound):
-        WatchSession(FakeSessions(), viewers, most_viewers=10)("viewer", "unknown")
+        SwitchWatchedSession(FakeSessions(), viewers, most_viewers=10)("viewer", "unknown")
     assert not viewers.watched
 
 
@@ -107,7 +107,7 @@ def test_who_leaves_is_shown_nothing_more() -> None:
 def test_a_screening_that_has_its_most_viewers_takes_one_more_when_one_has_left() -> None:
     session = a_session()
     viewers = FakeViewers()
-    watch = WatchSession(FakeSessions({session.id: session}), viewers, most_viewers=2)
+    watch = SwitchWatchedSession(FakeSessions({session.id: session}), viewers, most_viewers=2)
 
     assert [watch(viewer, session.id) for viewer in ("one", "two", "three")] == [True, True, False]
     assert viewers.viewers_of(session.id) == ["one", "two"]

@@ -8,14 +8,14 @@ import pytest
 
 from chalicelib.domain.ports import HoldsCountedUntilExpiry
 from chalicelib.domain.refusals import (
+    BackendUnavailable,
     IdempotencyKeyReused,
     ReservationCancelled,
     ReservationNotFound,
     SeatsUnavailable,
-    StoreUnavailable,
     TooManyHoldsInSession,
 )
-from chalicelib.domain.reservations import CountedHold, Hold, HoldNotCounted, State
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrChanged, State
 from tests.builders import HOLD_SECONDS, MAX_LIVE_HOLDS, NOW, Cinema, a_hold, a_session
 from tests.fakes import Crash, crash, interposed, sent_twice
 
@@ -54,7 +54,7 @@ def test_one_hold_too_many_is_refused_with_the_facts_and_holds_nothing(
 
 def test_others_and_other_screenings_have_limits_of_their_own(full: Cinema) -> None:
     another = a_session()
-    full.sessions.get_or_add(another)
+    full.sessions.get_or_add_with_rows(another)
 
     assert full.hold("A3", user="bia").user_id == "bia"
     assert full.hold("A1", user="ana", session_id=another.id).session_id == another.id
@@ -92,7 +92,7 @@ def test_a_hold_that_lapsed_before_an_older_one_counts_no_more(full: Cinema) -> 
     """As when an instance's clock was behind, or holds were shortened meanwhile."""
     short = a_hold("A9", session=full.session, expires_in=2)
     ended = CountedHold(full.ids.reservation_id("ana", "second"), NOW + timedelta(seconds=HOLD_SECONDS + 1), 0)
-    full.counted_holds.count_hold("ana", short, MAX_LIVE_HOLDS, full.clock(), ended)
+    full.holds_counted_until_expiry.count_hold("ana", short, MAX_LIVE_HOLDS, full.clock(), ended)
     refused(full, "A3")
     full.clock.forward(seconds=1)
 
@@ -190,9 +190,9 @@ def test_a_key_that_other_requests_are_being_counted_with_is_refused_as_reused(c
     """None of them is remembered yet: they came together."""
     for seat in ("A1", "A2"):
         with pytest.raises(Crash):
-            replace(cinema, reservations=interposed(cinema.reservations, "get_or_add", before=crash)).hold(
-                seat, user="ana", key="k"
-            )
+            replace(
+                cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_barred", before=crash)
+            ).hold(seat, user="ana", key="k")
         cinema.clock.forward(milliseconds=1)
 
     with pytest.raises(IdempotencyKeyReused):
@@ -219,7 +219,7 @@ def hold_of(cinema: Cinema, key: str) -> Hold:
 
 @pytest.mark.parametrize("key", [None, "k"])
 def test_a_hold_that_the_client_library_counts_twice_takes_one_place(cinema: Cinema, key: str | None) -> None:
-    cinema.counted_holds = sent_twice(cinema.counted_holds, "count_hold")
+    cinema.holds_counted_until_expiry = sent_twice(cinema.holds_counted_until_expiry, "count_hold")
     cinema.hold("A1", user="ana", key=key)
 
     cinema.hold("A2", user="ana")
@@ -228,7 +228,7 @@ def test_a_hold_that_the_client_library_counts_twice_takes_one_place(cinema: Cin
 
 def test_a_hold_in_an_ended_ones_place_that_is_counted_twice_takes_one_place(full: Cinema) -> None:
     paid(full, full.ids.reservation_id("ana", "first"))
-    full.counted_holds = sent_twice(full.counted_holds, "count_hold")
+    full.holds_counted_until_expiry = sent_twice(full.holds_counted_until_expiry, "count_hold")
     full.hold("A3", user="ana")
 
     refused(full, "A4")
@@ -245,7 +245,9 @@ def test_a_lost_answer_of_the_rows_and_no_room_leave_the_seats_free_or_lapsing(f
     assert full.seats() == {}
 
 
-@pytest.mark.parametrize(("port", "method"), [("counted_holds", "count_hold"), ("reservations", "get_or_add")])
+@pytest.mark.parametrize(
+    ("port", "method"), [("holds_counted_until_expiry", "count_hold"), ("reservations", "get_or_add_unless_barred")]
+)
 def test_whatever_a_request_died_at_lapses_with_its_hold(cinema: Cinema, port: str, method: str) -> None:
     for seat, when in (("A1", "before"), ("A2", "after")):
         broken = interposed(getattr(cinema, port), method, **{when: crash})
@@ -261,18 +263,18 @@ def test_a_hold_that_is_counted_and_not_remembered_counts_until_it_would_lapse(c
     """Its request may be at work. To let another one in would let two in."""
     for seat in ("A1", "A2"):
         with pytest.raises(Crash):
-            replace(cinema, reservations=interposed(cinema.reservations, "get_or_add", before=crash)).hold(
-                seat, user="ana"
-            )
+            replace(
+                cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_barred", before=crash)
+            ).hold(seat, user="ana")
 
     refused(cinema, "A3")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_resend_finishes_what_died_at_counting(cinema: Cinema, when: str) -> None:
-    broken = interposed(cinema.counted_holds, "count_hold", **{when: crash})
+    broken = interposed(cinema.holds_counted_until_expiry, "count_hold", **{when: crash})
     with pytest.raises(Crash):
-        replace(cinema, counted_holds=broken).hold("A1", user="ana", key="k")
+        replace(cinema, holds_counted_until_expiry=broken).hold("A1", user="ana", key="k")
     cinema.clock.forward(seconds=5)
 
     finished = cinema.hold("A1", user="ana", key="k")
@@ -284,9 +286,9 @@ def test_a_resend_finishes_what_died_at_counting(cinema: Cinema, when: str) -> N
 
 def test_a_resend_of_what_died_at_counting_is_refused_when_there_is_no_room_and_its_seats_lapse(full: Cinema) -> None:
     with pytest.raises(Crash):
-        replace(full, counted_holds=interposed(full.counted_holds, "count_hold", before=crash)).hold(
-            "A3", user="ana", key="k"
-        )
+        replace(
+            full, holds_counted_until_expiry=interposed(full.holds_counted_until_expiry, "count_hold", before=crash)
+        ).hold("A3", user="ana", key="k")
 
     refused(full, "A3", key="k")
 
@@ -301,7 +303,9 @@ def test_of_twins_one_let_in_before_the_other_is_refused_both_have_the_seats(ful
         paid(full, full.ids.reservation_id("ana", "first"))
         full.hold("A3", user="ana", key="k")
 
-    held = replace(full, reservations=interposed(full.reservations, "bar", before=twin)).hold("A3", user="ana", key="k")
+    held = replace(full, reservations=interposed(full.reservations, "bar_ended_hold_or_read_stored", before=twin)).hold(
+        "A3", user="ana", key="k"
+    )
 
     assert full.seats() == {"A1": "sold", "A2": "reserved", "A3": "reserved"}
     assert full.confirm(held.id, "tx-2").state is State.CONFIRMED
@@ -314,7 +318,7 @@ def test_of_twins_one_refused_first_neither_is_promised_what_it_gives_back(full:
         with pytest.raises(ReservationCancelled):
             full.hold("A3", user="ana", key="k")
 
-    port = {"before": ("rows", "release"), "after": ("reservations", "bar")}[moment]
+    port = {"before": ("rows", "release"), "after": ("reservations", "bar_ended_hold_or_read_stored")}[moment]
     broken = interposed(getattr(full, port[0]), port[1], **{moment: twin})
     with pytest.raises(TooManyHoldsInSession):
         replace(full, **{port[0]: broken}).hold("A3", user="ana", key="k")
@@ -362,11 +366,11 @@ def test_when_the_limit_is_lowered_and_holds_shortened_no_live_hold_is_forgotten
 def test_a_hold_that_never_comes_to_its_place_says_ask_again(full: Cinema) -> None:
     class Unlucky:
         def count_hold(self, user_id: str, hold: object, *_: object) -> None:
-            raise HoldNotCounted(())
+            raise HoldLimitReachedOrChanged(())
 
     unlucky: HoldsCountedUntilExpiry = Unlucky()
-    with pytest.raises(StoreUnavailable):
-        replace(full, counted_holds=unlucky).hold("A3", user="ana")
+    with pytest.raises(BackendUnavailable):
+        replace(full, holds_counted_until_expiry=unlucky).hold("A3", user="ana")
 
 
 def test_a_refusal_names_no_reservation(full: Cinema) -> None:

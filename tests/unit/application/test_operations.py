@@ -18,13 +18,13 @@ from chalicelib.application.board import (
     RedriveDeadLetters,
     ShowBoard,
     ShowCachedBoard,
-    ShowDeadLetters,
+    ShowDeadLettersOfQueue,
 )
 from chalicelib.application.queries import CheckDependencies
 from chalicelib.domain.analytics import BUCKET_LENGTH, EMPTY_TALLY, Tally, bucket_start
 from chalicelib.domain.board import WINDOW, DependencyState, QueueState, RedriveResult, shown_buckets
 from chalicelib.domain.pages import Page
-from chalicelib.domain.refusals import CursorInvalid, DeploymentMayNotUseQueue, QueueNotFound, StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable, CursorInvalid, DeploymentMayNotUseQueue, QueueNotFound
 from chalicelib.domain.sessions import Session
 from tests.builders import NOW, a_session
 from tests.fakes import FakeAnalytics, FakeQueueBoard, FakeRefusals, FakeSessions, MovableClock, interposed
@@ -33,7 +33,7 @@ DYNAMODB = DependencyState("dynamodb", required=True, up=True, latency_ms=1.0)
 
 
 def down() -> None:
-    raise StoreUnavailable("Query")
+    raise BackendUnavailable("Query")
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Stage:
 
     def screening(self, starts_in: timedelta = BUCKET_LENGTH) -> Session:
         session = a_session(starts_at=NOW + starts_in)
-        self.sessions.get_or_add(session)
+        self.sessions.get_or_add_with_rows(session)
         return session
 
     def counts(self, session: Session, ago: timedelta = timedelta(0), **tally: int) -> None:
@@ -164,7 +164,7 @@ def test_the_wire_shows_shares_money_and_reasons_the_most_frequent_first(stage: 
 
 def test_a_cancelled_screening_says_so_and_what_is_left_of_its_revenue(stage: Stage) -> None:
     session = replace(a_session(starts_at=NOW), cancelled_at=NOW)
-    stage.sessions.get_or_add(session)
+    stage.sessions.get_or_add_with_rows(session)
     stage.counts(session, sales=2, revenue_cents=5000, refunds=2, refunded_cents=5000, refunded_revenue_cents=5000)
 
     body = board_wire.board(stage.board())
@@ -247,7 +247,7 @@ def test_a_redrive_shows_on_the_very_next_board(stage: Stage) -> None:
 
 def test_letters_of_an_unknown_queue_are_not_found(stage: Stage) -> None:
     with pytest.raises(QueueNotFound):
-        ShowDeadLetters(stage.queues)("nonsense")
+        ShowDeadLettersOfQueue(stage.queues)("nonsense")
 
 
 def test_the_boards_of_many_pages_are_not_kept_for_ever(stage: Stage) -> None:
@@ -263,7 +263,7 @@ def test_the_boards_of_many_pages_are_not_kept_for_ever(stage: Stage) -> None:
     for number in range(1000):
         recent(str(number))
 
-    assert len(recent.kept) < 20
+    assert len(recent.board_by_cursor) < 20
 
 
 def test_the_board_shows_each_queue_that_has_a_handler(app: Chalice) -> None:

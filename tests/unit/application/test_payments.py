@@ -12,6 +12,7 @@ from chalicelib.domain.consumers import PAYMENTS
 from chalicelib.domain.events import OutgoingMessage
 from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason, SettlementDue, claimed_payment_for
 from chalicelib.domain.refusals import (
+    BackendUnavailable,
     FreeOfCharge,
     PaymentNotReportedYet,
     PaymentsUnavailable,
@@ -20,7 +21,6 @@ from chalicelib.domain.refusals import (
     ReservationConfirmed,
     ReservationExpired,
     ReservationNotFound,
-    StoreUnavailable,
 )
 from chalicelib.domain.reservations import Reservation, Sale, State
 from tests.builders import HOLD_SECONDS, NOW, Cinema, a_session
@@ -49,7 +49,7 @@ class Till:
     def claimed(self, reservation: Reservation, transaction_id: str = "tx-1") -> Payment:
         """By a request that died there, where a client's word is enough."""
         claim = claimed_payment_for(reservation, transaction_id, "credit_card", self.cinema.clock())
-        stands = self.payments.claim_and_read(claim, charged_only=False)
+        stands = self.payments.try_claim_and_read(claim, only_if_charged=False)
         assert stands
         return stands
 
@@ -84,7 +84,7 @@ def test_a_payment_that_the_gateway_has_not_spoken_of_buys_nothing_yet(till: Til
 
 def test_a_payment_that_the_gateway_has_spoken_of_is_bought_by_whoever_comes_first(till: Till) -> None:
     held = till.cinema.hold("A1")
-    till.payments.record_charge_and_read(a_charge("tx-1", held.id, 2500))
+    till.payments.record_charge_if_allowed_and_read(a_charge("tx-1", held.id, 2500))
     sold = till.cinema.confirm(held.id, "tx-1")
 
     till.hears(held)
@@ -171,7 +171,7 @@ def test_what_was_charged_for_nobody_goes_back(till: Till, reservation_id: str) 
 
 def test_what_was_charged_for_something_free_goes_back(till: Till) -> None:
     free = replace(a_session(), ticket_price=Decimal(0))
-    till.cinema.sessions.get_or_add(free)
+    till.cinema.sessions.get_or_add_with_rows(free)
     held = till.cinema.hold("A1", session_id=free.id)
     till.hears(held)
 
@@ -217,7 +217,7 @@ def test_a_claim_whose_row_was_sold_before_its_request_died_is_a_sale(till: Till
     till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1", user="ana")
     dying = replace(
-        till.cinema, reservations=interposed(till.reservations, "mark_confirmed_from_any_state_and_read", before=crash)
+        till.cinema, reservations=interposed(till.reservations, "mark_confirmed_unless_sold_and_read", before=crash)
     )
     with pytest.raises(Crash):
         dying.confirm(held.id, "tx-1")
@@ -233,7 +233,7 @@ def test_a_sale_whose_reservation_is_gone_is_restored_from_its_claim(till: Till)
     till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1", "A2", user="ana", key="k")
     dying = replace(
-        till.cinema, reservations=interposed(till.reservations, "mark_confirmed_from_any_state_and_read", before=crash)
+        till.cinema, reservations=interposed(till.reservations, "mark_confirmed_unless_sold_and_read", before=crash)
     )
     with pytest.raises(Crash):
         dying.confirm(held.id, "tx-1")
@@ -258,7 +258,7 @@ def test_a_sale_that_is_restored_in_a_cancelled_screening_goes_back(till: Till) 
     till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1", user="ana")
     dying = replace(
-        till.cinema, reservations=interposed(till.reservations, "mark_confirmed_from_any_state_and_read", before=crash)
+        till.cinema, reservations=interposed(till.reservations, "mark_confirmed_unless_sold_and_read", before=crash)
     )
     with pytest.raises(Crash):
         dying.confirm(held.id, "tx-1")
@@ -285,7 +285,7 @@ def test_a_sale_of_a_screening_that_was_cancelled_before_its_request_could_finis
     till.cinema.change_settings(payments_charged_only=False)
     held = till.cinema.hold("A1")
     dying = replace(
-        till.cinema, reservations=interposed(till.reservations, "mark_confirmed_from_any_state_and_read", before=crash)
+        till.cinema, reservations=interposed(till.reservations, "mark_confirmed_unless_sold_and_read", before=crash)
     )
     with pytest.raises(Crash):
         dying.confirm(held.id, "tx-1")
@@ -360,7 +360,7 @@ def test_a_claim_that_came_to_nothing_gives_way_to_whom_the_payment_was_charged_
     till.gateway.pay(a_charge("tx-1", theirs.id, 2500))
 
     till.hears(theirs, "tx-1")
-    till.cinema.execute_refund.refund_or_settle(till.payments.known["tx-1"])
+    till.cinema.execute_refund.refund_or_settle_for_charged_reservation(till.payments.known["tx-1"])
 
     assert till.status() == (PaymentStatus.SOLD, None)
     assert till.cinema.seats() == {"A2": "sold"}
@@ -370,11 +370,11 @@ def test_a_claim_that_came_to_nothing_gives_way_to_whom_the_payment_was_charged_
 def test_who_read_a_payment_before_it_was_claimed_does_not_return_it(till: Till) -> None:
     """It bought its seats meanwhile, and its reservation is gone."""
     held = till.cinema.hold("A1")
-    read = till.payments.record_charge_and_read(a_charge("tx-1", held.id, 2500))
+    read = till.payments.record_charge_if_allowed_and_read(a_charge("tx-1", held.id, 2500))
     till.cinema.confirm(held.id, "tx-1")
     del till.reservations.stored[held.id]
 
-    till.cinema.settle_payment.settle(read)
+    till.cinema.settle_payment.confirm_or_request_refund(read)
     assert till.status() == (PaymentStatus.CLAIMED, None)
 
     till.cinema.clock.forward(seconds=HOLD_SECONDS)
@@ -448,7 +448,7 @@ def test_nothing_is_started_for_what_can_not_be_paid(till: Till, start: StartPay
 
 def test_nothing_is_started_for_what_is_free(till: Till, start: StartPayment) -> None:
     free = replace(a_session(), ticket_price=Decimal(0))
-    till.cinema.sessions.get_or_add(free)
+    till.cinema.sessions.get_or_add_with_rows(free)
 
     held = till.cinema.hold("A1", session_id=free.id)
     with pytest.raises(FreeOfCharge) as refused:
@@ -493,7 +493,7 @@ def test_what_the_gateway_says_is_worked_on_by_whoever_the_queue_wakes(till: Til
 def test_a_message_that_the_queue_does_not_take_is_sent_again_by_the_gateway(till: Till) -> None:
     outbox = FakeOutbox(deaf={PAYMENTS})
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(BackendUnavailable):
         QueueReportedCharge(Messages(a_charge("tx-1", "res-1", 2500)), outbox, till.cinema.clock)({}, b"")
 
 

@@ -57,7 +57,7 @@ class Till:
     def sold(self, seat: str, transaction_id: str = "tx-1") -> Reservation:
         """Paid, confirmed and registered."""
         held = self.cinema.hold(seat)
-        self.payments.record_charge_and_read(self.charge(held.id, transaction_id))
+        self.payments.record_charge_if_allowed_and_read(self.charge(held.id, transaction_id))
         sold = self.cinema.confirm(held.id, transaction_id)
         self.cinema.settle_payment.mark_payment_sold(sold)
         return sold
@@ -95,8 +95,8 @@ def test_a_charge_whose_message_was_lost_buys_its_seats(till: Till) -> None:
 
 def test_a_claim_that_nobody_settled_is_settled_once_it_is_old_enough(till: Till) -> None:
     held = till.cinema.hold("A1")
-    till.payments.claim_and_read(claimed_payment_for(held, "tx-1", "card", NOW), charged_only=False)
-    till.payments.record_charge_and_read(till.charge(held.id))
+    till.payments.try_claim_and_read(claimed_payment_for(held, "tx-1", "card", NOW), only_if_charged=False)
+    till.payments.record_charge_if_allowed_and_read(till.charge(held.id))
     assert till.sweep().mended == 0, "its request may be at work"
 
     till.cinema.clock.forward(seconds=HOLD_SECONDS + AT_WORK.total_seconds())
@@ -173,7 +173,7 @@ def test_what_is_returned_while_the_sweep_reads_is_not_named(till: Till) -> None
 def test_what_was_charged_for_another_than_it_bought_is_named(till: Till) -> None:
     mine, theirs = till.cinema.hold("A1", user="ana"), till.cinema.hold("A2", user="bia")
     till.cinema.settle_payment.mark_payment_sold(till.cinema.confirm(mine.id, "tx-1"))
-    till.payments.record_charge_and_read(till.charge(theirs.id))
+    till.payments.record_charge_if_allowed_and_read(till.charge(theirs.id))
 
     assert findings(till.sweep()) == [("tx-1", f"it was charged for {theirs.id}")]
 

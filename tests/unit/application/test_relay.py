@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.application.relay import ROUTES, TELLS, RelayPaymentChange
+from chalicelib.application.relay import ROUTES, TELLS, FollowUpPaymentChange
 from chalicelib.domain.events import (
     Event,
     EventType,
@@ -72,7 +72,7 @@ def test_a_finished_sale_is_left_alone_by_a_second_delivery(cinema: Cinema) -> N
     held = cinema.hold("A1")
     paid = cinema.confirm(held.id)
     again = SeatsSold(held.session_id, held.id, held.seats, a_sale(held.hold, transaction_id="tx-2"), NOW)
-    written_no_more = interposed(cinema.reservations, "mark_confirmed_from_any_state_and_read", before=crash)
+    written_no_more = interposed(cinema.reservations, "mark_confirmed_unless_sold_and_read", before=crash)
 
     replace(cinema, reservations=written_no_more).relay_row(again)
 
@@ -205,7 +205,7 @@ def test_a_pending_reservation_that_ttl_deleted_gives_its_seats_back_and_is_told
 
     event = the_event(cinema.relay_reservation(changed(forgotten, None)))
 
-    assert cinema.rows.read_entries_with_lapsed(cinema.session) == {}
+    assert cinema.rows.read_entries_with_lapsed_unless_cancelled(cinema.session) == {}
     assert event.id == f"ReservationExpired:{forgotten.id}:{to_ms(forgotten.expires_at)}"
 
 
@@ -223,7 +223,7 @@ def test_a_deleted_reservation_that_was_settled_sets_nothing_off(cinema: Cinema,
     cinema.clock.forward(days=1)
 
     assert cinema.relay_reservation(changed(replace(forgotten, state=state), None)) == []
-    assert list(cinema.rows.read_entries_with_lapsed(cinema.session)) == ["A1"]
+    assert list(cinema.rows.read_entries_with_lapsed_unless_cancelled(cinema.session)) == ["A1"]
 
 
 def test_the_refund_of_a_sale_is_marked_on_its_reservation_when_it_was_made(cinema: Cinema) -> None:
@@ -231,7 +231,7 @@ def test_the_refund_of_a_sale_is_marked_on_its_reservation_when_it_was_made(cine
     payment = sold_payment_of(sold)
     assert payment
     requested = payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
-    relay = RelayPaymentChange(cinema.reservations)
+    relay = FollowUpPaymentChange(cinema.reservations)
 
     assert the_event(relay(PaymentChange(payment, requested))).type is EventType.REFUND_REQUESTED
     assert cinema.reservations.find(sold.id) == sold, "not refunded yet"

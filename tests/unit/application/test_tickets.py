@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.application.consumers.tickets import IssueTicketsOrVoidRefunded
+from chalicelib.application.consumers.tickets import IssueOrVoidTickets
 from chalicelib.application.tickets import (
     AdmittedTicket,
     AdmitTicket,
@@ -26,10 +26,10 @@ from chalicelib.domain.ports import Tickets
 from chalicelib.domain.refusals import (
     AdmissionOver,
     AlreadyAdmitted,
+    BackendUnavailable,
     ReservationNotFound,
     ReservationNotPaid,
     SessionCancelled,
-    StoreUnavailable,
     TicketInvalid,
     TicketNotFound,
     TicketsNotReady,
@@ -76,7 +76,7 @@ class House:
 
     def issue(self, event: Event, tickets: Tickets | None = None) -> None:
         stored = tickets or self.tickets
-        IssueTicketsOrVoidRefunded(stored, self.cinema.sessions, self.keys, self.signer, self.new_code)(event)
+        IssueOrVoidTickets(stored, self.cinema.sessions, self.keys, self.signer, self.new_code)(event)
 
     def new_code(self) -> str:
         return code_from_number(next(self.numbers))
@@ -192,7 +192,7 @@ def test_a_code_that_is_taken_is_left_to_the_next_delivery(house: House) -> None
     house.numbers = count(1)
     reservation = house.sold("A2")
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(BackendUnavailable):
         house.issue(a_paid_event(reservation))
     house.issue(a_paid_event(reservation))
 
@@ -325,7 +325,7 @@ def test_a_transfer_whose_message_is_lost_is_made_good_by_asking(house: House) -
     reservation = house.bought("A1")
     old = house.only_ticket(reservation)
     house.outbox.deaf.add(TICKETS)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(BackendUnavailable):
         house.transfer(old.code)
     house.outbox.deaf.clear()
 

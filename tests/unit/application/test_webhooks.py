@@ -12,13 +12,13 @@ from chalicelib.api.batches import handle_messages_in_parallel
 from chalicelib.application.consumers.numbering import number_by_series
 from chalicelib.application.consumers.webhooks import (
     DeliverOrDisableIfGone,
+    NumberEventsAndQueueDeliveries,
     QueueReplayOfNotifications,
-    QueueWebhookDeliveries,
     ReplayNotificationsCommand,
     ReplayResult,
 )
 from chalicelib.domain.events import Event, EventType, UnreadableMessage
-from chalicelib.domain.refusals import MessageSignatureInvalid, StoreUnavailable, WebhookDisabled
+from chalicelib.domain.refusals import BackendUnavailable, MessageSignatureInvalid, WebhookDisabled
 from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, DeliveryTimedOut, Notification, Secret
 from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBERS_SECONDS, CachedSubscribers
@@ -53,8 +53,8 @@ class Office:
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
 
     @property
-    def announce_together(self) -> QueueWebhookDeliveries:
-        return QueueWebhookDeliveries(self.notifications, self.webhooks, self.outbox, self.clock)
+    def announce_together(self) -> NumberEventsAndQueueDeliveries:
+        return NumberEventsAndQueueDeliveries(self.notifications, self.webhooks, self.outbox, self.clock)
 
     @property
     def announce(self) -> Callable[[Event], None]:
@@ -129,7 +129,7 @@ def test_deliveries_that_the_queue_did_not_take_make_the_event_come_again(office
     office.webhooks.put(a_webhook())
     office.outbox.deaf.add("webhooks")
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(BackendUnavailable):
         office.announce(facts.created())
 
 
@@ -163,7 +163,7 @@ class PickyNotifications(FakeNotifications):
 
     def number_all_in_session(self, events: Sequence[Event]) -> Sequence[Notification]:
         if any(event.session_id == self.busy for event in events):
-            raise StoreUnavailable("TransactWriteItems")
+            raise BackendUnavailable("TransactWriteItems")
         return super().number_all_in_session(events)
 
 
@@ -186,13 +186,13 @@ def test_a_screening_that_is_too_busy_delays_no_other(office: Office, facts: Fac
     failures = office.announce_together(events)
 
     assert {position: type(failure) for position, failure in failures.items()} == dict.fromkeys(
-        (1, 3), StoreUnavailable
+        (1, 3), BackendUnavailable
     )
     assert office.queued() == [("all", 1), ("all", 2)]
 
 
 def test_in_an_outage_a_series_is_asked_for_once() -> None:
-    outage, asked = StoreUnavailable("numbers"), []
+    outage, asked = BackendUnavailable("numbers"), []
 
     def assign(items: Sequence[str]) -> Sequence[int]:
         asked.append(items)
@@ -208,7 +208,7 @@ def test_of_a_batch_only_events_whose_deliveries_were_not_taken_come_again(offic
 
     failures = office.announce_together([facts.created(), facts.paid(), facts.released()])
 
-    assert {position: type(failure) for position, failure in failures.items()} == {1: StoreUnavailable}
+    assert {position: type(failure) for position, failure in failures.items()} == {1: BackendUnavailable}
 
 
 def test_a_delivery_names_the_last_number_that_its_receiver_got(office: Office, facts: Facts) -> None:
@@ -449,7 +449,7 @@ def test_a_new_subscriber_is_told_after_five_seconds_and_a_removed_one_nothing_f
 ) -> None:
     ticks = Ticks()
     subscribers = CachedSubscribers(office.webhooks, TtlCache(SUBSCRIBERS_SECONDS, seconds=ticks))
-    announce = alone(QueueWebhookDeliveries(office.notifications, subscribers, office.outbox, office.clock))
+    announce = alone(NumberEventsAndQueueDeliveries(office.notifications, subscribers, office.outbox, office.clock))
     office.webhooks.put(a_webhook(webhook_id="wh-old"))
     announce(Facts(facts.session_id).created())
     office.webhooks.put(a_webhook(webhook_id="wh-new"))

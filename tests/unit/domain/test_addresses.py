@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from chalicelib.domain.addresses import LONGEST_URL, UrlRefused, check_address, parse_webhook_url_unresolved
+from chalicelib.domain.addresses import (
+    LONGEST_URL,
+    UrlRefused,
+    check_resolved_address,
+    parse_webhook_url_without_address_check,
+)
 
-TARGET = parse_webhook_url_unresolved("https://example.com/", allows_http=False)
+TARGET = parse_webhook_url_without_address_check("https://example.com/", allows_http=False)
 
 
 @pytest.mark.parametrize(
@@ -22,9 +27,9 @@ TARGET = parse_webhook_url_unresolved("https://example.com/", allows_http=False)
     ],
 )
 def test_a_url_is_taken_apart(url: str, header: str, path: str) -> None:
-    target = parse_webhook_url_unresolved(url, allows_http=False)
+    target = parse_webhook_url_without_address_check(url, allows_http=False)
 
-    assert (target.host_header, target.path) == (header, path)
+    assert (target.host_header, target.path_and_query) == (header, path)
 
 
 @pytest.mark.parametrize(
@@ -50,27 +55,27 @@ def test_a_url_is_taken_apart(url: str, header: str, path: str) -> None:
 )
 def test_what_no_webhook_may_have_is_refused(url: str) -> None:
     with pytest.raises(UrlRefused):
-        parse_webhook_url_unresolved(url, allows_http=False)
+        parse_webhook_url_without_address_check(url, allows_http=False)
 
 
 def test_on_a_laptop_http_may_lead_to_this_machine_and_nowhere_else() -> None:
-    target = parse_webhook_url_unresolved("http://localhost:9000/", allows_http=True)
+    target = parse_webhook_url_without_address_check("http://localhost:9000/", allows_http=True)
 
-    check_address(target, "127.0.0.1", local=True)
-    check_address(target, "::1", local=True)
+    check_resolved_address(target, "127.0.0.1", local=True)
+    check_resolved_address(target, "::1", local=True)
     with pytest.raises(UrlRefused):
-        check_address(target, "93.184.215.14", local=True)
+        check_resolved_address(target, "93.184.215.14", local=True)
     with pytest.raises(UrlRefused):
-        check_address(target, "10.0.0.1", local=True)
+        check_resolved_address(target, "10.0.0.1", local=True)
 
 
 def test_on_a_laptop_https_may_lead_to_a_private_address() -> None:
-    check_address(TARGET, "192.168.1.5", local=True)
+    check_resolved_address(TARGET, "192.168.1.5", local=True)
 
 
 @pytest.mark.parametrize("address", ["93.184.215.14", "2606:4700::1111", "2a00:1450:4001:80b::200e", "2001:4860::8888"])
 def test_a_public_address_may_be_called(address: str) -> None:
-    check_address(TARGET, address, local=False)
+    check_resolved_address(TARGET, address, local=False)
 
 
 REFUSED = {
@@ -108,16 +113,18 @@ REFUSED = {
 @pytest.mark.parametrize(("kind", "address"), [(kind, each) for kind, all_of in REFUSED.items() for each in all_of])
 def test_an_address_that_is_not_simply_public_is_refused(kind: str, address: str) -> None:
     with pytest.raises(UrlRefused, match="not a public address"):
-        check_address(TARGET, address, local=False)
+        check_resolved_address(TARGET, address, local=False)
 
 
 def test_on_a_laptop_this_machine_may_be_written_as_an_ipv6_address_in_disguise() -> None:
-    check_address(
-        parse_webhook_url_unresolved("http://localhost:9000/", allows_http=True), "::ffff:127.0.0.1", local=True
+    check_resolved_address(
+        parse_webhook_url_without_address_check("http://localhost:9000/", allows_http=True),
+        "::ffff:127.0.0.1",
+        local=True,
     )
 
 
 @given(some.text())
 def test_any_text_is_a_target_or_refused(text: str) -> None:
     with suppress(UrlRefused):
-        assert parse_webhook_url_unresolved(text, allows_http=False).scheme == "https"
+        assert parse_webhook_url_without_address_check(text, allows_http=False).scheme == "https"

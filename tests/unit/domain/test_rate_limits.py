@@ -91,7 +91,7 @@ def test_a_quota_that_is_used_up_admits_nothing_and_a_moment_far_ahead_is_no_lon
 
     assert not quota.admits(quota.window_us, 0)
     assert quota.admits(quota.window_us - quota.interval_us, 0)
-    assert quota.drained_at_us(10**15, 0) == quota.window_us
+    assert quota.drained_at_before_request_us(10**15, 0) == quota.window_us
 
 
 NOW_US = 1_000 * SECOND
@@ -110,7 +110,7 @@ WINDOW_US = 10 * SECOND
     ids=["none stored", "past", "ahead", "as far ahead as a clock may be", "of another quota"],
 )
 def test_what_is_stored_too_far_ahead_counts_as_a_quota_used_up(known_us: int, due_us: int) -> None:
-    assert Quota(10, 10).drained_at_us(known_us, NOW_US) == due_us
+    assert Quota(10, 10).drained_at_before_request_us(known_us, NOW_US) == due_us
 
 
 @pytest.mark.parametrize(("weight", "counted"), [(0, 1), (1, 1), (2, 2), (10, 10), (11, 10)])

@@ -13,7 +13,7 @@ from chalicelib.domain.reservations import (
     SeatsTaken,
     SoldSeat,
     State,
-    buyer_or_empty,
+    buyer_pseudonym_or_empty,
 )
 from tests.builders import NOW, a_hold, a_reservation, a_sale, later_hold_of
 
@@ -46,10 +46,10 @@ def test_an_entry_is_of_its_hold_but_not_of_an_earlier_or_later_one_under_the_sa
     hold = a_hold(fingerprint="f")
     entry = HeldSeat(hold.reservation_id, hold.expires_at, "f")
 
-    assert entry.was_written_for(hold)
-    assert not entry.was_written_for(later_hold_of(hold))
-    assert not entry.was_written_for(replace(hold, fingerprint="another"))
-    assert not entry.was_written_for(replace(hold, reservation_id="another"))
+    assert entry.is_exactly_of(hold)
+    assert not entry.is_exactly_of(later_hold_of(hold))
+    assert not entry.is_exactly_of(replace(hold, fingerprint="another"))
+    assert not entry.is_exactly_of(replace(hold, reservation_id="another"))
 
 
 def test_what_is_taken_is_told_apart_by_owner() -> None:
@@ -58,23 +58,23 @@ def test_what_is_taken_is_told_apart_by_owner() -> None:
 
     assert taken.entries_of("mine") == mine
     assert taken.seats_of_others("mine") == ("A3", "A4")
-    assert taken.sale_id_of("mine") == "sale-1"
-    assert taken.sale_id_of("theirs") == "sale-2"
-    assert taken.sale_id_of("nobody") is None
+    assert taken.sale_id_of_any_seat_of("mine") == "sale-1"
+    assert taken.sale_id_of_any_seat_of("theirs") == "sale-2"
+    assert taken.sale_id_of_any_seat_of("nobody") is None
 
 
 def test_the_buyer_is_read_from_an_id_of_ours_alone() -> None:
-    assert buyer_or_empty(f"res-{'b' * 11}{'r' * 22}") == "b" * 11
+    assert buyer_pseudonym_or_empty(f"res-{'b' * 11}{'r' * 22}") == "b" * 11
     for text in ("", "res-1", f"res-{'b' * 32}", f"res-{'b' * 34}", f"res-{'é' * 33}"):
-        assert buyer_or_empty(text) == ""
+        assert buyer_pseudonym_or_empty(text) == ""
 
 
 def test_a_hold_may_have_lapsed_as_soon_as_it_has_by_the_clock_that_is_most_ahead() -> None:
     reservation = a_reservation()
     moment = reservation.expires_at - CLOCKS_DIFFER
 
-    assert reservation.may_have_lapsed(moment)
-    assert not reservation.may_have_lapsed(moment - A_MILLISECOND)
+    assert reservation.hold_may_have_lapsed_by_some_clock(moment)
+    assert not reservation.hold_may_have_lapsed_by_some_clock(moment - A_MILLISECOND)
 
 
 def test_a_counted_hold_is_of_one_hold_not_of_a_later_one_under_its_id() -> None:

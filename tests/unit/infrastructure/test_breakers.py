@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.email import EmailRefused, EmailUnavailable, RenderedEmail
+from chalicelib.domain.email import EmailNotConfirmed, EmailRefused, RenderedEmail
 from chalicelib.domain.payments import RefundNotConfirmed
 from chalicelib.infrastructure.breakers import (
     POLICIES,
@@ -209,7 +209,7 @@ class MailOf:
 
 def test_letters_that_ses_refuses_keep_it_in_use_and_those_it_leaves_unanswered_do_not(ticks: Ticks) -> None:
     policy = POLICIES["ses"]
-    mail = MailOf(*[EmailRefused("bad address")] * 20, *[EmailUnavailable("timed out")] * policy.failures)
+    mail = MailOf(*[EmailRefused("bad address")] * 20, *[EmailNotConfirmed("timed out")] * policy.failures)
     guarded = CircuitBreakerEmailSender(mail, Breaker("ses", policy, monotonic=ticks))
     message = RenderedEmail(
         to="ana@example.com", language="en", subject="Your seats", text="Text", html="<p>HTML</p>", reference="event-1"
@@ -218,7 +218,7 @@ def test_letters_that_ses_refuses_keep_it_in_use_and_those_it_leaves_unanswered_
         with pytest.raises(EmailRefused):
             guarded.send(message)
     for _ in range(policy.failures + 3):
-        with pytest.raises(EmailUnavailable):
+        with pytest.raises(EmailNotConfirmed):
             guarded.send(message)
     assert mail.asked == 20 + policy.failures
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib.api.batches import handle_messages
 from chalicelib.domain.consumers import CONSUMERS, EMAIL
-from chalicelib.domain.email import EmailUnavailable, RenderedEmail
+from chalicelib.domain.email import EmailNotConfirmed, RenderedEmail
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerState
 from chalicelib.infrastructure.email.ses import CircuitBreakerEmailSender, SesEmailSender
 from chalicelib.infrastructure.sqs.queues import MOST_DEFERRALS, QueueUrls, Redelivery
@@ -168,7 +168,7 @@ def test_an_ses_that_is_away_still_opens_the_breaker() -> None:
     office = office_with(rate=1)
     sender = CircuitBreakerEmailSender(SesEmailSender(Away(), "tickets@example.com"), office.breaker)  # type: ignore[arg-type]
     for _ in range(POLICIES["ses"].failures):
-        with pytest.raises(EmailUnavailable):
+        with pytest.raises(EmailNotConfirmed):
             sender.send(RenderedEmail("a@example.com", "en", "Hi", "Hi", "<p>Hi</p>", "e"))
 
     assert office.breaker.state is BreakerState.OPEN

@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.reservations import buyer_or_empty
+from chalicelib.domain.reservations import buyer_pseudonym_or_empty
 from chalicelib.infrastructure.ids import KeyedIds, buyer_partition_of_user
 
 IDS = KeyedIds(b"secret")
@@ -14,7 +14,7 @@ texts = st.text(min_size=1, max_size=50)
 
 @given(texts, st.none() | texts)
 def test_a_reservations_id_tells_its_buyer(user: str, key: str | None) -> None:
-    assert buyer_or_empty(IDS.reservation_id(user, key)) == buyer_partition_of_user(user)
+    assert buyer_pseudonym_or_empty(IDS.reservation_id(user, key)) == buyer_partition_of_user(user)
 
 
 @given(texts, texts)
@@ -61,7 +61,7 @@ def test_a_sales_id_depends_on_reservation_and_transaction_alone() -> None:
 def test_what_can_not_be_an_id_of_ours_has_no_buyer(text: str) -> None:
     looks_right = text.startswith("res-") and len(text) == 37
 
-    assert bool(buyer_or_empty(text)) == looks_right
+    assert bool(buyer_pseudonym_or_empty(text)) == looks_right
 
 
 def test_a_sale_is_of_one_payment_and_a_key_of_one_user() -> None:
@@ -72,4 +72,4 @@ def test_a_sale_is_of_one_payment_and_a_key_of_one_user() -> None:
     assert ids.reservation_id("ana", "key")[-22:] != ids.reservation_id("bia", "key")[-22:]
     assert ids.fingerprint("a", "bc") != ids.fingerprint("ab", "c")
     assert ids.address_hash("Ana@Example.com") == ids.address_hash("ana@example.com")
-    assert buyer_or_empty(ids.reservation_id("ana", "key") + "x") == ""
+    assert buyer_pseudonym_or_empty(ids.reservation_id("ana", "key") + "x") == ""

@@ -213,7 +213,7 @@ def test_a_message_that_can_be_neither_parked_nor_put_off_still_fails_alone(bad:
 # Messages that are handled together
 
 
-def read_number(record: Any) -> int:
+def read_required_number(record: Any) -> int:
     refuse_bad(record)
     return int(record["messageId"])
 
@@ -236,7 +236,7 @@ def test_messages_are_handled_with_one_call_without_those_that_can_not_be_read()
     redeliveries, together = Redeliveries(), Together()
     messages = three_messages(UnreadableMessage("version 9"))
 
-    assert handle_messages_together(messages, read_number, together, redeliveries) == failures()
+    assert handle_messages_together(messages, read_required_number, together, redeliveries) == failures()
     assert together.calls == [[1, 3]]
     assert redeliveries.parked == {"2": "version 9"}
 
@@ -245,7 +245,7 @@ def test_a_failure_is_that_of_its_message_though_another_before_it_could_not_be_
     redeliveries, together = Redeliveries(), Together(3)
     messages = three_messages(UnreadableMessage("version 9"))
 
-    assert handle_messages_together(messages, read_number, together, redeliveries) == failures("3")
+    assert handle_messages_together(messages, read_required_number, together, redeliveries) == failures("3")
     assert (redeliveries.put_off, redeliveries.parked) == (["3"], {"2": "version 9"})
 
 
@@ -260,14 +260,14 @@ def test_a_call_that_fails_has_failed_for_all(broken: Exception, answer: Any, se
     redeliveries = Redeliveries()
 
     together = Together(broken=broken)
-    assert handle_messages_together(three_good_messages(), read_number, together, redeliveries) == answer
+    assert handle_messages_together(three_good_messages(), read_required_number, together, redeliveries) == answer
     assert getattr(redeliveries, settled) == ["1", "2", "3"]
 
 
 def test_an_empty_batch_calls_nothing() -> None:
     together = Together()
 
-    assert handle_messages_together([], read_number, together, Redeliveries()) == failures()
+    assert handle_messages_together([], read_required_number, together, Redeliveries()) == failures()
     assert together.calls == []
 
 
@@ -287,7 +287,7 @@ class Aside:
     broken: bool = False
     parked: dict[str, str] = field(default_factory=dict)
 
-    def count_try_and_tell_whether_to_park(self, record: Any, error: Exception) -> bool:
+    def tell_whether_to_park_after(self, record: Any, error: Exception) -> bool:
         return isinstance(error, UnreadableMessage)
 
     def park(self, record: Any, reason: str) -> None:

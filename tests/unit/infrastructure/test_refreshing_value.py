@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from chalicelib.domain.refusals import StoreUnavailable
-from chalicelib.infrastructure.refreshing_value import AGAIN_SECONDS, KEPT_SECONDS, RefreshingValue
+from chalicelib.domain.refusals import BackendUnavailable
+from chalicelib.infrastructure.refreshing_value import AGAIN_SECONDS, KEPT_SECONDS, PolledValue
 
 
 @dataclass
@@ -16,15 +16,15 @@ class Store:
     answers: bool = True
     now: float = 0.0
     asked: int = 0
-    renewed: RefreshingValue[str] = field(init=False)
+    renewed: PolledValue[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.renewed = RefreshingValue(self.read, lambda: self.now)
+        self.renewed = PolledValue(self.read, lambda: self.now)
 
     def read(self) -> str:
         self.asked += 1
         if not self.answers:
-            raise StoreUnavailable("GetParameters")
+            raise BackendUnavailable("GetParameters")
         return self.value
 
 
@@ -73,7 +73,7 @@ def test_the_known_value_holds_while_the_store_does_not_answer() -> None:
 
 def test_a_first_use_that_is_not_answered_fails_and_the_next_one_asks_again() -> None:
     store = Store(answers=False)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(BackendUnavailable):
         store.renewed.read_unless_read_before()
 
     store.answers = True

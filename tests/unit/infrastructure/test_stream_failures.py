@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from chalicelib.domain.events import UnreadableMessage
-from chalicelib.domain.refusals import StoreUnavailable
+from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.infrastructure.dynamodb.connection import WriteConflict
 from chalicelib.infrastructure.streams.failures import (
     LEAST_AGE,
@@ -58,7 +58,7 @@ def parking(clock: MovableClock) -> StreamRecordParking:
 
 
 def tried(parking: StreamRecordParking, times: int, error: Exception, number: str = "1") -> list[bool]:
-    return [parking.count_try_and_tell_whether_to_park(a_record(number), error) for _ in range(times)]
+    return [parking.tell_whether_to_park_after(a_record(number), error) for _ in range(times)]
 
 
 def test_what_can_not_be_read_is_put_aside_at_once(parking: StreamRecordParking) -> None:
@@ -68,7 +68,7 @@ def test_what_can_not_be_read_is_put_aside_at_once(parking: StreamRecordParking)
 @pytest.mark.parametrize(
     "outage",
     [
-        StoreUnavailable("UpdateItem"),
+        BackendUnavailable("UpdateItem"),
         WriteConflict("UpdateItem"),
         refused("AccessDeniedException"),
         refused("ResourceNotFoundException"),

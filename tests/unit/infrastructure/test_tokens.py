@@ -12,7 +12,7 @@ import pytest
 from jwt import PyJWK
 
 from chalicelib.domain.identity import Principal, Role
-from chalicelib.domain.refusals import AccessTokenFault, StoreUnavailable, Unauthenticated
+from chalicelib.domain.refusals import AccessTokenFault, BackendUnavailable, Unauthenticated
 from chalicelib.infrastructure.identity.keys import (
     FRESH,
     LARGEST_ANSWER_BYTES,
@@ -195,9 +195,9 @@ def test_known_keys_serve_through_an_outage_of_the_provider_for_a_day(asked: Fak
     asked.fails = True
 
     assert keys.find(known, began + STALE - timedelta(seconds=1))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(BackendUnavailable):
         keys.find(known, began + STALE)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(BackendUnavailable):
         keys.find("perhaps a new one", began + FRESH + PAUSE)
 
 
@@ -206,7 +206,7 @@ def test_without_any_keys_nobody_can_tell(asked: FakeProvider) -> None:
     keys, began = ProviderKeys(asked), now()
 
     for seconds in (0, 1, 2):
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(BackendUnavailable):
             keys.find("any", began + timedelta(seconds=seconds))
     assert asked.reads == 1
 

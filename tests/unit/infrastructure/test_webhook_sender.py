@@ -18,7 +18,7 @@ from tests.fakes import FakeWebhookSender, Ticks
 HANGS = DeliveryTimedOut("hangs")
 PAUSE_SECONDS = POLICIES["webhooks"].pause_seconds
 WEBHOOK = a_webhook(webhook_id="wh-1")
-NOTIFICATION = Notification(event=an_event("event-1"), sequence=1, latest_before={})
+NOTIFICATION = Notification(event=an_event("event-1"), sequence=1, latest_before_by_type={})
 
 
 @dataclass

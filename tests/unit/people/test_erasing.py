@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.application.person import ErasePerson, ExportPerson, MattersAreOpen
+from chalicelib.application.person import ErasePerson, ExportPerson, HoldsOrPaymentsAreOpen
 from chalicelib.domain.people.person import ERASED, Person
 from chalicelib.domain.people.stores import STORES, ErasureEffect, Store, StoreKind, stores_by_name
 from tests.builders import NOW
@@ -33,7 +33,7 @@ class MemoryStore:
         assert EMAIL in person.emails or person.user_id == ANA.user_id
         return iter(list(self.items))
 
-    def erase(self, person: Person) -> int:
+    def erase_unless_in_use(self, person: Person) -> int:
         erased = 0
         for place, item in enumerate(list(self.items)):
             if place == self.dies_at:
@@ -168,7 +168,7 @@ def test_with_reservations_first_an_address_would_be_lost(stage: Stage) -> None:
 def test_nothing_is_erased_while_something_is_open(stage: Stage) -> None:
     stage.open_matters.open.append("res-1 holds seats until noon")
 
-    with pytest.raises(MattersAreOpen) as refused:
+    with pytest.raises(HoldsOrPaymentsAreOpen) as refused:
         stage.erase(ANA)
 
     assert refused.value.matters == ("res-1 holds seats until noon",)
@@ -178,9 +178,9 @@ def test_nothing_is_erased_while_something_is_open(stage: Stage) -> None:
 
 def test_what_came_meanwhile_is_told_as_left(stage: Stage) -> None:
     class Buying(MemoryStore):
-        def erase(self, person: Person) -> int:
+        def erase_unless_in_use(self, person: Person) -> int:
             stage.payments.items.append({"user_id": "ana"})
-            return super().erase(person)
+            return super().erase_unless_in_use(person)
 
     buying = Buying(stage.reservations.store, stage.reservations.items)
     erase = ErasePerson((*stage.stores[:-1], buying), stage.open_matters, stage.records, lambda: NOW)
@@ -197,7 +197,7 @@ def test_an_export_has_all_by_store_and_says_where_it_could_not_look(stage: Stag
     export = stage.export(ANA)
 
     assert export.exported_at == NOW
-    assert all(store.at_erasure.has_personal_data for store in export.not_searched)
+    assert all(store.at_erasure.is_of_store_with_personal_data for store in export.not_searched)
     assert {store.name: len(found) for store, found in export.found.items()} == {
         "bounces-dlq": 2,
         "invoices": 1,
@@ -205,7 +205,9 @@ def test_an_export_has_all_by_store_and_says_where_it_could_not_look(stage: Stag
         "reservations": 2,
     }
     assert {store.name for store in export.not_searched} >= {"streams of reservations and payments", "payment gateway"}
-    assert set(export.found) | set(export.not_searched) >= {one for one in STORES if one.at_erasure.has_personal_data}
+    assert set(export.found) | set(export.not_searched) >= {
+        one for one in STORES if one.at_erasure.is_of_store_with_personal_data
+    }
     assert stage.named() == ["bounces-dlq", "invoices", "payments", "reservations"]
 
 

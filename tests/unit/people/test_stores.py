@@ -32,5 +32,5 @@ def test_a_store_has_one_row() -> None:
 
 
 def test_what_names_people_says_for_how_long_and_what_is_kept_says_why() -> None:
-    assert [one.name for one in STORES if one.at_erasure.has_personal_data and not one.lasts] == []
+    assert [one.name for one in STORES if one.at_erasure.is_of_store_with_personal_data and not one.lasts] == []
     assert [one.name for one in STORES if one.at_erasure is ErasureEffect.KEEPS and not one.why] == []

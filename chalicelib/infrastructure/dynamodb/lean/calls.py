@@ -120,9 +120,9 @@ def _operation(client: Any, name: str) -> Operation:
 
 
 def _names_its_tables(params: Mapping[str, Any]) -> bool:
-    """Tells whether the call gives the name of each table, and no ARN.
+    """Tells whether the call names each of its tables, and none by an ARN.
 
-    False for a transaction, because its tables are not looked at.
+    Always False for a transaction, whose tables are not looked for.
     """
     names = [params["TableName"]] if "TableName" in params else params.get("RequestItems", ("arn:",))
     return not any(name.startswith("arn:") for name in names)

@@ -22,7 +22,7 @@ CHECKSUM = "x-amz-crc32"
 """The header with the checksum of an answer's body."""
 
 
-def use_lean_endpoint(client: DynamoDBClient) -> None:
+def make_client_lean_if_possible(client: DynamoDBClient) -> None:
     """Replaces the client's endpoint, serializer, signer and retry handler, so that its calls are faster.
 
     Leaves the client unchanged if it uses a proxy, or if its endpoint or HTTP session is not of botocore's own class.

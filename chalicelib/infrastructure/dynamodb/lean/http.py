@@ -19,13 +19,13 @@ class MalformedHttpAnswer(Exception):
     """The received bytes are not a complete HTTP answer, or the body of a successful answer is not a JSON object."""
 
 
-class SocketLike(Protocol):
+class ReadableSocket(Protocol):
     """A socket, plain or with TLS."""
 
     def recv(self, bufsize: int, /) -> bytes: ...
 
 
-class DeadlineReader:
+class SocketWithDeadline:
     """A socket with a deadline for the whole answer, in seconds of the monotonic clock.
 
     A socket's own timeout begins again with each part of an answer.
@@ -33,7 +33,7 @@ class DeadlineReader:
 
     __slots__ = ("_source", "_until")
 
-    def __init__(self, source: SocketLike, until: float) -> None:
+    def __init__(self, source: ReadableSocket, until: float) -> None:
         self._source, self._until = source, until
 
     def recv(self, bufsize: int, /) -> bytes:
@@ -64,7 +64,7 @@ class HttpAnswer(NamedTuple):
     """Whether the connection may be used for another request."""
 
 
-def read_http_answer(source: SocketLike) -> HttpAnswer:
+def read_http_answer(source: ReadableSocket) -> HttpAnswer:
     """Reads one HTTP answer. Skips interim answers (1xx). Raises MalformedHttpAnswer, OSError."""
     received = b""
     while True:
@@ -77,7 +77,7 @@ def read_http_answer(source: SocketLike) -> HttpAnswer:
     return HttpAnswer(status, headers, body, not closes)
 
 
-def _read_head(source: SocketLike, received: bytes) -> tuple[bytes, bytes]:
+def _read_head(source: ReadableSocket, received: bytes) -> tuple[bytes, bytes]:
     """Reads up to the empty line after the headers. Gives the bytes before this line, and the bytes after it."""
     while (end := received.find(b"\r\n\r\n")) < 0:
         if len(received) > LONGEST_HEAD_BYTES:
@@ -110,7 +110,7 @@ def _lower_name(written: str) -> str:
     return written.lower() if _NAME.fullmatch(written) else ""
 
 
-def _read_body(source: SocketLike, received: bytes, headers: LowerCaseHeaders) -> tuple[bytes, bytes, bool]:
+def _read_body(source: ReadableSocket, received: bytes, headers: LowerCaseHeaders) -> tuple[bytes, bytes, bool]:
     """Gives the body, the bytes received after it, and whether the body ended with the connection."""
     if "transfer-encoding" in headers:
         return (*_read_chunks(source, received, headers["transfer-encoding"]), False)
@@ -121,7 +121,7 @@ def _read_body(source: SocketLike, received: bytes, headers: LowerCaseHeaders) -
     return (*_read_length(source, received, int(length)), False)
 
 
-def _read_length(source: SocketLike, received: bytes, length: int) -> tuple[bytes, bytes]:
+def _read_length(source: ReadableSocket, received: bytes, length: int) -> tuple[bytes, bytes]:
     if len(received) < length:
         parts, missing = [received], length - len(received)
         while missing > 0:
@@ -131,7 +131,7 @@ def _read_length(source: SocketLike, received: bytes, length: int) -> tuple[byte
     return received[:length], received[length:]
 
 
-def _read_chunks(source: SocketLike, received: bytes, encoding: str) -> tuple[bytes, bytes]:
+def _read_chunks(source: ReadableSocket, received: bytes, encoding: str) -> tuple[bytes, bytes]:
     if encoding.lower() != "chunked":
         raise MalformedHttpAnswer(f"its transfer encoding is {encoding[:80]!r}")
     chunks: list[bytes] = []
@@ -150,7 +150,7 @@ def _read_chunks(source: SocketLike, received: bytes, encoding: str) -> tuple[by
     return b"".join(chunks), received
 
 
-def _read_line(source: SocketLike, received: bytes) -> tuple[bytes, bytes]:
+def _read_line(source: ReadableSocket, received: bytes) -> tuple[bytes, bytes]:
     while (end := received.find(b"\r\n")) < 0:
         if len(received) > LONGEST_HEAD_BYTES:
             raise MalformedHttpAnswer("a line of it is too long")
@@ -158,14 +158,14 @@ def _read_line(source: SocketLike, received: bytes) -> tuple[bytes, bytes]:
     return received[:end], received[end + 2 :]
 
 
-def _read_to_end(source: SocketLike, received: bytes) -> bytes:
+def _read_to_end(source: ReadableSocket, received: bytes) -> bytes:
     parts = [received]
     while part := source.recv(READ_BYTES):
         parts.append(part)
     return b"".join(parts)
 
 
-def _read(source: SocketLike) -> bytes:
+def _read(source: ReadableSocket) -> bytes:
     """Reads the next bytes. Raises MalformedHttpAnswer if the connection was closed."""
     if not (part := source.recv(READ_BYTES)):
         raise MalformedHttpAnswer("the connection was closed before its end")

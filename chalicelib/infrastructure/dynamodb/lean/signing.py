@@ -37,8 +37,8 @@ class LeanSigner:
     def __call__(self, operation_name: str, request: Any, **_: Any) -> None:
         """Signs the request: adds the date, the session token if there is one, and the signature to its headers.
 
-        Raises NoCredentialsError. Passes requests with another signature version, service or region to botocore's
-        signer, and requests that are not LeanRequests.
+        Leaves two kinds of requests to botocore's signer: those that are not LeanRequests, and those with another
+        signature version, service or region. Raises NoCredentialsError.
         """
         version = request.context.get("auth_type") or self._stock.signature_version
         if version != VERSION or request.context.get("signing") or not isinstance(request, LeanRequest):
@@ -84,10 +84,10 @@ def _canonical(request: LeanRequest) -> tuple[str, str]:
 
 @lru_cache(maxsize=64)
 def _signed(names: tuple[str, ...]) -> tuple[list[tuple[str, str]], str]:
-    """Gives the headers to sign, sorted, each as a pair: the name in lower case, and the name as written. Also gives
-    all names in lower case, joined by semicolons.
+    """Gives the headers to sign, sorted. Each is a pair: the name in lower case, and the name as the request writes it.
+    Also gives all names in lower case, joined by semicolons.
 
-    The written name of `host` is '', because the request has no such header before it is sent.
+    The second name of `host` is empty: the request has no such header until it is sent.
     """
     signed = {"host": "", **{name.lower(): name for name in names if name.lower() not in UNSIGNED}}
     return sorted(signed.items()), ";".join(sorted(signed))

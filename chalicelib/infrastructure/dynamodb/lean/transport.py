@@ -22,7 +22,7 @@ from botocore.exceptions import (
 from urllib3 import exceptions as pool_errors
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from .http import DeadlineReader, HttpAnswer, MalformedHttpAnswer, read_http_answer
+from .http import HttpAnswer, MalformedHttpAnswer, SocketWithDeadline, read_http_answer
 from .requests import FEWEST_ERRORS, LeanRequest, host_header
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -122,7 +122,7 @@ class LeanTransport:
                 self._connect(connection)
             with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it hung up
                 connection.sock.sendall(self._head_of(request) + request.body)
-            answer = read_http_answer(DeadlineReader(connection.sock, monotonic() + self._longest_seconds))
+            answer = read_http_answer(SocketWithDeadline(connection.sock, monotonic() + self._longest_seconds))
         finally:
             if answer is None or not answer.keeps_open:
                 connection.close()

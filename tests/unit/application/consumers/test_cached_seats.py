@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from chalicelib.application.consumers.cached_seats import CorrectSeatCache
+from chalicelib.application.consumers.cached_seats import CorrectSeatCacheByEvent
 from chalicelib.domain.events import EventType
-from chalicelib.domain.ports import SeatCacheCorrections
+from chalicelib.domain.ports import SeatCacheUpdates
 from tests.builders import an_event
 
 
@@ -42,6 +42,6 @@ def test_an_event_makes_its_own_correction_and_no_other(
 ) -> None:
     cache = Corrections()
 
-    CorrectSeatCache(cast(SeatCacheCorrections, cache))(replace(an_event("e-1"), type=kind, data=data))
+    CorrectSeatCacheByEvent(cast(SeatCacheUpdates, cache))(replace(an_event("e-1"), type=kind, data=data))
 
     assert cache.made == made

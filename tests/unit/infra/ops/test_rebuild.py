@@ -28,13 +28,13 @@ holds = some.tuples(
     some.lists(some.sampled_from(SEATS), min_size=1, max_size=3, unique=True),
     some.sampled_from(("ana", "bia")),
     some.sampled_from((None, "k1", "k2")),
-    some.sampled_from(("", "", "", "get_or_add")),
+    some.sampled_from(("", "", "", "get_or_add_unless_barred")),
 )
 follow_ups = some.tuples(
     some.sampled_from(
         (
             ("confirm", ""),
-            ("confirm", "mark_confirmed_from_any_state_and_read"),
+            ("confirm", "mark_confirmed_unless_sold_and_read"),
             ("cancel", ""),
             ("cancel", "mark_ended_and_read"),
         )
@@ -68,7 +68,7 @@ def without_lone_holds(tables: Tables) -> Tables:
 
     def is_remembered(entry: Occupancy) -> bool:
         stored = tables.reservations.get(entry.reservation_id)
-        return isinstance(entry, SoldSeat) or (stored is not None and entry.was_written_for(stored.hold))
+        return isinstance(entry, SoldSeat) or (stored is not None and entry.is_exactly_of(stored.hold))
 
     return replace(tables, seats={seat: entry for seat, entry in tables.seats.items() if is_remembered(entry)})
 
@@ -213,7 +213,7 @@ def test_another_entry_in_a_row_is_named(stage: Stage, standing: Occupancy | Non
 
 
 def test_a_hold_whose_request_died_is_said_to_lapse_by_itself(stage: Stage) -> None:
-    stage.request("hold", "A1", dying_at="get_or_add")
+    stage.request("hold", "A1", dying_at="get_or_add_unless_barred")
 
     (difference,) = stage.differences()
     assert (difference.what, difference.log) == ("seat A1", "free")

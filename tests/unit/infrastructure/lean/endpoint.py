@@ -16,7 +16,7 @@ from botocore.session import Session
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from chalicelib.infrastructure.dynamodb.connection import CONFIG
-from chalicelib.infrastructure.dynamodb.lean.endpoint import LeanEndpoint, use_lean_endpoint
+from chalicelib.infrastructure.dynamodb.lean.endpoint import LeanEndpoint, make_client_lean_if_possible
 from infra.processes import HOST
 
 READ_TIMEOUT, PATIENCE = 0.2, 20.0
@@ -126,7 +126,7 @@ def new_client(
     config = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}, **given))
     made: Any = session.create_client("dynamodb", "eu-west-1", endpoint_url=url, config=config)
     if lean:
-        use_lean_endpoint(made)
+        make_client_lean_if_possible(made)
         assert isinstance(made._endpoint, LeanEndpoint)
     client: DynamoDBClient = made
     return client

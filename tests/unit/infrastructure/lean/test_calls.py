@@ -13,12 +13,12 @@ from botocore.exceptions import ClientError
 from botocore.session import Session
 
 from chalicelib.infrastructure.dynamodb.connection import CONFIG
-from chalicelib.infrastructure.dynamodb.lean.endpoint import use_lean_endpoint
+from chalicelib.infrastructure.dynamodb.lean.endpoint import make_client_lean_if_possible
 from chalicelib.infrastructure.dynamodb.tables import (
     PaymentItem,
     ReservationItem,
     item_from_attributes,
-    read_known_attributes_or_none,
+    read_known_attributes_missing_as_none,
 )
 
 from .endpoint import DONE, MODELS, Say, answer, failure, new_client, scripted
@@ -63,7 +63,7 @@ def client_of_aws(credentials: Any, *, lean: bool, **config: Any) -> Iterator[tu
     session._credentials = credentials
     client = session.create_client("dynamodb", "eu-west-1", config=CONFIG.merge(Config(**config)))
     if lean:
-        use_lean_endpoint(client)
+        make_client_lean_if_possible(client)
     client.meta.events.register("before-send.dynamodb", instead_of_sending)
     yield client, urls
     client.close()
@@ -164,7 +164,7 @@ def test_a_call_goes_botocores_way_where_a_tool_has_wrapped_it(monkeypatch: pyte
 def test_attributes_that_the_model_does_not_know_are_left_out_and_nulls_are_none() -> None:
     item: dict[str, Any] = {"transaction_id": {"S": "tx"}, "amount_cents": {"NULL": True}, "later": {"S": "?"}}
 
-    read = read_known_attributes_or_none(PaymentItem, item)
+    read = read_known_attributes_missing_as_none(PaymentItem, item)
 
     assert (read.transaction_id, read.amount_cents, read.currency) == ("tx", None, None)
     assert not hasattr(read, "later")

@@ -13,7 +13,7 @@ from botocore.exceptions import HTTPClientError, NoCredentialsError
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from chalicelib.infrastructure.dynamodb import connection
-from chalicelib.infrastructure.dynamodb.lean.endpoint import LeanEndpoint, use_lean_endpoint
+from chalicelib.infrastructure.dynamodb.lean.endpoint import LeanEndpoint, make_client_lean_if_possible
 from chalicelib.infrastructure.dynamodb.lean.requests import host_header
 from chalicelib.settings import load
 
@@ -237,7 +237,7 @@ def test_behind_a_proxy_calls_go_botocores_own_way(monkeypatch: pytest.MonkeyPat
     client = new_client("https://dynamodb.eu-west-1.amazonaws.com", lean=False)
     before = client._endpoint  # type: ignore[attr-defined]
 
-    use_lean_endpoint(client)
+    make_client_lean_if_possible(client)
 
     assert client._endpoint is before  # type: ignore[attr-defined]
 
