@@ -50,19 +50,18 @@ RATE_LIMITS = """
 every two seconds.
 
 Limits per user apply only to signed-in users, because only their ids are verified. Without access control, only the
-limits per address and per connection apply. A buyer in a hurry clicks every second or two, and never reaches ten at
-once and one a second. An address may be a family, an office or a street behind one NAT, with thirty people who look at
-the seats each second. A script sends hundreds of requests.
+limits per address and per connection apply. A buyer in a hurry clicks every second or two, and stays below them. An
+address may be a family, an office or a street behind one NAT, with thirty people who look at the seats each second. A
+script sends hundreds of requests.
 
-A hold counts as many requests as it has seats. So an address may hold 60 seats at once, then two more a second. An
-address that never stops keeps 2 x HOLD_SECONDS seats held: 60 seats with holds of 30 s. At the worst moment, half a
-minute after its first hold, it holds 120. Seats that are given back, or whose hold lapses, return no quota. If you make
-holds longer, lower these limits.
+A hold counts as many requests as it has seats. So an address may hold 60 seats at once, then two more a second. One
+that goes on has 120 seats half a minute after its first hold, and then two for each second of a hold: 60 seats with
+holds of 30 s. Seats that are given back, or whose hold lapses, return no quota. If you make holds longer, lower these
+limits.
 
 Each change of a seat is sent to every WebSocket that is subscribed to its screening. Subscriptions are therefore
 limited: sixty from one address at once, then six a minute, which makes 780 in the two hours that a connection lasts. A
-page whose subscription is refused polls the seat map.
-"""
+page whose subscription is refused polls the seat map."""
 
 LOCAL_RATE_LIMITS = "*=off per address"
 """The change to the default rate limits on a laptop: no limit per address, because all clients there share one

@@ -20,7 +20,7 @@ class NothingRelayed(Exception):
     """
 
 
-class Redelivery(Protocol):
+class RedeliveryOfFailedMessages(Protocol):
     """Retries, defers or parks a queue message that could not be handled. See infrastructure/sqs/queues.py."""
 
     def retry_later(self, record: Record) -> None: ...
@@ -47,7 +47,9 @@ class StreamRecordParking(Protocol):
     def park(self, record: Record, reason: str) -> None: ...
 
 
-def handle_messages(records: Iterable[Record], handle: Callable[[Record], None], redelivery: Redelivery) -> BatchAnswer:
+def handle_messages(
+    records: Iterable[Record], handle: Callable[[Record], None], redelivery: RedeliveryOfFailedMessages
+) -> BatchAnswer:
     """Handles queue messages one after the other. Gives the ids of the messages that the queue must not delete.
 
     A message that fails comes again after a pause, which grows with each try. After its last try it is parked in the
@@ -58,7 +60,7 @@ def handle_messages(records: Iterable[Record], handle: Callable[[Record], None],
 
 
 def handle_messages_in_parallel(
-    records: Sequence[Record], handle: Callable[[Record], None], redelivery: Redelivery
+    records: Sequence[Record], handle: Callable[[Record], None], redelivery: RedeliveryOfFailedMessages
 ) -> BatchAnswer:
     """Handles queue messages as `handle_messages` does, but each in its own thread: a slow call delays no other
     message."""
@@ -73,7 +75,7 @@ def handle_messages_together(
     records: Sequence[Record],
     read: Callable[[Record], T],
     handle: Callable[[Sequence[T]], Failures],
-    redelivery: Redelivery,
+    redelivery: RedeliveryOfFailedMessages,
 ) -> BatchAnswer:
     """Handles all queue messages with one call of `handle`. Gives the ids of those that the queue must not delete.
 
@@ -162,7 +164,7 @@ def _try_to_park_record(record: Record, error: Exception, parking: StreamRecordP
     return True
 
 
-def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: Redelivery) -> bool:
+def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: RedeliveryOfFailedMessages) -> bool:
     """Handles a message. If that fails, retries it later, defers or parks it. True if its queue may delete it."""
     try:
         handle(record)
@@ -178,7 +180,7 @@ def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: Re
     return True
 
 
-def _try_to_park_message(record: Record, redelivery: Redelivery, reason: str) -> bool:
+def _try_to_park_message(record: Record, redelivery: RedeliveryOfFailedMessages, reason: str) -> bool:
     """Parks a message in its dead-letter queue, and logs this. True if its queue may delete it. Never raises."""
     try:
         redelivery.park_copy(record, reason)
@@ -189,7 +191,7 @@ def _try_to_park_message(record: Record, redelivery: Redelivery, reason: str) ->
     return True
 
 
-def _try_to_defer(record: Record, redelivery: Redelivery, error: RetryLater) -> bool:
+def _try_to_defer(record: Record, redelivery: RedeliveryOfFailedMessages, error: RetryLater) -> bool:
     """Defers a message, or parks it if it was deferred too often. Gives True if either is done, so that the message can
     be deleted from its own queue."""
     log.info("message deferred", record_id=record["messageId"], reason=str(error))
@@ -202,7 +204,7 @@ def _try_to_defer(record: Record, redelivery: Redelivery, error: RetryLater) -> 
     return _try_to_park_message(record, redelivery, f"deferred too often: {error}")
 
 
-def _put_off(record: Record, redelivery: Redelivery) -> bool:
+def _put_off(record: Record, redelivery: RedeliveryOfFailedMessages) -> bool:
     try:
         redelivery.retry_later(record)
     except Exception:  # noqa: BLE001 - then it comes again when its visibility ends

@@ -37,7 +37,7 @@ def _only_with_board_on(view: View) -> View:
 @guarded_and_answered(routes)
 @_only_with_board_on
 def show_operations_page(request: Request) -> Response:
-    return static.sign_in_page_or_redirect(request, "board")
+    return static.page_with_sign_in_or_redirect_to_canonical(request, "board")
 
 
 @routes.route("/api/operations", methods=["GET"])

@@ -5,7 +5,7 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import wiring
 
 from .http.answers import guarded_and_answered
-from .http.static import sign_in_page_or_redirect
+from .http.static import page_with_sign_in_or_redirect_to_canonical
 
 routes = Blueprint(__name__)
 
@@ -14,4 +14,6 @@ routes = Blueprint(__name__)
 @guarded_and_answered(routes)
 def show_seat_map(request: Request) -> Response:
     ours = wiring.settings()
-    return sign_in_page_or_redirect(request, "seats", {"most_seats": str(ours.max_seats_per_hold)}, ours.live_url)
+    return page_with_sign_in_or_redirect_to_canonical(
+        request, "seats", {"most_seats": str(ours.max_seats_per_hold)}, ours.live_url
+    )

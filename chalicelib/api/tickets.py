@@ -64,7 +64,7 @@ def list_tickets(request: Request, session_id: str) -> Response:
 @routes.route("/gate", methods=["GET"])
 @guarded_and_answered(routes)
 def show_gate_page(request: Request) -> Response:
-    return static.sign_in_page_or_redirect(request, "gate")
+    return static.page_with_sign_in_or_redirect_to_canonical(request, "gate")
 
 
 @routes.route("/.well-known/jwks.json", methods=["GET"])
@@ -72,4 +72,4 @@ def show_gate_page(request: Request) -> Response:
 def show_ticket_keys(request: Request) -> Response:
     from .wire import tickets as schemas
 
-    return ok(schemas.keys(wiring.tickets.ticket_keys().read_published(wiring.clock())))
+    return ok(schemas.keys(wiring.tickets.ticket_public_keys().read_published(wiring.clock())))

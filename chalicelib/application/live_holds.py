@@ -55,11 +55,11 @@ class CountHoldOrRefuse:
         raise BackendUnavailable("count a hold")
 
     def _replaceable_or_refuse(self, counted: Sequence[CountedHold], new: Hold, now: datetime) -> CountedHold | None:
-        """Gives the oldest counted hold that has ended, which the new hold may replace. None if the limit is not
-        reached.
+        """Gives the oldest of the counted holds that have ended; the new hold may take its place. None if the limit is
+        not reached.
 
-        If too many counted holds are live, raises IdempotencyKeyReused if one of them has the new hold's key, else
-        TooManyHoldsInSession.
+        Raises if as many counted holds as the limit are live: IdempotencyKeyReused if one of them has the new hold's
+        key, else TooManyHoldsInSession.
         """
         live = [hold for hold in counted if self._is_counted_hold_live(hold, now)]
         if len(live) >= self.limit:

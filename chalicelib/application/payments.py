@@ -141,13 +141,13 @@ class SettlePayment:
         Raises SettlementNotDueYet, BackendUnavailable. Raises LookupError if the payment is unknown.
         """
         if isinstance(due, Charge):
-            return self.confirm_or_request_refund(self.payments.record_charge_if_allowed_and_read(due))
+            return self.confirm_or_request_refund_if_due(self.payments.record_charge_if_allowed_and_read(due))
         payment = self.payments.find(due.transaction_id)
         if payment is None:
             raise LookupError(f"nothing is known of the payment {due.transaction_id!r}")
-        return self.confirm_or_request_refund(payment)
+        return self.confirm_or_request_refund_if_due(payment)
 
-    def confirm_or_request_refund(self, payment: Payment) -> None:
+    def confirm_or_request_refund_if_due(self, payment: Payment) -> None:
         """Settles the payment, unless it is settled already. Raises SettlementNotDueYet, BackendUnavailable."""
         if payment.status not in (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED):
             return
@@ -190,7 +190,7 @@ class SettlePayment:
             sale = self._sale_of_claim(payment)
             release = self.rows.release(claimed.hold, self.clock())
             if release.sale_id == sale.id:
-                self._restore_sold(claimed.confirmed(sale), session_is_cancelled=release.is_row_closed)
+                self._restore_sold(claimed.confirmed(sale), session_is_cancelled=release.is_row_of_sold_seat_closed)
                 return
         self._request_refund(payment, RefundReason.RESERVATION_UNKNOWN, self.clock())
 

@@ -64,7 +64,7 @@ class ExportPerson:
 
     def __call__(self, person: Person) -> PersonalDataExport:
         """Finds all stored items of the person. Changes nothing."""
-        person = person.with_emails(self.open_matters.known_emails(person))
+        person = person.with_more_emails(self.open_matters.known_emails(person))
         found = {each.store: list(each.find(person)) for each in self.stores}
         others = [store for store in STORES if store.at_erasure.is_of_store_with_personal_data and store not in found]
         return PersonalDataExport(self.clock(), {store: items for store, items in found.items() if items}, others)
@@ -96,7 +96,7 @@ class ErasePerson:
         if matters := self.open_matters.describe_live_holds_and_open_payments(person, self.clock()):
             raise HoldsOrPaymentsAreOpen(matters)
         record = self.records.begin(person, self.clock())
-        person = person.with_emails(self.open_matters.known_emails(person))
+        person = person.with_more_emails(self.open_matters.known_emails(person))
         changed = [each for each in self.stores if each.store.at_erasure.changes_store]
         erased = {each.store: each.erase_unless_in_use(person) for each in changed}
         left, kept = self._count_what_is_left(person)

@@ -114,9 +114,8 @@ class ExecuteRefund:
         """Refunds the payment if its refund is requested. If the gateway does not know the payment, only adds one to
         the number of tries, by which the sweep lengthens its pauses.
 
-        The gateway may have charged the payment for another reservation than the stored one. If it has, and the payment
-        has bought nothing, the payment is settled for the charged reservation instead: as a sale, if that can still be
-        bought.
+        The gateway may tell that it charged the payment for another reservation. A payment that has bought nothing is
+        then not refunded, but settled for that reservation.
 
         Raises RefundNotConfirmed, GatewayUnavailable, BackendUnavailable.
         """

@@ -50,7 +50,7 @@ class CancelReservation:
         if self.rows.release(reservation.hold, now).sale_id:
             raise ReservationConfirmed(reservation.id)
         state = State.EXPIRED if reservation.state_at(now) is State.EXPIRED else State.CANCELLED
-        ended = self.reservations.mark_ended_and_read(reservation.hold, state, now)
+        ended = self.reservations.mark_ended_if_pending_and_read(reservation.hold, state, now)
         if ended is None:
             raise ReservationNotFound(reservation.id)
         return ended
@@ -85,8 +85,9 @@ class ExpireHoldUnlessSold:
             raise NotLapsedYet(hold.reservation_id)
         if self.rows.release(hold, now).sale_id:
             return False
-        if self.reservations.mark_ended_and_read(
+        if self.reservations.mark_ended_if_pending_and_read(
             hold, State.EXPIRED, now
         ) is None and self.reservations.bar_ended_hold_or_read_stored(hold):
-            self.reservations.mark_ended_and_read(hold, State.EXPIRED, now)  # its slow request has stored it in between
+            # Its slow request has stored it in between.
+            self.reservations.mark_ended_if_pending_and_read(hold, State.EXPIRED, now)
         return True

@@ -87,9 +87,9 @@ class AnswerRepeatedHoldRequests:
         """Counts and stores a hold that an earlier attempt left in the rows. Raises the refusal if the user has no room
         for it.
 
-        After a refusal, the seats of a hold without an idempotency key are released. A hold with a key may have a twin,
-        a request with the same key at the same time: its seats are left to the twin, which was admitted or releases
-        them itself.
+        Before a refusal, releases the seats of a hold without an idempotency key. It does not release those of a hold
+        with a key: a request with the same key at the same time may have been admitted with them. If that request was
+        refused, it releases them itself.
         """
         try:
             self.count_live_hold(earlier)

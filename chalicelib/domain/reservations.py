@@ -19,7 +19,7 @@ CLOCKS_DIFFER = timedelta(seconds=10)
 PREFIX = "res-"
 BUYER_CHARACTERS = 11
 _ID = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{{BUYER_CHARACTERS + 22}}}", re.ASCII)
-"""The form of a reservation's id: res-<11 characters: its buyer><22 characters: the reservation>."""
+"""The form of a reservation's id: `res-`, then 11 characters that stand for its buyer, then 22 of its own."""
 
 
 def buyer_pseudonym_or_empty(reservation_id: str) -> str:
@@ -242,5 +242,5 @@ class ReleaseResult:
 
     seats: tuple[str, ...]
     sale_id: str | None = None
-    is_row_closed: bool = False
+    is_row_of_sold_seat_closed: bool = False
     """Whether the row of a sold seat is closed: the session was cancelled, perhaps after the sale."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @once_per_settings
-def ticket_keys() -> ports.TicketKeys:
+def ticket_public_keys() -> ports.TicketKeys:
     return DynamoTicketPublicKeys(database(), resource_name("tickets"))
 
 
@@ -49,7 +49,7 @@ def admit_ticket() -> AdmitTicket:
     from chalicelib.infrastructure.tickets.signatures import is_signed  # with cryptography: 30 ms
 
     return AdmitTicket(
-        adapters().tickets, ticket_keys(), is_signed, sessions(), _opens_before(), clock, random_admission_key
+        adapters().tickets, ticket_public_keys(), is_signed, sessions(), _opens_before(), clock, random_admission_key
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 from chalicelib.domain.events import Event as Told
 from chalicelib.domain.events import EventType
 from chalicelib.domain.payments import Charge
-from chalicelib.domain.times import from_iso_with_zone, to_ms
+from chalicelib.domain.times import to_ms, utc_from_iso_with_zone
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.sqs.envelopes import to_body
 from infra.local import mailbox
@@ -91,7 +91,9 @@ def _analytics(held: Reserved) -> Work:
 
 def _email(held: Reserved) -> Work:
     expires = held.api.get(f"/api/reservations/{held.reservation_id}").body["expiresAt"]
-    told = held.tell(EventType.RESERVATION_CREATED, expiresAtMs=to_ms(from_iso_with_zone(expires)), amountCents=2500)
+    told = held.tell(
+        EventType.RESERVATION_CREATED, expiresAtMs=to_ms(utc_from_iso_with_zone(expires)), amountCents=2500
+    )
 
     def is_done() -> bool:
         return [held.address in one.to for one in mailbox.read_emails(held.emulator)].count(True) == 1

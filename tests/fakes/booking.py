@@ -95,7 +95,7 @@ class FakeRows:
         self._tell(part, lambda part: SeatsReleased(part.session_id, part.reservation_id, part.seats, now))
         sale_id = SeatsTaken(self._standing(hold)).sale_id_of_any_seat_of(hold.reservation_id)
         is_closed = any((hold.session_id, row) in self.closed for row in seats_by_row(hold.seats))
-        return ReleaseResult(freed, sale_id, is_row_closed=bool(sale_id) and is_closed)
+        return ReleaseResult(freed, sale_id, is_row_of_sold_seat_closed=bool(sale_id) and is_closed)
 
     def read_entries_with_lapsed_unless_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
         if any((session.id, row) in self.closed for row in session.rows):
@@ -181,7 +181,7 @@ class FakeReservations:
             self.stored[reservation_id] = replace(stored.confirmed(sale), ended_at=None)
         return self.find(reservation_id)
 
-    def mark_ended_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def mark_ended_if_pending_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         stored = self.find(hold.reservation_id)
         if stored and stored.state is State.PENDING and stored.expires_at == hold.expires_at:
             self.stored[stored.id] = replace(stored, state=state, ended_at=now)

@@ -10,7 +10,7 @@ from chalicelib.api.batches import handle_messages, handle_messages_together
 from chalicelib.domain.events import Event, OutgoingMessage
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in
-from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
+from chalicelib.infrastructure.sqs.queues import QueueUrls, RedeliveryOfFailedMessages, SqsOutbox
 from infra.local.pump import QueueSource, queue_source
 from tests.builders import NOW
 
@@ -29,7 +29,7 @@ class Consumer:
         self.dead = self.sqs.create_queue(QueueName=f"{self.name}-dlq")["QueueUrl"]
         self.sqs.create_queue(QueueName=self.name)
         self.outbox = SqsOutbox(self.sqs, "crashing", urls)
-        self.redelivery = Redelivery(self.sqs, urls, pause=lambda receives: 0)
+        self.redelivery = RedeliveryOfFailedMessages(self.sqs, urls, pause=lambda receives: 0)
         self.consume, self.chance = consume, chance
         self.queue: QueueSource = queue_source(self.name, self.handle, self.sqs, self.name, 10)
 

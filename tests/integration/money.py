@@ -16,10 +16,10 @@ from chalicelib.domain.sessions import row_of_seat
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
-from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGatewayClient
+from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGatewayHttpClient
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in, to_body
-from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery
+from chalicelib.infrastructure.sqs.queues import QueueUrls, RedeliveryOfFailedMessages
 from chalicelib.wiring.shared.adapters import SellingAndSettlingAdapters
 from chalicelib.wiring.use_cases.settling import SettlingUseCases
 from infra.local.payment_gateway import Gateway
@@ -52,7 +52,7 @@ class Till:
 
     def __post_init__(self) -> None:
         self.payments = DynamoPayments(self.client, f"{self.prefix}-payments")
-        self.settle: Callable[[Any], None] = self.settling(SimulatedGatewayClient(self.url, PATIENCE_SECONDS))
+        self.settle: Callable[[Any], None] = self.settling(SimulatedGatewayHttpClient(self.url, PATIENCE_SECONDS))
         plain = replace(wiring.invoices.issue_invoices(), print_pdf=lambda invoice: invoice.number.encode())
         ours = {
             "on_refund_requested": self._source("refunds", lambda event: self.settle(event)),
@@ -62,7 +62,7 @@ class Till:
         self.pump.sources = [ours.get(getattr(one, "name", ""), one) for one in self.pump.sources]
 
     def _source(self, queue: str, consume: Callable[[Event], None]) -> QueueSource:
-        redelivery = Redelivery(self.sqs, QueueUrls(self.sqs), pause=lambda _: 0)
+        redelivery = RedeliveryOfFailedMessages(self.sqs, QueueUrls(self.sqs), pause=lambda _: 0)
 
         def handle(event: Any, _: Any) -> Any:
             return handle_messages(event["Records"], lambda record: consume(event_in(record)), redelivery)

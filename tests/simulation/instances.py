@@ -37,7 +37,7 @@ from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnounced
 from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.infrastructure.sqs import envelopes
-from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
+from chalicelib.infrastructure.sqs.queues import QueueUrls, RedeliveryOfFailedMessages, SqsOutbox
 from chalicelib.infrastructure.streams import records
 from chalicelib.infrastructure.streams.failures import StreamRecordParking
 from chalicelib.infrastructure.ttl_cache import TtlCache
@@ -236,8 +236,8 @@ class Instance:
     # The functions of the queues.
 
     @cached_property
-    def redelivery(self) -> Redelivery:
-        return Redelivery(self.services.queues, QueueUrls(self.services.queues))
+    def redelivery(self) -> RedeliveryOfFailedMessages:
+        return RedeliveryOfFailedMessages(self.services.queues, QueueUrls(self.services.queues))
 
     @cached_property
     def consumers(self) -> Mapping[str, Callable[[Record], None]]:

@@ -47,9 +47,9 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     `second_example`     another exception of the type, whose answer has other facts
     `english`, …         the message in each language; {name} stands for a fact
     `facts`              makes the body's fields, beside `error` and `message`, from the exception
-    `message_facts`      makes facts that only the message uses, and the body has no field for
+    `message_facts`      makes facts that only the message uses: the body has no fields for them
     `headers`            makes the answer's headers from the exception
-    `counts_as_refusal`  False if the same request may succeed some seconds later: the board counts no refusal
+    `counts_as_refusal`  False if the same request may succeed some seconds later; the operator's board leaves it out
 
     A row without an example is an error that only API Gateway answers, in English.
     """

@@ -115,7 +115,7 @@ def page_or_redirect(
     return response
 
 
-def sign_in_page_or_redirect(
+def page_with_sign_in_or_redirect_to_canonical(
     request: Request, part: str, settings: Mapping[str, str] = NO_SETTINGS, live_url: str = ""
 ) -> Response:
     """Answers like `page_or_redirect`, with a page on which people can sign in.

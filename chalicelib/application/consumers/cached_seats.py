@@ -29,7 +29,7 @@ class CorrectSeatCacheByEvent:
         if event.type is EventType.SESSION_CANCELLED:
             self.cache.invalidate_map(event.session_id)
         if event.type is EventType.RESERVATION_CREATED and event.data.get("fingerprint"):
-            self.cache.mark_reservation_id_used(event.session_id, event.reservation_id)
+            self.cache.mark_id_from_idempotency_key_used(event.session_id, event.reservation_id)
 
 
 def ignore_without_cache(event: Event) -> None:

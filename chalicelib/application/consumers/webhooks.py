@@ -20,7 +20,7 @@ from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, S
 from .numbering import number_by_series
 
 if TYPE_CHECKING:
-    from chalicelib.domain.ports import Clock, Notifications, Outbox, SubscriberList, Webhooks, WebhookSender
+    from chalicelib.domain.ports import AllSubscribersReader, Clock, Notifications, Outbox, Webhooks, WebhookSender
 
 GONE = 410
 
@@ -37,7 +37,7 @@ class NumberEventsAndQueueDeliveries:
     """
 
     notifications: Notifications
-    webhooks: SubscriberList
+    webhooks: AllSubscribersReader
     outbox: Outbox
     clock: Clock
 

@@ -24,7 +24,7 @@ class Person:
     user_id: str = field(repr=False)
     emails: frozenset[str] = field(default=frozenset(), repr=False)
 
-    def with_emails(self, emails: Iterable[str]) -> "Person":
+    def with_more_emails(self, emails: Iterable[str]) -> "Person":
         """Gives the person with further email addresses. Ignores empty ones."""
         return replace(self, emails=self.emails | {email for email in emails if email})
 

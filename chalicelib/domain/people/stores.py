@@ -56,7 +56,8 @@ class Store(NamedTuple):
 
     kind: StoreKind
     name: str
-    """The name: without its prefix for a table or queue; for a bucket, the part between the stage and the account."""
+    """The name of the table or queue without the stack's prefix. Of a bucket, the part of its name between the stage
+    and the account."""
     holds: str
     at_erasure: ErasureEffect = ErasureEffect.NOTHING
     lasts: str = ""

@@ -112,7 +112,7 @@ class SeatCacheUpdates(Protocol):
         """Invalidates the session's cached seat map."""
         ...
 
-    def mark_reservation_id_used(self, session_id: str, reservation_id: str) -> None:
+    def mark_id_from_idempotency_key_used(self, session_id: str, reservation_id: str) -> None:
         """Records that this reservation id is used, so that a repeated request is recognized.
 
         Only ids that were derived from an idempotency key need this.
@@ -157,7 +157,7 @@ class Reservations(Protocol):
         """
         ...
 
-    def mark_ended_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def mark_ended_if_pending_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         """Marks a pending reservation with this hold as cancelled or expired. Gives the reservation as stored
         afterwards; None if it is not stored.
 

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from chalicelib.domain.webhooks import Notification, Secret, Subscriber, Webhook
 
 __all__ = [
+    "AllSubscribersReader",
     "EmailRenderer",
     "EmailSender",
     "Notifications",
-    "SubscriberList",
     "SuppressedAddresses",
     "ViewerRegistry",
     "ViewerSender",
@@ -57,13 +57,13 @@ class SuppressedAddresses(Protocol):
         ...
 
 
-class SubscriberList(Protocol):
+class AllSubscribersReader(Protocol):
     def list_all_subscribers(self) -> Sequence[Subscriber]:
         """Lists all webhooks without their addresses and secrets. Raises BackendUnavailable."""
         ...
 
 
-class Webhooks(SubscriberList, Protocol):
+class Webhooks(AllSubscribersReader, Protocol):
     """The stored webhooks. They are few, so lists have no pages. Each method raises BackendUnavailable."""
 
     def put(self, webhook: Webhook) -> None: ...

@@ -56,8 +56,8 @@ class Payments(Protocol):
         Changes nothing if the stored payment belongs to another reservation, or has a sale with another id than
         `payment.sale_id`.
 
-        Marks a claimed payment only if `payment.session_id` is set. Who requests a refund with it has released the
-        hold, so the claim can buy nothing any more. Without it the request may be older than the claim, which may have
+        Marks a claimed payment only if `payment.session_id` is set: it is set by those who have released the hold, so
+        that the claim can buy nothing any more. A request without a session may be older than the claim, which may have
         bought seats by now.
         """
         ...

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 log = Logger(service="cinema-tickets", child=True)
 
 FORGOTTEN = timedelta(minutes=15)
-"""How long an open breaker is reported as half-open once its pause is over. Then it is reported as closed: its process
-has had nothing to send for so long that it has ended, and a new process begins with a closed breaker."""
+"""After its pause, an open breaker is reported as half-open for so long, then as closed. A process that has sent
+nothing for so long has ended, and a new process begins with a closed breaker."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.money import CURRENCY
 from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason
-from chalicelib.domain.times import from_iso_with_zone, to_iso
+from chalicelib.domain.times import to_iso, utc_from_iso_with_zone
 
 from .connection import ConditionFailed, Table, query_items
 from .tables import PaymentItem, read_known_attributes_missing_as_none
@@ -234,10 +234,10 @@ def _update_where_charge_fits(charged: Mapping[str, Any], charge: Charge) -> _Pa
 
 
 def _update_where_claim_was_wrong(charged: Mapping[str, Any], charge: Charge) -> _PaymentUpdate:
-    """Makes the update that records a charge, and removes the claim and the request for its refund.
+    """Makes the update that records the charge of a payment that was claimed for another reservation, and removes the
+    claim and the request for its refund.
 
-    It applies to a payment with a requested refund, no sale and no charge yet: a client had claimed it for another
-    reservation.
+    It applies to a payment whose refund is requested, and that has neither a sale nor a charge yet.
     """
     asserted = {"fate": PaymentStatus.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
     of_the_claim = ("session_id", "user_id", "seats", "amount_cents", *CLAIM, *REQUEST)
@@ -248,8 +248,11 @@ def _update_where_claim_was_wrong(charged: Mapping[str, Any], charge: Charge) ->
 
 
 def _update_where_used_or_returned(charged: Mapping[str, Any]) -> _PaymentUpdate:
-    """Makes the update that records the charge of a payment that was used or returned already: it has no charge yet and
-    is not claimed. Its status stays."""
+    """Makes the update that records a charge of which the gateway tells only now, although the payment has bought
+    something or was returned. Its status stays.
+
+    It applies to a payment that has no charge yet and is not claimed.
+    """
     return _PaymentUpdate(charged).where(
         "attribute_exists(transaction_id) AND attribute_not_exists(charged_at) AND fate <> :claimed",
         claimed=PaymentStatus.CLAIMED,
@@ -301,4 +304,4 @@ def _to_iso_if_any(moment: datetime | None) -> str | None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return from_iso_with_zone(text) if text else None
+    return utc_from_iso_with_zone(text) if text else None

@@ -110,7 +110,7 @@ class DynamoRows:
         ]
         sales = (part.sale_id for part in parts if part.sale_id)
         seats = tuple(seat for part in parts for seat in part.seats)
-        return ReleaseResult(seats, next(sales, None), any(part.is_row_closed for part in parts))
+        return ReleaseResult(seats, next(sales, None), any(part.is_row_of_sold_seat_closed for part in parts))
 
     def read_entries_with_lapsed_unless_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
         items = list(BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session)))
@@ -250,7 +250,7 @@ class DynamoRows:
         )
         if not still_held or still_held == hold.seats:
             sale_id = next(sales, None)
-            return ReleaseResult((), sale_id, is_row_closed=bool(sale_id) and "closed" in item)
+            return ReleaseResult((), sale_id, is_row_of_sold_seat_closed=bool(sale_id) and "closed" in item)
         return self._release_in_row(row, _with_seats(hold, still_held), now)
 
 

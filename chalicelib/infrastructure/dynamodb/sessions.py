@@ -18,7 +18,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.sessions import Session
-from chalicelib.domain.times import from_iso_with_zone, to_iso
+from chalicelib.domain.times import to_iso, utc_from_iso_with_zone
 from chalicelib.infrastructure.ttl_cache import TtlCache
 
 from .connection import (
@@ -42,8 +42,8 @@ KEPT_SECONDS = 60.0
 """How long an instance keeps a screening in memory. For so long it may show a cancelled screening as not cancelled."""
 
 PROGRAMME_SECONDS = 1.0
-"""How old a page of the programme may be. All of the programme is one partition of the index, which is read some 1,150
-times a second at most; so each instance reads a page once a second, however many ask."""
+"""How old a page of the programme may be. The whole programme is one partition of the index, and DynamoDB lets a
+partition be read some 1,150 times a second. So each instance reads a page once a second, however many ask."""
 KEPT_PAGES = 64
 
 ID_CHARACTERS = 36
@@ -193,11 +193,11 @@ def _session_from_model(item: SessionItem) -> Session:
     return Session(
         id=item.id,
         movie_title=item.movie_title,
-        starts_at=from_iso_with_zone(item.starts_at),
+        starts_at=utc_from_iso_with_zone(item.starts_at),
         room=item.room,
         total_seats=int(item.total_seats),
         seats_per_row=int(item.seats_per_row),
         ticket_price=Money(int(item.price_cents)).amount,
-        created_at=from_iso_with_zone(item.created_at),
-        cancelled_at=from_iso_with_zone(item.cancelled_at) if item.cancelled_at else None,
+        created_at=utc_from_iso_with_zone(item.created_at),
+        cancelled_at=utc_from_iso_with_zone(item.cancelled_at) if item.cancelled_at else None,
     )

@@ -306,7 +306,7 @@ class InvoiceOrCounterItem(Model):
     language = UnicodeAttribute(null=True)
 
 
-class TicketsBySessionIndex(GlobalSecondaryIndex["TicketOrSaleOrKeysItem"]):
+class TicketsWithoutTokensBySessionIndex(GlobalSecondaryIndex["TicketOrSaleOrKeysItem"]):
     """The index of a session's tickets by seat, for the offline lists of gates.
 
     The index contains no tokens. So nobody can make QR codes from it, and signing a ticket does not change it.
@@ -344,7 +344,7 @@ class TicketOrSaleOrKeysItem(Model):
     voided_at = NumberAttribute(null=True)
     renewed_as = UnicodeAttribute(null=True)
 
-    by_session = TicketsBySessionIndex()
+    by_session = TicketsWithoutTokensBySessionIndex()
 
 
 class WebhookItem(Model):

@@ -30,7 +30,7 @@ from .values import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.domain.ports import SubscriberList
+    from chalicelib.domain.ports import AllSubscribersReader
 
 WEBHOOK_EXISTS = "attribute_exists(id)"
 LONGEST_ID = 100
@@ -106,7 +106,7 @@ class CachedSubscribers:
     A subscriber that was removed or disabled meanwhile gets no delivery, because a delivery reads the webhook again.
     """
 
-    webhooks: SubscriberList
+    webhooks: AllSubscribersReader
     kept: TtlCache[Sequence[Subscriber]] = field(default_factory=lambda: TtlCache(SUBSCRIBERS_SECONDS))
 
     def list_all_subscribers(self) -> Sequence[Subscriber]:

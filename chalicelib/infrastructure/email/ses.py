@@ -64,10 +64,10 @@ THROTTLED = {
 developer guide of SES."""
 
 BY_THE_SECOND = (1, 120)
-"""The least and the most seconds after which an email is sent again that met the account's rate."""
+"""The least and the most seconds after which an email is sent again that SES refused because of the account's rate."""
 BY_THE_DAY = (600, 900)
-"""The least and the most seconds after which an email is sent again that met the account's daily quota. The quota is
-for any 24 hours, so parts of it become free all the time."""
+"""The least and the most seconds after which an email is sent again that SES refused because of the account's daily
+quota. The quota is for any 24 hours, so parts of it become free all the time."""
 
 
 def new_ses_client() -> SESClient:

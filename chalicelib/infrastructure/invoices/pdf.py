@@ -57,7 +57,7 @@ class InvoiceLocale:
     def date(self, local: datetime) -> str:
         return self.day_format.format(year=local.year, month=local.month, day=local.day)
 
-    def moment(self, local: datetime) -> str:
+    def date_time_and_utc_offset(self, local: datetime) -> str:
         """Writes date, time and distance from UTC, in the moment's own time zone: 2024-02-15, 16:00 UTC-03:00."""
         distance = local.isoformat()[-6:] if local.utcoffset() else ""
         return f"{self.date(local)}, {local:%H:%M} UTC{distance}"
@@ -131,7 +131,7 @@ class _Sheet(A4Document):
         title = f"{self.words.invoice} {invoice.number}"
         super().__init__(title, self.bill.seller[0], self.bill.language, self.bill.paid_at)
 
-    def draw_footer(self, page: int, pages: int) -> None:
+    def draw_footer_if_any(self, page: int, pages: int) -> None:
         top = HEIGHT - MARGIN
         self.draw_ordered_line(self.words.page.format(page=page, pages=pages), CAPTION, MARGIN, top)
         self.draw_ordered_line(self.invoice.number, CAPTION, MARGIN, top, align="right")
@@ -163,7 +163,9 @@ class _Sheet(A4Document):
         self.draw_rule()
         self.y += GAP
         self.write(bill.movie_title, Pen(17, is_bold=True))
-        self.write(f"{words.room} {bill.room}  ·  {words.starts} {words.moment(starts_at)}", Pen(10, FAINT))
+        self.write(
+            f"{words.room} {bill.room}  ·  {words.starts} {words.date_time_and_utc_offset(starts_at)}", Pen(10, FAINT)
+        )
         self.y += GAP
 
     def add_seats(self) -> None:
@@ -195,7 +197,7 @@ class _Sheet(A4Document):
             [
                 (words.payment, bill.payment_method.replace("_", " ")),
                 (words.transaction, bill.transaction_id),
-                (words.paid, words.moment(bill.paid_at)),
+                (words.paid, words.date_time_and_utc_offset(bill.paid_at)),
             ],
             (0.28, 0.36, 0.36),
         )

@@ -103,7 +103,7 @@ class A4Document:
         self._pages.append(self._page)
         self.y: float = MARGIN
 
-    def draw_footer(self, page: int, pages: int) -> None:
+    def draw_footer_if_any(self, page: int, pages: int) -> None:
         """Draws what stands at the end of a page. Pages are counted from 1."""
 
     def has_room(self, height: float) -> bool:
@@ -170,7 +170,7 @@ class A4Document:
         """Gives the document's file. Nothing can be added afterwards."""
         for number, page in enumerate(self._pages, 1):
             self._page = page
-            self.draw_footer(number, len(self._pages))
+            self.draw_footer_if_any(number, len(self._pages))
         file = BytesIO()
         with _WRITING:
             canvas = Canvas(

@@ -60,9 +60,9 @@ def _place_after_marks(letters: list[str], place: int) -> int:
 
 
 def _is_mark(letter: str) -> bool:
-    """Tells whether letters join across this place of the text.
+    """Tells whether a letter is passed over when two letters are joined.
 
-    It is a vowel sign, or the empty text that stands where an alef was before it was joined to a lam.
+    True for a vowel sign, and for the empty text that stands where an alef was before it was joined to a lam.
     """
     return letter == "" or (len(letter) == 1 and unicodedata.category(letter) == "Mn")
 

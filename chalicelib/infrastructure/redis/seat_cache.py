@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from redis.client import Pipeline
 
 ID_IS_REMEMBERED = REMEMBERED + timedelta(hours=1)
-"""How long Redis keeps the mark of a used id: longer than DynamoDB keeps a reservation without a sale, which is for
-REMEMBERED after its expiry."""
+"""How long Redis keeps the mark of a used id. DynamoDB keeps the reservation for a shorter time, if it was not sold:
+until REMEMBERED has passed since its expiry."""
 
 REBUILD_MS = 500
 """How long one process may claim the rebuild of a map. After that another process may: the first has died, or is very
@@ -112,8 +112,8 @@ class SeatCache:
     prefix: str
     secret: bytes
     _unmarked_ids: dict[str, str] = field(default_factory=dict)
-    """The used reservation ids that Redis has no mark of yet, each with its session. Before Redis is asked about an id
-    of a session, the session's unmarked ids are marked."""
+    """The used reservation ids, each with its session, that this process could not mark in Redis yet. It marks those of
+    a session before it asks Redis about an id of the session."""
     _incomplete: set[str] = field(default_factory=set)
     """Screenings whose unmarked ids became too many and were dropped: Redis has not seen every id of theirs."""
     _lock: Lock = field(default_factory=Lock)
@@ -129,8 +129,9 @@ class SeatCache:
     def read_known_seats_and_start_id_record(self, hold: Hold, now: datetime) -> KnownSeatsOfHold:
         """Reads the unexpired entries of the hold's seats, and whether its id is marked as used, in one round trip.
 
-        Redis also stores since when it knows all ids of the session. If it does not, stores `now` as that moment. The
-        id of a hold without an idempotency key is not looked up, and counts as seen.
+        Also reads the moment since when Redis has the ids of all reservations of the session. If Redis has no such
+        moment, stores `now` as the moment. The id of a hold without an idempotency key is not looked up, and counts as
+        marked.
         """
         seats = [self.keys.seat(hold.session_id, seat) for seat in hold.seats]
         if not hold.fingerprint:
@@ -182,7 +183,7 @@ class SeatCache:
         with _as_refusal():
             self._delete_entries(session_id, seats, f"{reservation_id}|")
 
-    def mark_reservation_id_used(self, session_id: str, reservation_id: str) -> None:
+    def mark_id_from_idempotency_key_used(self, session_id: str, reservation_id: str) -> None:
         """Marks an id that was derived from an idempotency key as used, so that a repeated request is recognised.
 
         Raises BackendUnavailable.

@@ -137,7 +137,7 @@ def growing_jitter(deferrals: int, least_seconds: float, most_seconds: float) ->
 
 
 @dataclass(frozen=True)
-class Redelivery:
+class RedeliveryOfFailedMessages:
     """The ways in which an SQS record that could not be handled is delivered again, or parked.
 
     A retry keeps the message: SQS counts each receive, and the fifth is the last. A deferral sends the message again

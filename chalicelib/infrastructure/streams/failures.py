@@ -57,7 +57,7 @@ class S3StreamFailures:
     """
 
     client: Callable[[], "S3Client"]
-    """Called when a record is parked, which is hardly ever: making a client takes time."""
+    """Makes the client, which takes time. So it is called only when a record is parked, which is rare."""
     bucket: str
     clock: Callable[[], datetime]
 
@@ -123,7 +123,8 @@ class StreamRecordParking:
         self.tries.pop(_sequence_number(record), None)
 
     def _count_try(self, record: Record) -> bool:
-        """Counts a try of the record. Tells whether the record has LEAST_TRIES tries and LEAST_AGE."""
+        """Counts a try of the record. Tells whether it has had LEAST_TRIES tries or more and is at least LEAST_AGE
+        old."""
         number = _sequence_number(record)
         self.tries[number] = self.tries.get(number, 0) + 1
         for forgotten in list(self.tries)[:-REMEMBERED_TRIES]:

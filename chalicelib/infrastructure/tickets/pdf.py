@@ -41,7 +41,7 @@ class TicketLocale:
     page: str
     day_format: str
 
-    def moment_text(self, local: datetime) -> str:
+    def date_time_and_utc_offset(self, local: datetime) -> str:
         day = self.day_format.format(year=local.year, month=local.month, day=local.day)
         return f"{day}, {local:%H:%M} UTC{local.isoformat()[-6:] if local.utcoffset() else ''}"
 
@@ -101,7 +101,7 @@ class _TicketSheet(A4Document):
 
     def _write_facts(self, ticket: Ticket, width: float) -> None:
         words, session = self.words, self.session
-        starts = words.moment_text(self.starts_at)
+        starts = words.date_time_and_utc_offset(self.starts_at)
         self.write(self.cinema[0], Pen(9, ACCENT), width=width)
         self.write(session.movie_title, Pen(15, is_bold=True), width=width, most_lines=TITLE_LINES)
         self.write(f"{words.room} {session.room}  ·  {words.starts} {starts}", Pen(10), width=width)

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib.infrastructure.sqs import queues
-from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
+from chalicelib.infrastructure.sqs.queues import QueueUrls, RedeliveryOfFailedMessages, SqsOutbox
 
 from .process import once_per_settings, settings
 
@@ -32,20 +32,19 @@ def outbox() -> Outbox:
 
 
 @once_per_settings
-def redelivery() -> Redelivery:
-    """Gives the Redelivery of this process. Makes its SQS client only when a message has failed."""
-    return cast("Redelivery", _MadeOnUse())
+def redelivery() -> RedeliveryOfFailedMessages:
+    """Gives the RedeliveryOfFailedMessages of this process. Makes its SQS client only when a message has failed."""
+    return cast("RedeliveryOfFailedMessages", _MadeOnUse())
 
 
 class _MadeOnUse:
-    """A Redelivery that makes its SQS client when a message fails, because most functions need the client for nothing
-    else.
-    """
+    """Makes the RedeliveryOfFailedMessages, and its SQS client, when a message fails: most functions need the client
+    for nothing else."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_redelivery(), name)
 
 
 @once_per_settings
-def _redelivery() -> Redelivery:
-    return Redelivery(sqs(), queue_urls())
+def _redelivery() -> RedeliveryOfFailedMessages:
+    return RedeliveryOfFailedMessages(sqs(), queue_urls())

@@ -55,7 +55,9 @@ class SettlingUseCases:
     @cached_property
     def execute_refund(self) -> ExecuteRefund:
         ports = self.ports
-        return ExecuteRefund(ports.payments, ports.gateway, self.settle_payment.confirm_or_request_refund, ports.clock)
+        return ExecuteRefund(
+            ports.payments, ports.gateway, self.settle_payment.confirm_or_request_refund_if_due, ports.clock
+        )
 
     @cached_property
     def reconcile_payments(self) -> ReconcilePayments:

@@ -50,7 +50,7 @@ def erase_person(connection: Connection, user_id: str, emails: Sequence[str], *,
 def _person(user_id: str, emails: Sequence[str]) -> Person:
     if user_id in ("", ERASED):
         raise OpsError(f"{user_id!r} is no user's id: it stands where one was erased.")
-    return Person(user_id).with_emails(emails)
+    return Person(user_id).with_more_emails(emails)
 
 
 def _export_data(person: Person, export: PersonalDataExport) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def test_a_sold_hold_that_is_given_back_is_known_to_be_of_a_closed_row(
     assert backend.rows.release(hold, NOW) == ReleaseResult((), sale.id)
     backend.rows.close_row_and_read_entries(session.id, "A", NOW)
 
-    assert backend.rows.release(hold, NOW) == ReleaseResult((), sale.id, is_row_closed=True)
+    assert backend.rows.release(hold, NOW) == ReleaseResult((), sale.id, is_row_of_sold_seat_closed=True)
 
 
 def test_the_seats_of_a_screening_with_a_closed_row_are_shown_as_such(backend: Backend, session: Session) -> None:

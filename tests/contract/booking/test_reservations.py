@@ -29,7 +29,7 @@ def paid(backend: Backend, reservation: Reservation, paid_at: datetime = NOW) ->
 
 
 def closed(backend: Backend, reservation: Reservation, state: State) -> Reservation:
-    ended = backend.reservations.mark_ended_and_read(reservation.hold, state, NOW)
+    ended = backend.reservations.mark_ended_if_pending_and_read(reservation.hold, state, NOW)
     assert ended
     return ended
 
@@ -128,7 +128,7 @@ def test_a_pending_reservation_is_closed(backend: Backend, state: State) -> None
     reservation = backend.reservations.get_or_add_unless_barred(a_reservation())
 
     ended = replace(reservation, state=state, ended_at=LATER)
-    assert backend.reservations.mark_ended_and_read(reservation.hold, state, LATER) == ended
+    assert backend.reservations.mark_ended_if_pending_and_read(reservation.hold, state, LATER) == ended
     assert backend.reservations.find(reservation.id) == ended
 
 
@@ -136,7 +136,7 @@ def test_a_closed_reservation_stays_as_it_was_closed(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add_unless_barred(a_reservation())
     cancelled = closed(backend, reservation, State.CANCELLED)
 
-    assert backend.reservations.mark_ended_and_read(reservation.hold, State.EXPIRED, NOW) == cancelled
+    assert backend.reservations.mark_ended_if_pending_and_read(reservation.hold, State.EXPIRED, NOW) == cancelled
     assert backend.reservations.find(reservation.id) == cancelled
 
 
@@ -144,20 +144,23 @@ def test_a_confirmed_reservation_is_not_closed(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add_unless_barred(a_reservation())
     sold = paid(backend, reservation)
 
-    assert backend.reservations.mark_ended_and_read(reservation.hold, State.EXPIRED, NOW) == sold
+    assert backend.reservations.mark_ended_if_pending_and_read(reservation.hold, State.EXPIRED, NOW) == sold
 
 
 def test_a_reservation_is_not_closed_for_another_hold_under_its_id(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add_unless_barred(a_reservation())
 
-    assert backend.reservations.mark_ended_and_read(later_hold_of(reservation.hold), State.EXPIRED, NOW) == reservation
+    assert (
+        backend.reservations.mark_ended_if_pending_and_read(later_hold_of(reservation.hold), State.EXPIRED, NOW)
+        == reservation
+    )
     assert backend.reservations.find(reservation.id) == reservation
 
 
 def test_an_unknown_reservation_is_not_closed(backend: Backend) -> None:
     unknown = a_reservation()
 
-    assert backend.reservations.mark_ended_and_read(unknown.hold, State.EXPIRED, NOW) is None
+    assert backend.reservations.mark_ended_if_pending_and_read(unknown.hold, State.EXPIRED, NOW) is None
     assert backend.reservations.find(unknown.id) is None
 
 
@@ -201,7 +204,7 @@ def test_a_bar_is_nothing_that_could_be_closed_confirmed_or_refunded(backend: Ba
     barred = a_reservation()
     backend.reservations.bar_ended_hold_or_read_stored(barred.hold)
 
-    assert backend.reservations.mark_ended_and_read(barred.hold, State.EXPIRED, NOW) is None
+    assert backend.reservations.mark_ended_if_pending_and_read(barred.hold, State.EXPIRED, NOW) is None
     assert backend.reservations.mark_confirmed_unless_sold_and_read(barred.id, a_sale(barred.hold)) is None
     backend.reservations.mark_refunded(barred.id, a_sale(barred.hold).id, NOW)
     assert backend.reservations.find(barred.id) is None

@@ -18,7 +18,13 @@ from chalicelib.domain.reservations import Hold
 from chalicelib.domain.webhooks import Delivery
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in, hold_in, webhook_delivery_in
-from chalicelib.infrastructure.sqs.queues import SENDING_AT_ONCE, QueueUrls, Redelivery, SqsOutbox, full_jitter
+from chalicelib.infrastructure.sqs.queues import (
+    SENDING_AT_ONCE,
+    QueueUrls,
+    RedeliveryOfFailedMessages,
+    SqsOutbox,
+    full_jitter,
+)
 from tests.builders import NOW, a_hold, an_event
 from tests.contract.conftest import open_client
 from tests.fakes import FakeOutbox
@@ -254,7 +260,7 @@ def test_a_message_put_off_comes_again_after_its_pause(client: SQSClient) -> Non
     name = f"post-{uuid.uuid4()}"
     record = a_record(client, name, "again")
 
-    Redelivery(client, QueueUrls(client), pause=lambda receives: 0).retry_later(record)
+    RedeliveryOfFailedMessages(client, QueueUrls(client), pause=lambda receives: 0).retry_later(record)
 
     (message,) = received(client, QueueUrls(client)[name], 1)
     assert (message["Body"], message["Attributes"]["ApproximateReceiveCount"]) == ("again", "2")
@@ -264,7 +270,7 @@ def test_a_parked_message_lies_in_the_dead_letter_queue_with_its_reason(client: 
     name = f"post-{uuid.uuid4()}"
     record = a_record(client, name, "poison")
 
-    Redelivery(client, QueueUrls(client)).park_copy(record, "x" * 10_000)
+    RedeliveryOfFailedMessages(client, QueueUrls(client)).park_copy(record, "x" * 10_000)
 
     (message,) = received(client, QueueUrls(client)[f"{name}-dlq"], 1)
     assert message["Body"] == "poison"
@@ -277,7 +283,7 @@ def test_the_fifth_receive_is_the_last(receives: str, last: bool) -> None:
     unused: Any = None
     record = {"attributes": {"ApproximateReceiveCount": receives}}
 
-    assert Redelivery(unused, QueueUrls(unused)).is_last_attempt(record) is last
+    assert RedeliveryOfFailedMessages(unused, QueueUrls(unused)).is_last_attempt(record) is last
 
 
 def test_pauses_grow_from_a_second_to_five_minutes_at_most() -> None:

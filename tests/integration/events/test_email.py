@@ -34,7 +34,7 @@ from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in
-from chalicelib.infrastructure.sqs.queues import QueueUrls, Redelivery, SqsOutbox
+from chalicelib.infrastructure.sqs.queues import QueueUrls, RedeliveryOfFailedMessages, SqsOutbox
 from chalicelib.infrastructure.tickets.enclosures import TicketAndCalendarEnclosures
 from chalicelib.infrastructure.tickets.names import random_ticket_code
 from chalicelib.settings import DEFAULT_SENDER
@@ -206,7 +206,7 @@ class Consumer:
         self.sqs = queues.new_sqs_client()
         urls = QueueUrls(self.sqs)
         self.outbox = SqsOutbox(self.sqs, self.prefix, urls)
-        self.redelivery = Redelivery(self.sqs, urls, pause=lambda receives: 0)
+        self.redelivery = RedeliveryOfFailedMessages(self.sqs, urls, pause=lambda receives: 0)
         self.database = boto3.client("dynamodb", config=connection.CONFIG, endpoint_url=self.endpoint)
         self.mail = boto3.client("ses", config=ses.CONFIG, endpoint_url=self.ses_endpoint)
         self.write = self.built()

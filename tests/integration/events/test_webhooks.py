@@ -38,7 +38,7 @@ from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
 from chalicelib.infrastructure.ids import buyer_partition_of_user
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in, webhook_delivery_in
-from chalicelib.infrastructure.sqs.queues import MOST_RECEIVES, QueueUrls, Redelivery, SqsOutbox
+from chalicelib.infrastructure.sqs.queues import MOST_RECEIVES, QueueUrls, RedeliveryOfFailedMessages, SqsOutbox
 from chalicelib.infrastructure.webhooks.sender import CircuitBreakerWebhookSender, HttpWebhookSender
 from infra.local.pump import Pump, QueueSource, queue_source
 from infra.ops.__main__ import main
@@ -79,8 +79,8 @@ class Office:
         return SqsOutbox(self.sqs, f"cinema-{self.stage}", self.urls)
 
     @property
-    def redelivery(self) -> Redelivery:
-        return Redelivery(self.sqs, self.urls, pause=lambda receives: 0)
+    def redelivery(self) -> RedeliveryOfFailedMessages:
+        return RedeliveryOfFailedMessages(self.sqs, self.urls, pause=lambda receives: 0)
 
     def announcing(self) -> QueueSource:
         announce = NumberEventsAndQueueDeliveries(self.notifications, self.webhooks, self.outbox, utc_now)

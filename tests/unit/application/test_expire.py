@@ -112,7 +112,9 @@ def test_a_later_hold_under_the_same_id_is_untouched(cinema: Cinema) -> None:
 def test_an_expiry_that_crashed_in_the_middle_is_finished_by_the_next_delivery(cinema: Cinema) -> None:
     held = cinema.hold("A1")
     cinema.clock.forward(seconds=HOLD_SECONDS)
-    dying = replace(cinema, reservations=interposed(cinema.reservations, "mark_ended_and_read", before=crash))
+    dying = replace(
+        cinema, reservations=interposed(cinema.reservations, "mark_ended_if_pending_and_read", before=crash)
+    )
     with pytest.raises(Crash):
         dying.expire(held.hold)
 

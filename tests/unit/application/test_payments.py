@@ -374,7 +374,7 @@ def test_who_read_a_payment_before_it_was_claimed_does_not_return_it(till: Till)
     till.cinema.confirm(held.id, "tx-1")
     del till.reservations.stored[held.id]
 
-    till.cinema.settle_payment.confirm_or_request_refund(read)
+    till.cinema.settle_payment.confirm_or_request_refund_if_due(read)
     assert till.status() == (PaymentStatus.CLAIMED, None)
 
     till.cinema.clock.forward(seconds=HOLD_SECONDS)

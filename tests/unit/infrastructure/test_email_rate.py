@@ -17,7 +17,7 @@ from chalicelib.domain.consumers import CONSUMERS, EMAIL
 from chalicelib.domain.email import EmailNotConfirmed, RenderedEmail
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerState
 from chalicelib.infrastructure.email.ses import CircuitBreakerEmailSender, SesEmailSender
-from chalicelib.infrastructure.sqs.queues import MOST_DEFERRALS, QueueUrls, Redelivery
+from chalicelib.infrastructure.sqs.queues import MOST_DEFERRALS, QueueUrls, RedeliveryOfFailedMessages
 from tests.fakes import Ticks
 
 NAME = "cinema-test-email"
@@ -108,7 +108,7 @@ class Office:
     def __post_init__(self) -> None:
         self.breaker = Breaker("ses", POLICIES["ses"], monotonic=self.ticks)
         self.sender = CircuitBreakerEmailSender(SesEmailSender(self.ses, "tickets@example.com"), self.breaker)
-        self.redelivery = Redelivery(self.queue, QueueUrls(self.queue))
+        self.redelivery = RedeliveryOfFailedMessages(self.queue, QueueUrls(self.queue))
         for number in range(LETTERS):
             self.queue.send_message(NAME, f"buyer-{number}@example.com", {})
 
@@ -189,7 +189,7 @@ def test_the_sandboxes_refusal_is_parked_at_once_with_its_reason_and_without_the
     parked: list[str] = []
     record = office.queue.receive(1)[0]
 
-    class Parks(Redelivery):
+    class Parks(RedeliveryOfFailedMessages):
         def park_copy(self, record: Any, reason: str) -> None:
             parked.append(reason)
 

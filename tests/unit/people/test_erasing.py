@@ -101,7 +101,7 @@ class Stage:
         self.export = ExportPerson(self.stores, self.open_matters, lambda: NOW)
 
     def named(self) -> list[str]:
-        person = ANA.with_emails([EMAIL])
+        person = ANA.with_more_emails([EMAIL])
         return [each.store.name for each in self.stores if person.is_named_in(each.items)]
 
 

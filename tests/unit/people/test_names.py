@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.people.person import ERASED, Person
 
-ANA = Person("ana").with_emails(["Ana.Lima@example.com", ""])
+ANA = Person("ana").with_more_emails(["Ana.Lima@example.com", ""])
 
 
 @pytest.mark.parametrize(

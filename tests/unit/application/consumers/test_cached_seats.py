@@ -23,7 +23,7 @@ class Corrections:
     def invalidate_map(self, session_id: str) -> None:
         self.made.append(("invalidate", session_id))
 
-    def mark_reservation_id_used(self, session_id: str, reservation_id: str) -> None:
+    def mark_id_from_idempotency_key_used(self, session_id: str, reservation_id: str) -> None:
         self.made.append(("remember", session_id, reservation_id))
 
 
