@@ -85,9 +85,8 @@ class ExpireHoldUnlessSold:
             raise NotLapsedYet(hold.reservation_id)
         if self.rows.release(hold, now).sale_id:
             return False
-        if self.reservations.mark_ended_if_pending_and_read(
-            hold, State.EXPIRED, now
-        ) is None and self.reservations.bar_ended_hold_or_read_stored(hold):
+        ended = self.reservations.mark_ended_if_pending_and_read(hold, State.EXPIRED, now)
+        if ended is None and self.reservations.bar_ended_hold_or_read_stored(hold):
             # Its slow request has stored it in between.
             self.reservations.mark_ended_if_pending_and_read(hold, State.EXPIRED, now)
         return True
