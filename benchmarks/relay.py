@@ -16,8 +16,8 @@ from typing import Any
 from benchmarks.frame.pairs import interleave, median_with_bounds, ratio
 from benchmarks.frame.run import Run
 from chalicelib.api.batches import relay_in_order
-from chalicelib.application.refunds import MarkPaymentSold
-from chalicelib.application.relay import FollowUpReservationChange
+from chalicelib.application.refunds import TryMarkPaymentSold
+from chalicelib.application.relay import MarkSoldOrExpireAndListMessages
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.domain.events import OutgoingMessage, ReservationChange
 from chalicelib.domain.payments import Payment
@@ -39,7 +39,7 @@ Work = Callable[[], object]
 
 def measure(run: Run) -> None:
     queues = SlowQueues()
-    relay = FollowUpReservationChange(refuse_to_expire, MarkPaymentSold(SlowPayments()))  # type: ignore[arg-type] # what it calls
+    relay = MarkSoldOrExpireAndListMessages(refuse_to_expire, TryMarkPaymentSold(SlowPayments()))  # type: ignore[arg-type] # what it calls
     made = [ReservationChange(None, reservation, NOW) for reservation in new_reservations()]
     paid = [ReservationChange(change.after, as_paid(change.after), NOW) for change in made if change.after]
     count_messages(run, queues, relay, made)
@@ -57,7 +57,7 @@ def measure(run: Run) -> None:
 
 
 def count_messages(
-    run: Run, queues: "SlowQueues", relay: FollowUpReservationChange, changes: Sequence[ReservationChange]
+    run: Run, queues: "SlowQueues", relay: MarkSoldOrExpireAndListMessages, changes: Sequence[ReservationChange]
 ) -> None:
     relay_batch(changes, relay, queues.outbox.send_and_list_unsent)
     run.record("calls of a record", queues.calls / RECORDS, note=f"{queues.messages / RECORDS:.0f} messages")
@@ -102,7 +102,7 @@ class SlowQueues:
 
 @dataclass
 class SlowPayments:
-    """The port of payments as MarkPaymentSold calls it."""
+    """The port of payments as TryMarkPaymentSold calls it."""
 
     def try_mark_sold_and_read(self, payment: Payment) -> Payment:
         time.sleep(WRITE_SECONDS)
@@ -110,7 +110,7 @@ class SlowPayments:
 
 
 class NoParking:
-    def tell_whether_to_park_after(self, record: Mapping[str, Any], error: Exception) -> bool:
+    def count_failure_and_tell_whether_to_park(self, record: Mapping[str, Any], error: Exception) -> bool:
         return False
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:

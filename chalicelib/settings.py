@@ -600,8 +600,8 @@ SETTINGS: Mapping[str, Setting] = {one.name: one.metadata["setting"] for one in 
 def serves_requests(environment: Mapping[str, str] = os.environ) -> bool:
     """Tells whether this process may serve HTTP requests. If so, app.py registers the routes.
 
-    False in a function whose handler is another one of app.py, such as a queue's, by Lambda's variable _HANDLER. True
-    in all others: on a laptop there is no _HANDLER, and an extension may put its wrapper there.
+    False in a Lambda function that runs another handler of app.py, such as a queue's: Lambda's variable _HANDLER names
+    it. True in all others: on a laptop there is no _HANDLER, and an extension may put its wrapper there.
     """
     handler = environment.get("_HANDLER", "")
     return handler == API_HANDLER or not handler.startswith("app.")

@@ -42,7 +42,7 @@ class StreamRecordParking(Protocol):
     See infrastructure/streams/failures.py.
     """
 
-    def tell_whether_to_park_after(self, record: Record, error: Exception) -> bool: ...
+    def count_failure_and_tell_whether_to_park(self, record: Record, error: Exception) -> bool: ...
 
     def park(self, record: Record, reason: str) -> None: ...
 
@@ -153,7 +153,7 @@ def _try_to_park_record(record: Record, error: Exception, parking: StreamRecordP
     """Logs a record's failure, and parks the record if `parking` says so. False if it is to be delivered again."""
     record_id = record["dynamodb"]["SequenceNumber"]
     try:
-        if not parking.tell_whether_to_park_after(record, error):
+        if not parking.count_failure_and_tell_whether_to_park(record, error):
             log.error("record failed, to be delivered again", record_id=record_id, exc_info=error)
             return False
         parking.park(record, str(error) if isinstance(error, PermanentFailure) else repr(error))
@@ -181,7 +181,8 @@ def _handle_one(record: Record, handle: Callable[[Record], None], redelivery: Re
 
 
 def _try_to_park_message(record: Record, redelivery: RedeliveryOfFailedMessages, reason: str) -> bool:
-    """Parks a message in its dead-letter queue, and logs this. True if its queue may delete it. Never raises."""
+    """Parks a message in its dead-letter queue, and logs this. Gives True if it is parked, so that it can be deleted
+    from its own queue. Never raises."""
     try:
         redelivery.park_copy(record, reason)
     except Exception:  # noqa: BLE001 - then SQS itself parks it, without the reason

@@ -124,7 +124,7 @@ class ShowCachedBoard:
 
 
 @dataclass(frozen=True)
-class ShowDeadLettersOfQueue:
+class ShowSomeDeadLettersOfQueue:
     queues: QueueBoard
 
     def __call__(self, queue: str) -> Sequence[DeadLetter]:

@@ -181,8 +181,8 @@ class ConfirmReservation:
         """Stores the sale on the reservation, and gives the reservation. If the reservation was deleted, stores it
         again with the sale.
 
-        The stored `paid_at` is the hold's expiry at the latest: if an earlier request sold the seats, it did so before
-        the expiry, at an unknown time.
+        The stored `paid_at` is never later than the hold's expiry: if an earlier request sold the seats, it did so
+        before the expiry, at an unknown time.
         """
         sale = replace(sale, paid_at=min(sale.paid_at, reservation.hold.expires_at))
         confirmed = reservation.confirmed(sale)
@@ -238,7 +238,7 @@ def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sa
         return PaymentRefundedOrWrongAmount(reservation.id, sale.transaction_id)
     if stands.reservation_id != reservation.id:
         return PaymentAlreadyUsed(reservation.id, sale.transaction_id)
-    if stands.is_charged and not stands.charge_matches_price_of(reservation):
+    if stands.was_charged and not stands.charge_matches_price_of(reservation):
         return PaymentRefundedOrWrongAmount(reservation.id, sale.transaction_id)
     return PaymentNotReportedYet(reservation.id, sale.transaction_id)
 

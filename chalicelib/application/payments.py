@@ -41,7 +41,7 @@ from chalicelib.domain.times import to_ms
 
 from .confirm import ConfirmReservation, ConfirmReservationCommand
 from .owned import get_owned_reservation
-from .refunds import MarkPaymentSold
+from .refunds import TryMarkPaymentSold
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import (
@@ -132,7 +132,7 @@ class SettlePayment:
     confirm: ConfirmReservation
     """The use case that confirms reservations, with `only_if_charged` off: a payment that is settled was charged, or
     was claimed by a request that allowed a claim before the charge."""
-    mark_payment_sold: MarkPaymentSold
+    mark_payment_sold: TryMarkPaymentSold
     clock: Clock
 
     def __call__(self, due: SettlementDue | Charge) -> None:
@@ -141,20 +141,20 @@ class SettlePayment:
         Raises SettlementNotDueYet, BackendUnavailable. Raises LookupError if the payment is unknown.
         """
         if isinstance(due, Charge):
-            return self.confirm_or_request_refund_if_due(self.payments.record_charge_if_allowed_and_read(due))
+            return self.confirm_or_request_refund_unless_settled(self.payments.record_charge_if_allowed_and_read(due))
         payment = self.payments.find(due.transaction_id)
         if payment is None:
             raise LookupError(f"nothing is known of the payment {due.transaction_id!r}")
-        return self.confirm_or_request_refund_if_due(payment)
+        return self.confirm_or_request_refund_unless_settled(payment)
 
-    def confirm_or_request_refund_if_due(self, payment: Payment) -> None:
+    def confirm_or_request_refund_unless_settled(self, payment: Payment) -> None:
         """Settles the payment, unless it is settled already. Raises SettlementNotDueYet, BackendUnavailable."""
         if payment.status not in (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED):
             return
         reservation = self.reservations.find(payment.reservation_id) if payment.reservation_id else None
         if reservation is None:
             self._settle_without_reservation(payment)
-        elif not payment.is_charged and reservation.state_at(self.clock()) is State.PENDING:
+        elif not payment.was_charged and reservation.state_at(self.clock()) is State.PENDING:
             raise SettlementNotDueYet(payment.transaction_id)
         elif payment.status is PaymentStatus.ASSERTED and not payment.charge_matches_price_of(reservation):
             self._request_refund(

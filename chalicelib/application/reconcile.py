@@ -45,7 +45,7 @@ RECENTLY_SOLD = timedelta(minutes=20)
 SCREENINGS = 50
 """How many sessions are compared: the next ones, and those that began recently. Seats are sold for these."""
 BEGUN = timedelta(hours=6)
-"""Of the sessions that have begun, those are compared that began at most so long ago."""
+"""Sessions that began longer ago are left out of the comparison."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class ReconcilePayments:
         which was read at `listed_at`.
         """
         payment = self.payments.find(charge.transaction_id)
-        if payment is None or not payment.is_charged:
+        if payment is None or not payment.was_charged:
             return self._settle(charge) if mend else _unsettled_charge_finding(charge)
         is_at_work = (payment.claimed_at or charge.charged_at) + AT_WORK > self.clock()
         match payment.status:
@@ -233,7 +233,6 @@ def _payment_finding(says: str, payment: Payment) -> Finding:
 
 
 def _is_listed(payment: Payment, listed_at: datetime) -> bool:
-    """Tells whether a list read at `listed_at` must contain the payment's refund, because it was made long enough
-    before.
-    """
+    """Tells whether the payment's refund was made so long before `listed_at` that a list of refunds read then must
+    contain it."""
     return payment.refunded_at is None or payment.refunded_at + AT_WORK <= listed_at

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class MarkPaymentSold:
+class TryMarkPaymentSold:
     """Marks a sale's payment as sold. Idempotent."""
 
     payments: Payments
@@ -124,7 +124,7 @@ class ExecuteRefund:
             self.settle_payment(payment)
         if payment.status is not PaymentStatus.REFUND_REQUESTED:
             return
-        charged = payment if payment.is_charged else self._ask_gateway(payment)
+        charged = payment if payment.was_charged else self._ask_gateway(payment)
         if charged is None:
             self.payments.count_refund_try_of_payment_unknown_to_gateway(payment, self.clock())
         elif charged.status is PaymentStatus.REFUND_REQUESTED:
@@ -150,7 +150,7 @@ class ExecuteRefund:
         """
         key = f"refund-{payment.transaction_id}"
         try:
-            refund_id = self.gateway.refund(payment.transaction_id, payment.refund_cents_if_known, key)
+            refund_id = self.gateway.refund(payment.transaction_id, payment.charged_or_price_cents_if_known, key)
         except PaymentNotYetAtGateway:
             self.payments.count_refund_try_of_payment_unknown_to_gateway(payment, self.clock())
             return

@@ -42,7 +42,7 @@ from chalicelib.domain.payments import Payment, PaymentChange, PaymentStatus, Se
 from chalicelib.domain.reservations import Reservation, State
 
 from .cancel_session import LAST_CLOSED
-from .refunds import MarkPaymentSold, RequestRefundsAfterSessionCancellation
+from .refunds import RequestRefundsAfterSessionCancellation, TryMarkPaymentSold
 from .release import ExpireHoldUnlessSold
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ TELLS: Mapping[str, tuple[EventType, ...]] = {
 """The events that each table's relay makes. No other relay makes them."""
 
 DEFERS: Mapping[str, tuple[str, ...]] = {"rows": (EXPIRY,), "reservations": (), "payments": (PAYMENTS,)}
-"""The queues by which each relay sends messages that are due later, by table. A relay also sends to the queues of
+"""By table, the queues to which its relay sends messages that are due later. Its other queues are those of
 consumers."""
 
 SENDS_TO: Mapping[str, frozenset[str]] = {
@@ -72,7 +72,7 @@ SENDS_TO: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True)
-class FollowUpRowEvent:
+class FinishSalesAndListMessages:
     """Addresses an event of a row of seats to the queues of its consumers.
 
     The row was held, sold, released or closed.
@@ -107,11 +107,11 @@ class FollowUpRowEvent:
 
 
 @dataclass(frozen=True)
-class FollowUpReservationChange:
+class MarkSoldOrExpireAndListMessages:
     """Addresses the creation or the end of a reservation to the queues of its consumers."""
 
     expire: ExpireHoldUnlessSold
-    mark_payment_sold: MarkPaymentSold
+    mark_payment_sold: TryMarkPaymentSold
 
     def __call__(self, change: ReservationChange) -> list[OutgoingMessage]:
         """Gives the messages to send. Also marks the payment of a sale as sold.
@@ -138,7 +138,7 @@ class FollowUpReservationChange:
 
 
 @dataclass(frozen=True)
-class FollowUpPaymentChange:
+class MarkRefundedAndListMessages:
     """Addresses a change of a payment to the queues that act on it: a claim, a requested refund, a charge that became
     known after a refund was tried, or a refund."""
 
@@ -168,7 +168,7 @@ def _refund_now_charged(before: Payment, payment: Payment) -> list[OutgoingMessa
 
     Otherwise the next try would be the sweep's, up to a day later.
     """
-    is_charged_now = payment.is_charged and not before.is_charged
+    is_charged_now = payment.was_charged and not before.was_charged
     if payment.status is PaymentStatus.REFUND_REQUESTED and payment.asked and is_charged_now:
         return [OutgoingMessage(REFUNDS, refund_requested(payment))]
     return []

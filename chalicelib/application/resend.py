@@ -132,8 +132,9 @@ class AnswerRepeatedHoldRequests:
 def _earlier_attempt(asked: Reservation, taken: SeatsTaken) -> Reservation | None:
     """Gives the reservation of an earlier attempt of the same request, if that attempt holds all the seats.
 
-    There are two cases. The answer to our own write was lost, and the client library repeated it. Or a twin is between
-    its two writes, or died there. The request then continues with the earlier hold and its expiry.
+    The attempt may be our own, whose answer was lost, and which the client library repeated. It may also be another
+    request with the same key, which is between its two writes or died there. This request then continues with the
+    earlier hold and its expiry.
     """
     entry = taken.occupancy.get(asked.seats[0])
     if not isinstance(entry, HeldSeat):

@@ -86,7 +86,7 @@ class ShowTickets:
         return ShownTickets(session, self._signed(reservation, reservation.sale.paid_at))
 
     def _signed(self, reservation: Reservation, paid_at: datetime) -> tuple[Ticket, ...]:
-        sold = self.tickets.find_latest_by_sale(reservation.id)
+        sold = self.tickets.find_latest_or_voided_by_sale(reservation.id)
         if sold and sold.void:
             raise TicketVoid(sold.void)
         if sold and all(ticket.token and not ticket.void for ticket in sold.tickets):
@@ -195,7 +195,7 @@ class AdmitTicket:
     keys: TicketKeys
     is_signed: IsSigned
     sessions: Sessions
-    opens_before: timedelta
+    admission_opens_before: timedelta
     clock: Clock
     new_key: Callable[[], str]
 
@@ -212,7 +212,7 @@ class AdmitTicket:
             raise TicketVoid(ticket.void)
         if session.room != command.room:
             raise WrongRoom(session.room)
-        check_admission_is_open(session.starts_at, self.opens_before, at)
+        check_admission_is_open(session.starts_at, self.admission_opens_before, at)
         asked = Admission(at, command.gate, command.key or self.new_key())
         stored = self.tickets.try_admit_and_reread(ticket, asked)
         if stored.void or stored.admission is None or not stored.admission.is_same_request_as(asked):
@@ -250,13 +250,13 @@ class ShowGateListPage:
 
     tickets: Tickets
     sessions: Sessions
-    opens_before: timedelta
+    admission_opens_before: timedelta
     clock: Clock
 
     def __call__(self, session_id: str, limit: int, cursor: str | None) -> GateListPage:
         """Gives a page of the list. Raises SessionNotFound, SessionCancelled, CursorInvalid, BackendUnavailable."""
         session = _session_taking_place(self.sessions, session_id)
-        opens_at, closes_at = admission_times(session.starts_at, self.opens_before)
+        opens_at, closes_at = admission_times(session.starts_at, self.admission_opens_before)
         now = self.clock()
         return GateListPage(session, opens_at, closes_at, now, self.tickets.list_by_session(session_id, limit, cursor))
 

@@ -73,17 +73,17 @@ def parse_webhook_url_without_address_check(url: str, *, allows_http: bool) -> P
     return ParsedUrl(parts.scheme, parts.hostname, port or DEFAULT_PORTS[parts.scheme], f"{parts.path or '/'}{query}")
 
 
-def check_resolved_address(target: ParsedUrl, address: str, *, local: bool) -> None:
+def check_resolved_address(target: ParsedUrl, address: str, *, allows_private: bool) -> None:
     """Checks an IP address to which the URL's host resolved.
 
-    Raises UrlRefused if the address is not public and `local` is false, or if the URL is http and the address is not
-    this machine's.
+    Raises UrlRefused if the address is not public and `allows_private` is false, or if the URL is http and the address
+    is not this machine's.
     """
     found = ipaddress.ip_address(address.partition("%")[0])
     inside = getattr(found, "ipv4_mapped", None) or found
     if target.scheme == "http" and not inside.is_loopback:
         raise UrlRefused(f"{target.host} is not this machine: it must begin with https://")
-    if not local and not _is_public(found):
+    if not allows_private and not _is_public(found):
         raise UrlRefused(f"{target.host} is not a public address")
 
 

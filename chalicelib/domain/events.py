@@ -261,7 +261,7 @@ def _payment_event(payment: Payment, kind: EventType, occurred_at: datetime) -> 
     facts = {
         "transactionId": payment.transaction_id,
         "reason": payment.reason,
-        "amountCents": payment.refund_cents_if_known,
+        "amountCents": payment.charged_or_price_cents_if_known,
         "saleId": payment.sale_id or None,
         "refundId": payment.refund_id or None,
     }

@@ -108,7 +108,7 @@ class Payment:
         return Money(self.amount_cents or 0).amount
 
     @property
-    def is_charged(self) -> bool:
+    def was_charged(self) -> bool:
         """Tells whether the gateway has reported the charge."""
         return self.charged_at is not None
 
@@ -118,7 +118,7 @@ class Payment:
         return self.status in (PaymentStatus.REFUND_REQUESTED, PaymentStatus.REFUNDED)
 
     @property
-    def refund_cents_if_known(self) -> int | None:
+    def charged_or_price_cents_if_known(self) -> int | None:
         """Gives the amount to refund in cents: the charged amount, or the reservation's price if the gateway has not
         reported a charge. None if both are unknown."""
         return self.amount_cents if self.charged_cents is None else self.charged_cents
@@ -194,7 +194,7 @@ class PaymentIntent:
 
     provider: str
     id: str
-    """The id of the transaction after it is paid."""
+    """The gateway's id. Once it is paid, it is the id of the transaction."""
     client_secret: str = field(default="", repr=False)
     public_key: str = ""
     """The provider's key for browsers; empty if the provider has none."""

@@ -79,8 +79,8 @@ class Quota:
         """Gives the moment when all requests counted so far will have leaked out, in microseconds since 1970. If they
         have already, gives `now_us`. `known_us` is the stored moment, 0 if none is stored.
 
-        A stored moment that is further ahead than a window and the clocks' difference comes from an earlier, larger
-        quota. It is cut to one window ahead: the whole quota counts as used.
+        An earlier, larger quota may have left a moment that is too far ahead: by more than a window and what the clocks
+        may differ. It is cut to one window ahead: the whole quota counts as used.
         """
         if known_us > now_us + self.window_us + CLOCKS_DIFFER_US:
             return now_us + self.window_us

@@ -225,8 +225,8 @@ class CountedHold:
 
 
 class HoldLimitReachedOrChanged(Exception):
-    """The hold would exceed its holder's limit, so it was not counted. Or the older hold that it should have replaced
-    has changed meanwhile.
+    """The hold was not counted: it would exceed its holder's limit, or the entry of the older hold that it was to
+    replace has changed meanwhile.
 
     `counted` are the holds that count against the limit, newest first.
     """

@@ -155,10 +155,7 @@ class Breaker:
 
     def _count_success(self, is_probe: bool) -> None:
         """Counts a success. The probe's success closes the breaker. The success of another call sets the failures of a
-        closed breaker back to 0.
-
-        If the breaker has opened since such a call began, the call's success is ignored.
-        """
+        closed breaker back to 0; but it is ignored if the breaker has opened since the call began."""
         with self._lock:
             if not is_probe:
                 self._failures = 0 if self._open_until is None else self._failures
@@ -179,7 +176,8 @@ class Breaker:
         self._report(BreakerState.OPEN, was_closed=not is_probe, open_seconds=self._pause)
 
     def _count_toward_trip(self) -> bool:
-        """Counts a failure of a call that is not the probe. Tells whether the breaker trips. Counts the trip."""
+        """Counts a failure of a call that is not the probe. Tells whether the breaker trips by it, and if so counts the
+        trip."""
         self._failures += 1
         if self._open_until is not None or self._failures < self._policy.failures:
             return False

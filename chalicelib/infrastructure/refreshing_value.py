@@ -17,7 +17,7 @@ from chalicelib.settings import SettingInvalid
 T = TypeVar("T")
 
 KEPT_SECONDS = 300.0
-"""The age at which a value is read again. A process may use a replaced value for as long."""
+"""The age at which a value is read again. So a process may use a value for so long after it was replaced."""
 AGAIN_SECONDS = 30.0
 """The time from a failed read to the next attempt."""
 
@@ -34,7 +34,7 @@ class PolledValue(Generic[T]):
     _value: T | None = None
     _old_at: float = float("inf")
 
-    def read_unless_read_before(self) -> T | None:
+    def value_if_never_read(self) -> T | None:
         """Reads the value for the first time, and gives it. Gives None if the value was read before.
 
         Raises the errors of `read`.
@@ -45,7 +45,7 @@ class PolledValue(Generic[T]):
         self._old_at = self.seconds() + KEPT_SECONDS
         return self._value
 
-    def poll_changed_value(self) -> T | None:
+    def value_if_changed(self) -> T | None:
         """Reads the value again if it is stale. Gives the new value if it differs from the old one, else None.
 
         A failed read is logged, and the old value is used for AGAIN_SECONDS more.

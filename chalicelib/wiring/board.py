@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.application.board import QUEUES, RedriveDeadLetters, ShowBoard, ShowCachedBoard, ShowDeadLettersOfQueue
+from chalicelib.application.board import (
+    QUEUES,
+    RedriveDeadLetters,
+    ShowBoard,
+    ShowCachedBoard,
+    ShowSomeDeadLettersOfQueue,
+)
 from chalicelib.infrastructure.sqs.queue_board import SqsQueueBoard
 
 from .analytics import analytics
@@ -38,8 +44,8 @@ def show_board() -> ShowCachedBoard:
 
 
 @once_per_settings
-def show_dead_letters() -> ShowDeadLettersOfQueue:
-    return ShowDeadLettersOfQueue(queue_board())
+def show_dead_letters() -> ShowSomeDeadLettersOfQueue:
+    return ShowSomeDeadLettersOfQueue(queue_board())
 
 
 @once_per_settings

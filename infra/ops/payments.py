@@ -77,7 +77,7 @@ def _payment_data(payment: Payment, now: datetime) -> dict[str, Any]:
     return {
         "transaction": payment.transaction_id,
         "reason": payment.reason,
-        "amount_cents": payment.refund_cents_if_known,
+        "amount_cents": payment.charged_or_price_cents_if_known,
         "currency": payment.charged_currency or payment.currency,
         "asked": payment.asked,
         "reservation": payment.reservation_id,
@@ -87,24 +87,25 @@ def _payment_data(payment: Payment, now: datetime) -> dict[str, Any]:
     }
 
 
+def _row(payment: Payment, now: datetime) -> tuple[str | None, ...]:
+    cents = payment.charged_or_price_cents_if_known
+    return (
+        payment.transaction_id,
+        payment.reason,
+        "all of it" if cents is None else Money(cents).format(),
+        payment.reservation_id,
+        to_iso(payment.requested_at) if payment.requested_at else None,
+        format_duration(_age_seconds(payment, now)),
+        f"knows of no such payment, asked {payment.asked} times" if payment.asked else "",
+    )
+
+
 def _payments_text(
     connection: Connection, waiting: list[Payment], late: int, longest_seconds: float, now: datetime
 ) -> str:
     if not waiting:
         return "Every payment has bought a sale or was returned."
-    rows = [
-        (
-            payment.transaction_id,
-            payment.reason,
-            "all of it" if payment.refund_cents_if_known is None else Money(payment.refund_cents_if_known).format(),
-            payment.reservation_id,
-            to_iso(payment.requested_at) if payment.requested_at else None,
-            format_duration(_age_seconds(payment, now)),
-            f"knows of no such payment, asked {payment.asked} times" if payment.asked else "",
-        )
-        for payment in waiting[:SHOWN]
-    ]
-    lines = [aligned(HEADINGS, rows)]
+    lines = [aligned(HEADINGS, [_row(payment, now) for payment in waiting[:SHOWN]])]
     if len(waiting) > SHOWN:
         lines.append(f"… and {len(waiting) - SHOWN} more: --json names them all.")
     if late:

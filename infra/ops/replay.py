@@ -110,7 +110,7 @@ class FailedRecords:
 
     reasons: list[str] = field(default_factory=list)
 
-    def tell_whether_to_park_after(self, record: Mapping[str, Any], error: Exception) -> bool:
+    def count_failure_and_tell_whether_to_park(self, record: Mapping[str, Any], error: Exception) -> bool:
         """Tells whether to park the record and go on: always, except in an outage, which will end."""
         return not may_pass_later(error)
 

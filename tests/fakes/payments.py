@@ -41,7 +41,7 @@ class FakePayments:
             payment.amount_cents,
             payment.currency,
         )
-        is_claimed_for_it = found.status is PaymentStatus.CLAIMED and (found.is_charged or not only_if_charged)
+        is_claimed_for_it = found.status is PaymentStatus.CLAIMED and (found.was_charged or not only_if_charged)
         return self._write(with_charge(payment, found)) if is_charged_for_it or is_claimed_for_it else found
 
     def record_charge_if_allowed_and_read(self, charge: Charge) -> Payment:
@@ -56,7 +56,7 @@ class FakePayments:
         found = self.find(charge.transaction_id)
         if found is None:
             return self._write(new)
-        if found.is_charged:
+        if found.was_charged:
             return found
         is_right = charge.reservation_id in ("", found.reservation_id)
         if found.status is PaymentStatus.CLAIMED and not is_right:

@@ -129,7 +129,7 @@ READS: Sequence[Callable[[Any], Any]] = (
     answers.list_of_values(2),
     answers.list_of_integers(2),
     answers.was_set,
-    answers.is_no_error,
+    answers.was_executed,
     answers.were_executed,
     answers.counts_by_name,
 )

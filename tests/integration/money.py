@@ -16,7 +16,7 @@ from chalicelib.domain.sessions import row_of_seat
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
-from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGatewayHttpClient
+from chalicelib.infrastructure.payments.simulated_gateway import HttpClientOfSimulatedGateway
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in, to_body
 from chalicelib.infrastructure.sqs.queues import QueueUrls, RedeliveryOfFailedMessages
@@ -52,7 +52,7 @@ class Till:
 
     def __post_init__(self) -> None:
         self.payments = DynamoPayments(self.client, f"{self.prefix}-payments")
-        self.settle: Callable[[Any], None] = self.settling(SimulatedGatewayHttpClient(self.url, PATIENCE_SECONDS))
+        self.settle: Callable[[Any], None] = self.settling(HttpClientOfSimulatedGateway(self.url, PATIENCE_SECONDS))
         plain = replace(wiring.invoices.issue_invoices(), print_pdf=lambda invoice: invoice.number.encode())
         ours = {
             "on_refund_requested": self._source("refunds", lambda event: self.settle(event)),

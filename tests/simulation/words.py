@@ -41,7 +41,7 @@ def _reservation(reservation: Reservation) -> str:
 
 def _payment(payment: Payment) -> str:
     reason = f" ({payment.reason})" if payment.reason else ""
-    charged = f", charged {payment.charged_cents}" if payment.is_charged else ""
+    charged = f", charged {payment.charged_cents}" if payment.was_charged else ""
     sale = f", has bought {payment.sale_id}" if payment.sale_id else ""
     return f"{payment.transaction_id} {payment.status}{reason} for {payment.reservation_id or 'nobody'}{charged}{sale}"
 

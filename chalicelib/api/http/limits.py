@@ -15,7 +15,7 @@ from chalicelib.settings import SettingInvalid
 from .routes import route_of
 
 HOLDS = "hold_seats"
-"""The name of the view that holds seats. A hold counts as many requests as it has seats, so its limit per address is a
+"""The name of the view that holds seats. Each seat of a hold counts as one request, so the limit per address is a
 number of seats."""
 
 SUBSCRIBE = "subscribe"

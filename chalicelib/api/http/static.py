@@ -50,7 +50,7 @@ SHARED_FOR_A_SECOND = "public, max-age=0, s-maxage=1"
 second; a browser asks again each time."""
 
 SERVICE_WORKERS: Mapping[tuple[str, str], str] = {("gate", "worker.js"): "../../gate"}
-"""The service workers by part and file, each with its scope: the page that it may serve offline, relative to its own
+"""The service workers, by folder and file. Each with its scope: the page that it may serve offline, relative to its own
 address. The scope is sent as the header Service-Worker-Allowed. Without it, a worker may serve only files beside it."""
 
 CONTENT_SECURITY_POLICY = {

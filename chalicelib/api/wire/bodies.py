@@ -34,8 +34,8 @@ MOST_EXACT = 2**53
 """The largest number up to which a float represents every whole number exactly."""
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
-"""The first and the last year that a moment in a request may have. Far from both ends of Python's calendar, no
-conversion to another time zone, and no sum such as the end of a screening, can overflow."""
+"""The first and the last year that a moment in a request may have. They are far from the ends of Python's calendar, so
+no conversion to another time zone, and no sum such as the end of a screening, can overflow."""
 
 NETWORK_BITS = 64
 """The length of an IPv6 prefix that identifies one customer of a provider. The customer may choose the other bits."""

@@ -47,7 +47,7 @@ class IssueOrVoidTickets:
             self.tickets.void_sale(event.reservation_id, VoidReason.REFUNDED, event.occurred_at)
 
     def _issue(self, sale: Event) -> None:
-        known = self.tickets.find_latest_by_sale(sale.reservation_id)
+        known = self.tickets.find_latest_or_voided_by_sale(sale.reservation_id)
         unsigned = self._draft(sale) if known is None else known.unsigned
         if not unsigned:
             return

@@ -55,8 +55,7 @@ class NumberEventsAndQueueDeliveries:
     def _queue_deliveries(self, numbered: Mapping[int, Notification]) -> dict[int, Exception]:
         """Queues the deliveries of the notifications, which are given by position.
 
-        Gives an exception for each notification that has a delivery which was not queued, by the notification's
-        position.
+        Gives an exception, by position, for each notification of which not all deliveries were queued.
         """
         subscribers = self.webhooks.list_all_subscribers()
         to_send = [

@@ -187,11 +187,10 @@ class HoldsCountedUntilExpiry(Protocol):
     ) -> None:
         """Counts the hold against the holder's limit. Idempotent.
 
-        Raises HoldLimitReachedOrChanged if none of the last `limit` counted holds has expired.
+        Raises HoldLimitReachedOrChanged if the oldest of the last `limit` counted holds has not expired. All holds last
+        equally long, so no newer one has expired then.
 
-        Only the oldest of these holds is checked. All holds last equally long, so the oldest expires first.
-
-        With `instead_of`, the new hold replaces that counted hold, which was sold or released. Then
-        HoldLimitReachedOrChanged is raised only if the entry of `instead_of` has changed since it was read.
+        With `instead_of`, the hold replaces that counted hold, which was sold or released. Then the error means that
+        the entry of `instead_of` has changed since it was read.
         """
         ...

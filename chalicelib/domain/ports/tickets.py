@@ -28,7 +28,7 @@ class Tickets(Protocol):
         """
         ...
 
-    def find_latest_by_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
+    def find_latest_or_voided_by_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
         """Reads the latest ticket of each seat of a sale.
 
         Gives None if the sale has no tickets and was not voided. A sale that was voided before it had tickets is given

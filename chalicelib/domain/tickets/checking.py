@@ -52,7 +52,7 @@ def verify_offline_except_reuse(
     keys: Mapping[str, PublicKey],
     is_signed: IsSigned,
     known: OfflineGateList,
-    opens_before: timedelta,
+    admission_opens_before: timedelta,
     now: datetime,
 ) -> TicketFacts:
     """Verifies, with only a gate's offline list, that the gate may admit the token's ticket. Gives the token's facts.
@@ -63,7 +63,7 @@ def verify_offline_except_reuse(
     facts = verify_token(text, keys, is_signed)
     if facts.session_id not in known.starts:
         raise WrongRoom("")
-    check_admission_is_open(known.starts[facts.session_id], opens_before, now)
+    check_admission_is_open(known.starts[facts.session_id], admission_opens_before, now)
     if void := _void_by(known.by_session_and_seat.get((facts.session_id, facts.seat)), facts):
         raise TicketVoid(void)
     return facts

@@ -45,8 +45,8 @@ class Admission:
 class Ticket:
     """A ticket for one seat of one session. It does not name its holder.
 
-    `code` admits like the ticket itself, so it can't be guessed. `token` is empty until the ticket is signed. After a
-    transfer, `renewed_as` is the code of the new ticket.
+    `code` lets its holder in as the ticket itself does, so it must be impossible to guess. `token` is empty until the
+    ticket is signed. After a transfer, `renewed_as` is the code of the new ticket.
     """
 
     code: str
@@ -99,9 +99,9 @@ class LatestTicketPerSeatOfSale:
         return tuple(ticket for ticket in self.tickets if not ticket.token)
 
 
-def check_admission_is_open(starts_at: datetime, opens_before: timedelta, now: datetime) -> None:
+def check_admission_is_open(starts_at: datetime, admission_opens_before: timedelta, now: datetime) -> None:
     """Checks that a session's tickets are admitted at `now`. Raises TooEarly, AdmissionOver."""
-    opens_at, closes_at = admission_times(starts_at, opens_before)
+    opens_at, closes_at = admission_times(starts_at, admission_opens_before)
     if now < opens_at:
         raise TooEarly(opens_at)
     if now >= closes_at:
@@ -113,6 +113,6 @@ class AdmissionTimes(NamedTuple):
     closes_at: datetime
 
 
-def admission_times(starts_at: datetime, opens_before: timedelta) -> AdmissionTimes:
+def admission_times(starts_at: datetime, admission_opens_before: timedelta) -> AdmissionTimes:
     """Gives the beginning and the end of admission for a session."""
-    return AdmissionTimes(starts_at - opens_before, starts_at + ADMITTED_FOR)
+    return AdmissionTimes(starts_at - admission_opens_before, starts_at + ADMITTED_FOR)

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 
 MOST_NUMBERED = 99
-"""The most invoices of one transaction: it takes 100 writes, one of which is the counter's. A BatchGetItem reads 100
-items, so one suffices."""
+"""The most invoices of one transaction. A transaction has 100 writes at most, one of which is the counter's. A
+BatchGetItem reads 100 items, so all of them are read by one."""
 
 
 @dataclass(frozen=True)

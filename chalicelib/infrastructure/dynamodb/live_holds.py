@@ -82,7 +82,7 @@ class DynamoHoldsCountedUntilExpiry:
 def _request_to_count(hold: Hold, place: int, limit: int, has_room: str, room: Item) -> dict[str, Any]:
     """Builds the UpdateItem that drops the entry at `place`, moves newer entries back by one, and puts this hold first.
 
-    `has_room` is the condition that the entry may be dropped. `room` has the values of that condition.
+    `has_room` is the condition under which that entry may be dropped. `room` has the values of the condition.
     """
     moves = [f"age{age} = if_not_exists(age{age - 1}, :none)" for age in range(place, 0, -1)]
     counted_already = " OR ".join(f"age{age} = :new" for age in range(limit))

@@ -136,7 +136,7 @@ class DynamoNotifications:
         raise cancelled.as_write_conflict_or_outage() from cancelled
 
     def _read_numbered(self, events: Sequence[Event]) -> Sequence[Notification]:
-        """Reads the notifications of events that have numbers."""
+        """Reads the notifications of those events that already have a number."""
         session_id = events[0].session_id
         entries = self._read([_key(session_id, _position_of_event(event)) for event in events])
         positions = [_position_of_number(read_required_number(entry, "number")) for entry in entries]

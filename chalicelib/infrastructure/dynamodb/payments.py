@@ -15,7 +15,7 @@ from chalicelib.domain.times import to_iso, utc_from_iso_with_zone
 
 from .connection import ConditionFailed, Table, query_items
 from .tables import PaymentItem, read_known_attributes_missing_as_none
-from .values import text_key, text_value, value_of
+from .values import attribute_value, text_key, text_value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -212,7 +212,7 @@ class _PaymentUpdate:
             "ConditionExpression": self.condition,
             "ExpressionAttributeNames": {f"#{name}": name for name in (*values, *self.remove)},
             "ExpressionAttributeValues": {
-                f":{name}": value_of(value) for name, value in {**values, **self.compared}.items()
+                f":{name}": attribute_value(value) for name, value in {**values, **self.compared}.items()
             },
         }
 

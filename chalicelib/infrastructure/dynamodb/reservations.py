@@ -147,7 +147,7 @@ class DynamoReservations:
         return reservation_from_item_unless_bar(item)
 
     def _put_if_none(self, hold: Hold, item: Item) -> None:
-        """Puts the item if nothing is stored under its id but, perhaps, the bar of an earlier hold. Raises
+        """Puts the item if nothing is stored under its id, or only the bar of an earlier hold. Raises
         ConditionFailed."""
         self._table.put(
             item,

@@ -256,9 +256,9 @@ class DynamoRows:
 
 @dataclass(frozen=True, slots=True)
 class _SeatsWrite:
-    """An update of one row. Sets the entry of each seat to :new, if `condition` holds for each seat.
+    """An update of one row. Sets the entry of each seat to :new, if a condition holds for each seat.
 
-    `condition` makes the condition for the path of one seat. `values` are the values of the expressions.
+    `condition` makes the condition from the path of a seat. `values` are the values of the expressions.
     """
 
     row_id: str

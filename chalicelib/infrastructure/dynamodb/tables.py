@@ -367,8 +367,8 @@ class WebhookItem(Model):
 class NotificationOrNumberOrCounterItem(Model):
     """An item of the notifications' table.
 
-    `position` begins with `number#` for a numbered event, and with `event#` for the number of an event. It is `counter`
-    for the session's counter. See notifications.py.
+    `position` begins with `number#` in a notification, which is found by its number, and with `event#` in a number,
+    which is found by its event. It is `counter` in the session's counter. See notifications.py.
     """
 
     class Meta:

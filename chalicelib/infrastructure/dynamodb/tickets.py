@@ -84,7 +84,7 @@ class DynamoTickets:
         if any(failed) and not failed[0]:
             raise BackendUnavailable("TransactWriteItems")  # a code is taken: the next delivery comes with others
 
-    def find_latest_by_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
+    def find_latest_or_voided_by_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
         if not buyer_pseudonym_or_empty(reservation_id):
             return None
         item = self._table.get(text_key(id=reservation_id))

@@ -64,7 +64,7 @@ def numbers_value(numbers: Mapping[str, int]) -> Value:
     return {"M": {str(name): {"N": str(number)} for name, number in numbers.items()}}
 
 
-def value_of(value: str | int | tuple[str, ...]) -> Value:
+def attribute_value(value: str | int | tuple[str, ...]) -> Value:
     """Writes a text, a whole number or a tuple of texts as an attribute value."""
     if isinstance(value, int):
         return number_value(value)

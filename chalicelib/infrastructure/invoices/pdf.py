@@ -178,7 +178,7 @@ class _Sheet(A4Document):
 
     def _add_row(self, left: str, right: str, pen: Pen) -> None:
         """Draws a row of the table of seats. On a new page it is below the captions."""
-        height = BODY.line_height + 2 * ABOVE_A_ROW
+        height = BODY.line_height_mm + 2 * ABOVE_A_ROW
         if not self.has_room(height):
             self.add_page()
             self._add_row(self.words.seat, self.words.price, CAPTION)
@@ -186,7 +186,7 @@ class _Sheet(A4Document):
             self.draw_rectangle(MARGIN, self.y, TEXT_WIDTH, height, SHADE)
         if pen is not CAPTION:
             self.draw_rule()
-        top, width = self.y + (height - pen.line_height) / 2, TEXT_WIDTH - 2 * BESIDE_A_ROW
+        top, width = self.y + (height - pen.line_height_mm) / 2, TEXT_WIDTH - 2 * BESIDE_A_ROW
         self.draw_ordered_line(left, pen, MARGIN + BESIDE_A_ROW, top, width)
         self.draw_ordered_line(right, pen, MARGIN + BESIDE_A_ROW, top, width, align="right")
         self.y += height
@@ -216,7 +216,7 @@ class _Sheet(A4Document):
             len(self.lines_in_drawing_order(text, BODY, width - 3))
             for (_, text), width in zip(columns, widths, strict=True)
         )
-        if not self.has_room(CAPTION.line_height + tallest * BODY.line_height):
+        if not self.has_room(CAPTION.line_height_mm + tallest * BODY.line_height_mm):
             self.add_page()
         top, left, lowest = self.y, float(MARGIN), 0.0
         for (caption, text), width in zip(columns, widths, strict=True):

@@ -77,7 +77,7 @@ class _Answer:
 
 
 @dataclass(frozen=True)
-class SimulatedGatewayHttpClient:
+class HttpClientOfSimulatedGateway:
     """The simulated payment gateway over HTTP. Calls are not retried. `url` is empty if no gateway is set up."""
 
     url: str

@@ -47,7 +47,7 @@ LEADING = 1.45
 
 rl_config.useA85 = 0  # text stays compressed bytes: as letters it is a quarter larger
 _READING, _WRITING = Lock(), Lock()
-"""A font of reportlab is read, and a part of it is embedded, by one thread at a time."""
+"""Locks: one thread at a time reads a font, or embeds a part of it."""
 
 
 class Pen(NamedTuple):
@@ -62,7 +62,7 @@ class Pen(NamedTuple):
         return _font(BOLD_FONT if self.is_bold else FONT)
 
     @property
-    def line_height(self) -> float:
+    def line_height_mm(self) -> float:
         return self.size_mm * LEADING
 
     @property
@@ -107,7 +107,7 @@ class A4Document:
         """Draws what stands at the end of a page. Pages are counted from 1."""
 
     def has_room(self, height: float) -> bool:
-        """Tells whether the page has so much room below `y`."""
+        """Tells whether something of this height has room on the page, below what is written."""
         return self.y + height <= HEIGHT - MARGIN - GAP
 
     def write(
@@ -122,10 +122,10 @@ class A4Document:
     ) -> None:
         """Writes a text in lines, on as many pages as it needs. Lines after the `most_lines` first are left out."""
         for line in self.lines_in_drawing_order(text, pen, width)[:most_lines]:
-            if not self.has_room(pen.line_height):
+            if not self.has_room(pen.line_height_mm):
                 self.add_page()
             self.draw_ordered_line(line, pen, left, self.y, width, align)
-            self.y += pen.line_height
+            self.y += pen.line_height_mm
 
     def lines_in_drawing_order(self, text: str, pen: Pen, width: float) -> list[str]:
         """Breaks a text into lines, with the letters of each line as they are drawn, from left to right."""
@@ -135,7 +135,7 @@ class A4Document:
         self, line: str, pen: Pen, left: float, top: float, width: float = TEXT_WIDTH, align: Align = "left"
     ) -> None:
         """Draws letters that are in drawing order, in the middle of a line that begins at `top`."""
-        baseline = HEIGHT - top - pen.line_height / 2 - 0.3 * pen.size_mm
+        baseline = HEIGHT - top - pen.line_height_mm / 2 - 0.3 * pen.size_mm
 
         def draw(canvas: Canvas) -> None:
             canvas.setFont(pen.font.fontName, pen.size)

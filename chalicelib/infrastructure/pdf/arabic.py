@@ -69,7 +69,7 @@ def _is_mark(letter: str) -> bool:
 
 @cache
 def _forms() -> Mapping[str, Mapping[str, str]]:
-    """Gives the forms of each letter, and of lam with alef, by shape."""
+    """Gives, for each letter and for lam with alef, the character of each shape."""
     forms: dict[str, dict[str, str]] = {}
     for code in (*_FORMS_A, *_FORMS_B):
         shape, *letters = unicodedata.decomposition(chr(code)).split() or [""]

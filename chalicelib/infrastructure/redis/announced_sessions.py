@@ -23,7 +23,7 @@ class SessionsAnnouncedBeforeAdding:
     cache: SeatCache
 
     def get_or_add_with_rows(self, session: Session) -> Session:
-        self.cache.mark_ids_complete_for_new_session(session.id, session.created_at)
+        self.cache.mark_reservation_ids_complete_for_new_session(session.id, session.created_at)
         return self.sessions.get_or_add_with_rows(session)
 
     def get(self, session_id: str) -> Session:

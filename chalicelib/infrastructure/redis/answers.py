@@ -57,7 +57,7 @@ def was_set(answer: Any) -> bool:
     return answer is not None
 
 
-def is_no_error(answer: Any) -> bool:
+def was_executed(answer: Any) -> bool:
     """Tells whether Redis has executed a command. False if Redis answered with an error, for example because it is
     full.
     """
@@ -69,8 +69,8 @@ def is_no_error(answer: Any) -> bool:
 
 
 def were_executed(answer: Any) -> list[bool]:
-    """Tells for each command of a pipeline whether Redis has executed the command: see `is_no_error`."""
-    return [is_no_error(each) for each in _checked_list(answer)]
+    """Tells for each command of a pipeline whether Redis has executed the command: see `was_executed`."""
+    return [was_executed(each) for each in _checked_list(answer)]
 
 
 def counts_by_name(answer: Any) -> dict[str, int]:

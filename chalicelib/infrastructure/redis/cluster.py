@@ -100,7 +100,7 @@ class Node:
             client.connection_pool.disconnect(inuse_connections=False)
             raise
 
-    def close(self) -> None:
+    def close_idle_connections(self) -> None:
         self._client.connection_pool.disconnect(inuse_connections=False)
 
     @cached_property
@@ -236,7 +236,7 @@ class Cluster:
         for address in named:
             self._node_at(address)
         for node in gone:
-            node.close()
+            node.close_idle_connections()
 
     def _node_at(self, address: Address) -> Node:
         with self._lock:

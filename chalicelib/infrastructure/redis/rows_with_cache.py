@@ -122,7 +122,7 @@ class RowsWithCache:
         If the hold has one of the seats, the request may be a repeated one. Then the rows decide.
         """
         try:
-            known = self.cache.read_known_seats_and_start_id_record(hold, now)
+            known = self.cache.read_known_seats_and_whether_id_was_seen(hold, now)
         except RedisUnavailable:
             return
         others = [entry for entry in known.occupancy.values() if entry.reservation_id != hold.reservation_id]

@@ -69,7 +69,7 @@ IDS_COMPLETE_SECONDS = 400 * 86_400
 that moment, ids are looked up in the database."""
 
 
-class PresentVersionAndStoredMap(NamedTuple):
+class PresentVersionAndPossiblyOlderMap(NamedTuple):
     version: int
     """The present version of the seats."""
     seat_map: SeatMap | None
@@ -120,13 +120,13 @@ class SeatCache:
 
     # Before the screening is known to anybody.
 
-    def mark_ids_complete_for_new_session(self, session_id: str, created_at: datetime) -> None:
+    def mark_reservation_ids_complete_for_new_session(self, session_id: str, created_at: datetime) -> None:
         """Records that Redis has the id of each reservation of a new session: there are none yet. Never raises."""
         self.mark_ids_complete_since(session_id, created_at - CLOCKS_APART)
 
     # Before and after a decision of the rows.
 
-    def read_known_seats_and_start_id_record(self, hold: Hold, now: datetime) -> KnownSeatsOfHold:
+    def read_known_seats_and_whether_id_was_seen(self, hold: Hold, now: datetime) -> KnownSeatsOfHold:
         """Reads the unexpired entries of the hold's seats, and whether its id is marked as used, in one round trip.
 
         Also reads the moment since when Redis has the ids of all reservations of the session. If Redis has no such
@@ -199,11 +199,11 @@ class SeatCache:
 
     # The seat map.
 
-    def read_map(self, session_id: str) -> PresentVersionAndStoredMap:
+    def read_map(self, session_id: str) -> PresentVersionAndPossiblyOlderMap:
         """Reads the present version of the seats and the stored map, in one round trip."""
         keys = [self.keys.version(session_id), self.keys.seat_map(session_id)]
         version, kept = self.connection.ask(keys[0], lambda redis: redis.mget(keys), answers.list_of_values(len(keys)))
-        return PresentVersionAndStoredMap(_parse_version(version), self._verified_map(keys[1], kept))
+        return PresentVersionAndPossiblyOlderMap(_parse_version(version), self._verified_map(keys[1], kept))
 
     def try_to_claim_rebuild_and_read_map(self, session_id: str) -> RebuildClaim:
         """Tries to claim the rebuild of the map, so that one process alone reads the rows.
@@ -319,7 +319,7 @@ class SeatCache:
     def _read_seats_and_id(self, hold: Hold, seats: list[str]) -> list[bytes | None]:
         """Marks the session's unmarked ids. Then reads the seats' entries, the mark of the hold's id, and `kept-since`.
 
-        If Redis could not mark an id, says that the hold's id is marked: it may be the very id that is not.
+        If Redis could not mark all ids, gives the hold's id as marked, because it may be one of those.
         """
         session_id, ids_complete_since = hold.session_id, self.keys.ids_complete_since(hold.session_id)
         keys = [*seats, self.keys.used_reservation_id(session_id, hold.reservation_id), ids_complete_since]
@@ -371,7 +371,7 @@ class SeatCache:
             return [id_ for id_, its_session in self._unmarked_ids.items() if its_session == session_id]
 
     def _forget_ids_now_marked(self, ids: Iterable[str], written: Iterable[bool]) -> None:
-        """Removes the ids whose mark was written from the unmarked ids."""
+        """Removes from the unmarked ids those whose mark was just written."""
         marked = [id_ for id_, was_written in zip(ids, written, strict=False) if was_written]
         with self._lock:
             for id_ in marked:

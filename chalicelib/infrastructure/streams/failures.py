@@ -107,7 +107,7 @@ class StreamRecordParking:
     failures: S3StreamFailures
     tries: dict[str, int] = field(default_factory=dict)
 
-    def tell_whether_to_park_after(self, record: Record, error: Exception) -> bool:
+    def count_failure_and_tell_whether_to_park(self, record: Record, error: Exception) -> bool:
         """Tells whether to park the record after this error. Call this once for each failed try.
 
         True after a PermanentFailure. False after an outage. Any other error counts as a try, and the result is true

@@ -87,7 +87,7 @@ def _raising_unreadable(read: Callable[[Mapping[str, Any]], T]) -> Callable[[Map
 
 @_raising_unreadable
 def row_event(record: Mapping[str, Any]) -> RowEvent | None:
-    """Reads the event from a record of the rows' stream. None if the row has no event, because it is new.
+    """Reads the event from a record of the rows' stream. None for a new row, which has no event yet.
 
     Raises UnreadableMessage.
     """

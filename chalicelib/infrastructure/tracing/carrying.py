@@ -75,7 +75,7 @@ def span_attributes(record: Record) -> dict[str, str]:
     return {name: value for name, value in facts.items() if isinstance(value, str) and value}
 
 
-def source_of_record_without_prefix(record: Record) -> str:
+def table_or_queue_name_without_prefix(record: Record) -> str:
     """Gives the name of the record's table or queue, without a prefix such as `cinema-dev-`."""
     arn = str(record.get("eventSourceARN", ""))
     name = arn.split("/")[1] if ":table/" in arn else arn.rpartition(":")[2]
@@ -84,10 +84,10 @@ def source_of_record_without_prefix(record: Record) -> str:
 
 def _facts_of_change(record: Record) -> dict[str, Any]:
     image, event = _image(record), _image(record).get("event", {}).get("M", {})
-    own_id = image.get("id") if source_of_record_without_prefix(record) == "reservations" else None
+    own_id = image.get("id") if table_or_queue_name_without_prefix(record) == "reservations" else None
     reservation = event.get("reservation") or image.get("reservation_id") or own_id or {}
     return {
-        "aws.dynamodb.stream.table": source_of_record_without_prefix(record),
+        "aws.dynamodb.stream.table": table_or_queue_name_without_prefix(record),
         "aws.dynamodb.stream.event_name": record.get("eventName"),
         "cinema.reservation.id": reservation.get("S"),
         "cinema.event.type": event.get("type", {}).get("S"),
@@ -103,7 +103,7 @@ def _facts_of_message(record: Record) -> dict[str, Any]:
     return {
         "messaging.system": "aws_sqs",
         "messaging.operation.type": "process",
-        "messaging.destination.name": source_of_record_without_prefix(record),
+        "messaging.destination.name": table_or_queue_name_without_prefix(record),
         "messaging.message.id": record.get("messageId"),
         "cinema.reservation.id": wire.get("reservationId") or charge.get("reservationId"),
         "cinema.event.type": wire.get("type"),

@@ -23,9 +23,9 @@ from .carrying import (
     context_in_headers,
     context_in_record,
     current_traceparent,
-    source_of_record_without_prefix,
     span_attributes,
     span_context_in,
+    table_or_queue_name_without_prefix,
 )
 from .export import FLUSH_MILLISECONDS
 
@@ -97,7 +97,7 @@ class TracingMiddleware:
         def handle_within_span(record: Record) -> T:
             context, links = _context_of_record(record, invocation)
             name, attributes = (
-                f"process {source_of_record_without_prefix(record)}",
+                f"process {table_or_queue_name_without_prefix(record)}",
                 {**span_attributes(record), **_function_attributes(invocation)},
             )
             with self.tracer.start_as_current_span(name, context, SpanKind.CONSUMER, attributes, links):
@@ -119,8 +119,8 @@ def _carrying_context(message: OutgoingMessage) -> OutgoingMessage:
 def _context_of_record(record: Record, invocation: Context) -> tuple[Context, list[Link]]:
     """Gives the parent context and the links of a record's span.
 
-    A record of another trace than the invocation's is the parent itself, with a link to the invocation. Otherwise the
-    invocation is the parent.
+    The parent is the trace that the record carries, with a link to the invocation. If the record carries none, or the
+    invocation's own, the parent is the invocation.
     """
     carried = context_in_record(record)
     if not span_context_in(carried).is_valid:

@@ -123,7 +123,7 @@ class HttpWebhookSender:
         """
         addresses = self.resolve(target.host, target.port)
         for address in addresses:
-            check_resolved_address(target, address, local=self.local)
+            check_resolved_address(target, address, allows_private=self.local)
         return addresses[0]
 
 

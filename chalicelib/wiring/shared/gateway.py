@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.infrastructure.payments.guarded_gateway import CircuitBreakerGateway
-from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGatewayHttpClient
+from chalicelib.infrastructure.payments.simulated_gateway import HttpClientOfSimulatedGateway
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 
 from .breaker_board import breaker_board
@@ -30,5 +30,5 @@ def stripe_gateway() -> StripeGateway:
     return StripeGateway(known.stripe_key, known.stripe_public_key, api_base=known.payments_url)
 
 
-def simulated_gateway() -> SimulatedGatewayHttpClient:
-    return SimulatedGatewayHttpClient(settings().payments_url)
+def simulated_gateway() -> HttpClientOfSimulatedGateway:
+    return HttpClientOfSimulatedGateway(settings().payments_url)

@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chalicelib.application.cancel_session import CancelSession
-from chalicelib.application.refunds import MarkPaymentSold, RequestRefundsAfterSessionCancellation
-from chalicelib.application.relay import FollowUpPaymentChange, FollowUpReservationChange, FollowUpRowEvent
+from chalicelib.application.refunds import RequestRefundsAfterSessionCancellation, TryMarkPaymentSold
+from chalicelib.application.relay import (
+    FinishSalesAndListMessages,
+    MarkRefundedAndListMessages,
+    MarkSoldOrExpireAndListMessages,
+)
 
 from .ports import SellingAndSettlingPorts
 from .selling import SellingUseCases
@@ -18,16 +22,18 @@ class RelayingUseCases:
     ports: SellingAndSettlingPorts
 
     @cached_property
-    def follow_up_row_event(self) -> FollowUpRowEvent:
-        return FollowUpRowEvent(self.ports.reservations, self.request_refunds_after_session_cancellation)
+    def follow_up_row_event(self) -> FinishSalesAndListMessages:
+        return FinishSalesAndListMessages(self.ports.reservations, self.request_refunds_after_session_cancellation)
 
     @cached_property
-    def follow_up_reservation_change(self) -> FollowUpReservationChange:
-        return FollowUpReservationChange(SellingUseCases(self.ports).expire_hold, MarkPaymentSold(self.ports.payments))
+    def follow_up_reservation_change(self) -> MarkSoldOrExpireAndListMessages:
+        return MarkSoldOrExpireAndListMessages(
+            SellingUseCases(self.ports).expire_hold, TryMarkPaymentSold(self.ports.payments)
+        )
 
     @cached_property
-    def follow_up_payment_change(self) -> FollowUpPaymentChange:
-        return FollowUpPaymentChange(self.ports.reservations)
+    def follow_up_payment_change(self) -> MarkRefundedAndListMessages:
+        return MarkRefundedAndListMessages(self.ports.reservations)
 
     @cached_property
     def request_refunds_after_session_cancellation(self) -> RequestRefundsAfterSessionCancellation:

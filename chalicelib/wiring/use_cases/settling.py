@@ -6,7 +6,7 @@ from functools import cached_property
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.payments import SettlePayment, StartPayment
 from chalicelib.application.reconcile import ReconcilePayments
-from chalicelib.application.refunds import ExecuteRefund, MarkPaymentSold
+from chalicelib.application.refunds import ExecuteRefund, TryMarkPaymentSold
 
 from .ports import SellingAndSettlingPorts
 
@@ -31,7 +31,7 @@ class SettlingUseCases:
             rows=ports.rows,
             sessions=ports.sessions,
             confirm=self.confirm_without_charge_check,
-            mark_payment_sold=MarkPaymentSold(ports.payments),
+            mark_payment_sold=TryMarkPaymentSold(ports.payments),
             clock=ports.clock,
         )
 
@@ -56,7 +56,7 @@ class SettlingUseCases:
     def execute_refund(self) -> ExecuteRefund:
         ports = self.ports
         return ExecuteRefund(
-            ports.payments, ports.gateway, self.settle_payment.confirm_or_request_refund_if_due, ports.clock
+            ports.payments, ports.gateway, self.settle_payment.confirm_or_request_refund_unless_settled, ports.clock
         )
 
     @cached_property

@@ -14,7 +14,7 @@ from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentNotYet
 from chalicelib.domain.ports import PaymentGateway
 from chalicelib.domain.reservations import Reservation
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGatewayHttpClient
+from chalicelib.infrastructure.payments.simulated_gateway import HttpClientOfSimulatedGateway
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 from infra.local import payment_gateway as simulated
 from tests.builders import a_reservation
@@ -75,7 +75,7 @@ def simulated_bank(run_dir: Path) -> Iterator[Bank]:
         def start_unpaid(reservation: Reservation) -> str:
             return str(bank.charge(f"tx-{uuid.uuid4().hex}-uncharged", reservation.id, 5000)["paymentId"])
 
-        yield Bank(gateway=SimulatedGatewayHttpClient(url), pay=lambda *_: None, start_unpaid=start_unpaid)
+        yield Bank(gateway=HttpClientOfSimulatedGateway(url), pay=lambda *_: None, start_unpaid=start_unpaid)
 
 
 @contextmanager

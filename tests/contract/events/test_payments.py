@@ -181,7 +181,7 @@ def test_what_the_gateway_says_first_is_asserted_once(payments: Payments, sale: 
     charge = a_charge(sale)
     stands = payments.record_charge_if_allowed_and_read(charge)
 
-    assert (stands.status, stands.reservation_id, stands.is_charged) == (
+    assert (stands.status, stands.reservation_id, stands.was_charged) == (
         PaymentStatus.ASSERTED,
         sale.reservation_id,
         True,

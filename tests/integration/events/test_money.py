@@ -24,7 +24,7 @@ from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
-from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGatewayHttpClient
+from chalicelib.infrastructure.payments.simulated_gateway import HttpClientOfSimulatedGateway
 from chalicelib.infrastructure.sqs.envelopes import to_body
 from chalicelib.wiring.use_cases.settling import SettlingUseCases
 from infra.local.payment_gateway import Gateway
@@ -53,7 +53,7 @@ def everything(every_event_handler: Pump, server: str, data_stack: str, simulate
 
 @pytest.fixture
 def till(everything: Till) -> Till:
-    everything.settle = everything.settling(SimulatedGatewayHttpClient(everything.url, PATIENCE_SECONDS))
+    everything.settle = everything.settling(HttpClientOfSimulatedGateway(everything.url, PATIENCE_SECONDS))
     everything.gateway.messenger.url = f"{everything.api.base_url}/api/payments/webhook"
     everything.gateway.late_seconds = 1.0
     everything.pump.skip()
@@ -351,7 +351,7 @@ def test_without_a_gateway_refunds_wait_in_the_dlq_with_the_reason(
     till: Till, session_id: str, url: str, reason: str
 ) -> None:
     transaction = a_transaction()
-    till.settle = till.settling(SimulatedGatewayHttpClient(url, PATIENCE_SECONDS))
+    till.settle = till.settling(HttpClientOfSimulatedGateway(url, PATIENCE_SECONDS))
     paid_twice(till, session_id, transaction)
     till.pump.drain()
 
@@ -389,7 +389,7 @@ def test_a_crash_around_the_record_of_a_refund_returns_the_money_once(till: Till
     payments = interposed(
         till.payments, "mark_refunded_if_requested", **{when: lambda: crash() if next(crashes) else None}
     )
-    till.settle = till.settling(SimulatedGatewayHttpClient(till.url, PATIENCE_SECONDS), payments)
+    till.settle = till.settling(HttpClientOfSimulatedGateway(till.url, PATIENCE_SECONDS), payments)
     paid_twice(till, session_id, transaction)
     till.pump.drain()
 
@@ -406,7 +406,7 @@ def test_settling_survives_any_fault(till: Till, session_id: str, wire: Wire, fa
     transaction = a_transaction()
     paid_twice(till, session_id, transaction)
     wired = DynamoPayments(wired_client(wire), f"{till.prefix}-payments")
-    till.settle = till.settling(SimulatedGatewayHttpClient(till.url, PATIENCE_SECONDS), wired)
+    till.settle = till.settling(HttpClientOfSimulatedGateway(till.url, PATIENCE_SECONDS), wired)
     with wire.broken(fault, call):
         till.pump.drain()
 
@@ -516,11 +516,11 @@ class Payments:
             rows=DynamoRows(client, f"{prefix}-rows"),
             reservations=DynamoReservations(client, f"{prefix}-reservations"),
             payments=DynamoPayments(client, f"{prefix}-payments"),
-            gateway=SimulatedGatewayHttpClient(till.url, PATIENCE_SECONDS),
+            gateway=HttpClientOfSimulatedGateway(till.url, PATIENCE_SECONDS),
         )
         settling = SettlingUseCases(ports)
         settle = replace(settling.settle_payment, clock=a_while_later)
-        refund = replace(settling.execute_refund, settle_payment=settle.confirm_or_request_refund_if_due)
+        refund = replace(settling.execute_refund, settle_payment=settle.confirm_or_request_refund_unless_settled)
         return cls(
             settle,
             replace(settling.reconcile_payments, settle_payment=settle, execute_refund=refund, clock=a_while_later),

@@ -74,7 +74,7 @@ def keeps_ids_since(cinema: CachedCinema, moment: datetime) -> None:
     """Makes Redis vouch for all ids since that moment."""
     cinema.cache.mark_ids_complete_since(cinema.session.id, moment)
     if (
-        cinema.cache.read_known_seats_and_start_id_record(
+        cinema.cache.read_known_seats_and_whether_id_was_seen(
             replace(a_hold(session=cinema.session), fingerprint="f"), NOW
         ).ids_complete_since
         is None

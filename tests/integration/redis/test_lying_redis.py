@@ -56,8 +56,10 @@ HOLD = a_hold("A1", "A2")
 KEYED = a_hold("A1", fingerprint="f")
 
 CACHE_QUESTIONS: dict[str, Callable[[SeatCache], object]] = {
-    "what is known of seats": lambda cache: cache.read_known_seats_and_start_id_record(HOLD, NOW).occupancy,
-    "what is known of seats and a key": lambda cache: cache.read_known_seats_and_start_id_record(KEYED, NOW).occupancy,
+    "what is known of seats": lambda cache: cache.read_known_seats_and_whether_id_was_seen(HOLD, NOW).occupancy,
+    "what is known of seats and a key": lambda cache: (
+        cache.read_known_seats_and_whether_id_was_seen(KEYED, NOW).occupancy
+    ),
     "seats are held": lambda cache: cache.record_hold(HOLD, NOW),
     "a hold is over": lambda cache: cache.forget_hold(HOLD),
     "the map": lambda cache: cache.read_map("session")[1],

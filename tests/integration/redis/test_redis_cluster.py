@@ -141,7 +141,7 @@ def test_what_cache_and_limits_ask_is_answered_whichever_slot_the_screening_has(
     for number in range(20):
         hold = a_hold("A1", "A2", fingerprint="f")
         cache.record_hold(hold, NOW)
-        assert set(cache.read_known_seats_and_start_id_record(hold, NOW).occupancy) == {"A1", "A2"}
+        assert set(cache.read_known_seats_and_whether_id_was_seen(hold, NOW).occupancy) == {"A1", "A2"}
         quotas = {f"user-{number}": Quota(2, 60), f"address-{number}": Quota(2, 60)}
         assert [limiter.take_from_all_or_none(quotas, NOW).admitted for _ in range(3)] == [True, True, False]
 

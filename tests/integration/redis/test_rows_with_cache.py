@@ -227,7 +227,7 @@ def test_redis_keeps_ids_from_the_first_question_about_one(cinema: CachedCinema)
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
     asked = replace(a_hold(session=cinema.session), fingerprint="f")
-    assert cinema.cache.read_known_seats_and_start_id_record(asked, NOW).ids_complete_since == NOW
+    assert cinema.cache.read_known_seats_and_whether_id_was_seen(asked, NOW).ids_complete_since == NOW
 
 
 def test_a_used_id_that_redis_missed_is_told_before_redis_is_asked_again(any_redis_url: str) -> None:
@@ -400,4 +400,4 @@ def test_a_hold_of_the_same_id_with_other_expiry_is_another(cinema: CachedCinema
 
     cinema.cache.forget_hold(first)
 
-    assert cinema.cache.read_known_seats_and_start_id_record(first, NOW).occupancy
+    assert cinema.cache.read_known_seats_and_whether_id_was_seen(first, NOW).occupancy

@@ -188,7 +188,7 @@ class Promises:
         transaction_id, reservation_id = command.transaction_id, command.reservation_id
         self.names(transaction_id, reservation_id)
         payment = self.stored.payment(transaction_id)
-        return Paying(command, bool(payment and payment.is_charged and payment.charged_currency))
+        return Paying(command, bool(payment and payment.was_charged and payment.charged_currency))
 
     def names(self, transaction_id: str, reservation_id: str) -> None:
         if reservation_id:

@@ -199,7 +199,7 @@ def test_a_payment_that_another_process_has_settled_is_settled(cinema: Cinema) -
     known_before = cinema.payments.record_charge_if_allowed_and_read(a_charge(held))
     know(cinema, refund_request_for(TX, held, RefundReason.LATE, NOW))
 
-    cinema.settle_payment.confirm_or_request_refund_if_due(known_before)
+    cinema.settle_payment.confirm_or_request_refund_unless_settled(known_before)
 
     assert status(cinema) is PaymentStatus.REFUND_REQUESTED
 
@@ -219,7 +219,7 @@ def test_a_settled_payment_is_not_due_again_though_its_hold_seems_live(cinema: C
     held = cinema.hold("A1")
     settled = know(cinema, refund_request_for(TX, held, RefundReason.SCREENING_CANCELLED, NOW))
 
-    cinema.settle_payment.confirm_or_request_refund_if_due(settled)
+    cinema.settle_payment.confirm_or_request_refund_unless_settled(settled)
 
     assert cinema.payments.find(TX) == settled
 
@@ -262,7 +262,7 @@ def test_a_charge_of_a_fresh_claim_is_recorded_by_the_sweep(cinema: Cinema) -> N
 
     recorded = cinema.payments.find(TX)
     assert recorded
-    assert recorded.is_charged
+    assert recorded.was_charged
 
 
 def test_a_payment_whose_purchase_is_anothers_is_a_finding(cinema: Cinema) -> None:

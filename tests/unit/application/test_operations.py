@@ -18,7 +18,7 @@ from chalicelib.application.board import (
     RedriveDeadLetters,
     ShowBoard,
     ShowCachedBoard,
-    ShowDeadLettersOfQueue,
+    ShowSomeDeadLettersOfQueue,
 )
 from chalicelib.application.queries import CheckDependencies
 from chalicelib.domain.analytics import BUCKET_LENGTH, EMPTY_TALLY, Tally, bucket_start
@@ -247,7 +247,7 @@ def test_a_redrive_shows_on_the_very_next_board(stage: Stage) -> None:
 
 def test_letters_of_an_unknown_queue_are_not_found(stage: Stage) -> None:
     with pytest.raises(QueueNotFound):
-        ShowDeadLettersOfQueue(stage.queues)("nonsense")
+        ShowSomeDeadLettersOfQueue(stage.queues)("nonsense")
 
 
 def test_the_boards_of_many_pages_are_not_kept_for_ever(stage: Stage) -> None:

@@ -117,7 +117,7 @@ def test_what_was_charged_wrongly_goes_back_and_the_hold_stays(till: Till, cents
     till.hears(held, cents=cents)
 
     assert till.status() == (PaymentStatus.REFUND_REQUESTED, RefundReason.WRONG_AMOUNT)
-    assert till.payments.known["tx-1"].refund_cents_if_known == cents
+    assert till.payments.known["tx-1"].charged_or_price_cents_if_known == cents
     assert till.cinema.seats() == {"A1": "reserved"}
 
 
@@ -374,7 +374,7 @@ def test_who_read_a_payment_before_it_was_claimed_does_not_return_it(till: Till)
     till.cinema.confirm(held.id, "tx-1")
     del till.reservations.stored[held.id]
 
-    till.cinema.settle_payment.confirm_or_request_refund_if_due(read)
+    till.cinema.settle_payment.confirm_or_request_refund_unless_settled(read)
     assert till.status() == (PaymentStatus.CLAIMED, None)
 
     till.cinema.clock.forward(seconds=HOLD_SECONDS)

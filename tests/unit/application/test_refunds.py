@@ -517,7 +517,7 @@ def test_a_charge_that_is_told_after_the_tries_has_its_refund_requested_again(ti
     till.refused(sold.id, "tx-2")
     till.settle("tx-2")
     before = till.payments.known["tx-2"]
-    assert (before.asked, before.is_charged) == (1, False)
+    assert (before.asked, before.was_charged) == (1, False)
 
     till.gateway.pay(a_charge("tx-2", sold.id, 2500))
     after = till.payments.record_charge_if_allowed_and_read(a_charge("tx-2", sold.id, 2500))
@@ -536,7 +536,7 @@ def test_a_refund_that_learns_of_the_charge_itself_is_requested_once(till: Till)
 
     after = till.payments.record_charge_if_allowed_and_read(a_charge("tx-2", sold.id, 2500))
 
-    assert (after.status, after.is_charged, after.asked) == (PaymentStatus.REFUND_REQUESTED, True, 0)
+    assert (after.status, after.was_charged, after.asked) == (PaymentStatus.REFUND_REQUESTED, True, 0)
     assert till.cinema.relay_payment(PaymentChange(before, after)) == []
 
 

@@ -287,7 +287,7 @@ class Aside:
     broken: bool = False
     parked: dict[str, str] = field(default_factory=dict)
 
-    def tell_whether_to_park_after(self, record: Any, error: Exception) -> bool:
+    def count_failure_and_tell_whether_to_park(self, record: Any, error: Exception) -> bool:
         return isinstance(error, UnreadableMessage)
 
     def park(self, record: Any, reason: str) -> None:

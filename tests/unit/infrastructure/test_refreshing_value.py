@@ -31,7 +31,7 @@ class Store:
 def test_nobody_is_asked_before_the_first_use() -> None:
     store = Store(now=KEPT_SECONDS * 9)
 
-    assert store.renewed.poll_changed_value() is None
+    assert store.renewed.value_if_changed() is None
     assert store.asked == 0
 
 
@@ -39,9 +39,9 @@ def test_it_is_read_once_however_often_it_is_used() -> None:
     store = Store()
 
     assert (
-        store.renewed.read_unless_read_before(),
-        store.renewed.read_unless_read_before(),
-        store.renewed.poll_changed_value(),
+        store.renewed.value_if_never_read(),
+        store.renewed.value_if_never_read(),
+        store.renewed.value_if_changed(),
     ) == (
         "old",
         None,
@@ -52,29 +52,29 @@ def test_it_is_read_once_however_often_it_is_used() -> None:
 
 def test_another_value_is_told_once_the_known_one_is_old() -> None:
     store = Store()
-    store.renewed.read_unless_read_before()
+    store.renewed.value_if_never_read()
     store.value, store.now = "new", KEPT_SECONDS - 1
-    assert store.renewed.poll_changed_value() is None
+    assert store.renewed.value_if_changed() is None
 
     store.now = KEPT_SECONDS
-    assert (store.renewed.poll_changed_value(), store.renewed.poll_changed_value()) == ("new", None)
+    assert (store.renewed.value_if_changed(), store.renewed.value_if_changed()) == ("new", None)
     assert store.asked == 2
 
 
 def test_the_known_value_holds_while_the_store_does_not_answer() -> None:
     store = Store()
-    store.renewed.read_unless_read_before()
+    store.renewed.value_if_never_read()
     store.value, store.answers, store.now = "new", False, KEPT_SECONDS
-    assert (store.renewed.poll_changed_value(), store.renewed.poll_changed_value(), store.asked) == (None, None, 2)
+    assert (store.renewed.value_if_changed(), store.renewed.value_if_changed(), store.asked) == (None, None, 2)
 
     store.answers, store.now = True, KEPT_SECONDS + AGAIN_SECONDS
-    assert store.renewed.poll_changed_value() == "new"
+    assert store.renewed.value_if_changed() == "new"
 
 
 def test_a_first_use_that_is_not_answered_fails_and_the_next_one_asks_again() -> None:
     store = Store(answers=False)
     with pytest.raises(BackendUnavailable):
-        store.renewed.read_unless_read_before()
+        store.renewed.value_if_never_read()
 
     store.answers = True
-    assert store.renewed.read_unless_read_before() == "old"
+    assert store.renewed.value_if_never_read() == "old"

@@ -58,7 +58,7 @@ def parking(clock: MovableClock) -> StreamRecordParking:
 
 
 def tried(parking: StreamRecordParking, times: int, error: Exception, number: str = "1") -> list[bool]:
-    return [parking.tell_whether_to_park_after(a_record(number), error) for _ in range(times)]
+    return [parking.count_failure_and_tell_whether_to_park(a_record(number), error) for _ in range(times)]
 
 
 def test_what_can_not_be_read_is_put_aside_at_once(parking: StreamRecordParking) -> None:

@@ -120,9 +120,6 @@ def _operation(client: Any, name: str) -> Operation:
 
 
 def _names_its_tables(params: Mapping[str, Any]) -> bool:
-    """Tells whether the call names each of its tables, and none by an ARN.
-
-    Always False for a transaction, whose tables are not looked for.
-    """
+    """Tells whether the call names each of its tables, none of them by an ARN. Always False for a transaction."""
     names = [params["TableName"]] if "TableName" in params else params.get("RequestItems", ("arn:",))
     return not any(name.startswith("arn:") for name in names)

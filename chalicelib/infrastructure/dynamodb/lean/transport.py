@@ -66,7 +66,8 @@ class LeanResponse:
 
 
 def parse_answer_unless_it_has_bytes(body: bytes) -> dict[str, Any] | None:
-    """Parses the JSON of an answer. Gives None if it has bytes, which botocore's parser has to decode.
+    """Parses the JSON of an answer. Gives None if a value is of DynamoDB's type for bytes, which botocore's parser has
+    to decode.
 
     Raises MalformedHttpAnswer if the body is not JSON. botocore's parser would take it for an answer without contents:
     a read would find nothing, and a write would count as done.

@@ -23,7 +23,7 @@ from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.payments.guarded_gateway import CircuitBreakerGateway, GatewaySilent
 from chalicelib.infrastructure.payments.simulated_gateway import (
     SIGNATURE_HEADER,
-    SimulatedGatewayHttpClient,
+    HttpClientOfSimulatedGateway,
     SimulatedGatewayMessages,
 )
 from chalicelib.settings import load
@@ -62,7 +62,7 @@ PAID = {
 
 
 @contextmanager
-def answering(status: int, body: bytes, **headers: str) -> Iterator[SimulatedGatewayHttpClient]:
+def answering(status: int, body: bytes, **headers: str) -> Iterator[HttpClientOfSimulatedGateway]:
     """Serves a gateway that always answers this."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -79,7 +79,7 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[SimulatedGat
         def log_message(self, *_: object) -> None: ...
 
     with serving.serve(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
-        yield SimulatedGatewayHttpClient(f"{url}/")
+        yield HttpClientOfSimulatedGateway(f"{url}/")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_list_that_makes_no_sense_or_does_not_end_is_none(body: dict[str, obje
 
 
 def test_without_a_gateway_nothing_is_paid_and_nothing_returned() -> None:
-    nowhere = SimulatedGatewayHttpClient("")
+    nowhere = HttpClientOfSimulatedGateway("")
     with pytest.raises(GatewayUnavailable, match="set PAYMENTS_URL"):
         nowhere.find_charge("tx-1")
     with pytest.raises(GatewayUnavailable, match="set PAYMENTS_URL"):
@@ -216,7 +216,7 @@ def test_an_answer_that_trickles_is_given_up() -> None:
 
     ended = threading.Event()
     with serving.serve(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url, pytest.raises(GatewaySilent):
-        SimulatedGatewayHttpClient(url, 0.2).find_charge("tx-1")
+        HttpClientOfSimulatedGateway(url, 0.2).find_charge("tx-1")
     assert ended.wait(5), "the connection was closed"
 
 
@@ -232,7 +232,7 @@ def test_a_silent_gateway_is_left_alone_by_every_call_and_refusals_do_not_count(
             with pytest.raises(PaymentNotYetAtGateway):
                 guarded.refund("tx-1", None, "key")
 
-    guarded = CircuitBreakerGateway(SimulatedGatewayHttpClient("http://127.0.0.1:9"), guarded.breaker)
+    guarded = CircuitBreakerGateway(HttpClientOfSimulatedGateway("http://127.0.0.1:9"), guarded.breaker)
     with pytest.raises(GatewaySilent):
         guarded.list_charges_since(NOW)
     with pytest.raises(GatewaySilent):
@@ -267,16 +267,16 @@ def test_any_transaction_of_the_contract_is_returned_once_for_its_key(served: tu
     url, gateway = served
     for transaction in ("tx-1", "ü🎟 \\ \"'/?", "x" * 100):
         gateway.charge(transaction, "res-1", 5000)
-        first = SimulatedGatewayHttpClient(url).refund(transaction, None, f"refund-{transaction}")
-        assert SimulatedGatewayHttpClient(url).refund(transaction, None, f"refund-{transaction}") == first
-        assert SimulatedGatewayHttpClient(url).refund(transaction, None, "another key") == first
-        assert SimulatedGatewayHttpClient(url).find_charge(transaction), transaction
+        first = HttpClientOfSimulatedGateway(url).refund(transaction, None, f"refund-{transaction}")
+        assert HttpClientOfSimulatedGateway(url).refund(transaction, None, f"refund-{transaction}") == first
+        assert HttpClientOfSimulatedGateway(url).refund(transaction, None, "another key") == first
+        assert HttpClientOfSimulatedGateway(url).find_charge(transaction), transaction
     assert [one["amountCents"] for one in gateway.list_refunds(None)] == [5000] * 3
 
 
 def test_a_key_that_came_with_another_request_is_refused(served: tuple[str, Gateway]) -> None:
     url, simulated_gateway = served
-    gateway = SimulatedGatewayHttpClient(url)
+    gateway = HttpClientOfSimulatedGateway(url)
     simulated_gateway.charge("tx-1", "res-1", 5000)
     gateway.refund("tx-1", 5000, "key")
     gateway.start_payment(a_reservation(), "key")
@@ -290,14 +290,14 @@ def test_a_key_that_came_with_another_request_is_refused(served: tuple[str, Gate
 def test_it_returns_in_parts_and_never_more_than_was_charged(served: tuple[str, Gateway]) -> None:
     url, gateway = served
     gateway.charge("tx-1", "res-1", 5000)
-    SimulatedGatewayHttpClient(url).refund("tx-1", 2000, "first")
+    HttpClientOfSimulatedGateway(url).refund("tx-1", 2000, "first")
 
     with pytest.raises(RefundNotConfirmed, match="AMOUNT_TOO_LARGE: 3000 cents are left"):
-        SimulatedGatewayHttpClient(url).refund("tx-1", 3001, "second")
-    SimulatedGatewayHttpClient(url).refund("tx-1", None, "second")
+        HttpClientOfSimulatedGateway(url).refund("tx-1", 3001, "second")
+    HttpClientOfSimulatedGateway(url).refund("tx-1", None, "second")
 
     assert [one["amountCents"] for one in gateway.list_refunds("tx-1")] == [2000, 3000]
-    charge = SimulatedGatewayHttpClient(url).find_charge("tx-1")
+    charge = HttpClientOfSimulatedGateway(url).find_charge("tx-1")
     assert charge
     assert charge.refunded_cents == 5000
 
@@ -309,16 +309,16 @@ def test_what_was_never_charged_can_not_be_returned(served: tuple[str, Gateway],
     if transaction != "tx-made-up":
         post(url, "/payments", asked, **{"Idempotency-Key": "key"})
 
-    assert SimulatedGatewayHttpClient(url).find_charge(transaction) is None
+    assert HttpClientOfSimulatedGateway(url).find_charge(transaction) is None
     with pytest.raises(PaymentNotYetAtGateway):
-        SimulatedGatewayHttpClient(url).refund(transaction, 5000, "key")
+        HttpClientOfSimulatedGateway(url).refund(transaction, 5000, "key")
     assert gateway.list_refunds(None) == []
 
 
 def test_it_charges_less_where_the_transaction_says_so(served: tuple[str, Gateway]) -> None:
     url, gateway = served
     assert gateway.charge("tx-short", "res-1", 5000)["amountCents"] == 4999
-    charge = SimulatedGatewayHttpClient(url).find_charge("tx-short")
+    charge = HttpClientOfSimulatedGateway(url).find_charge("tx-short")
     assert charge
     assert charge.amount_cents == 4999
 
@@ -338,7 +338,7 @@ def test_payments_and_refunds_have_unguessable_ids_that_a_restart_does_not_give_
     ids = set()
     for _ in range(2):
         with simulated.run_gateway() as (url, _gateway):
-            gateway = SimulatedGatewayHttpClient(url)
+            gateway = HttpClientOfSimulatedGateway(url)
             paid = gateway.start_payment(a_reservation(), "key").id
             ids |= {paid, gateway.refund(paid, None, "key")}
     assert len(ids) == 4
@@ -353,13 +353,13 @@ def test_all_that_was_charged_since_a_moment_is_listed_over_its_pages(served: tu
         gateway.charge(transaction, "res-1", 5000)
     gateway.charge("tx-uncharged", "res-1", 5000)
 
-    assert {one.transaction_id for one in SimulatedGatewayHttpClient(url).list_charges_since(begun)} == wanted
-    assert SimulatedGatewayHttpClient(url).list_charges_since(utc_now() + timedelta(seconds=5)) == []
+    assert {one.transaction_id for one in HttpClientOfSimulatedGateway(url).list_charges_since(begun)} == wanted
+    assert HttpClientOfSimulatedGateway(url).list_charges_since(utc_now() + timedelta(seconds=5)) == []
 
 
 def test_it_declines_as_often_as_the_transaction_says(served: tuple[str, Gateway]) -> None:
     url, simulated_gateway = served
-    gateway = SimulatedGatewayHttpClient(url)
+    gateway = HttpClientOfSimulatedGateway(url)
     for transaction in ("tx-decline-2", "tx-decline"):
         simulated_gateway.charge(transaction, "res-1", 5000)
     for _ in range(2):
@@ -587,4 +587,4 @@ def test_a_gateway_that_says_that_it_is_out_of_order_is_not() -> None:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "not a URL"])
 def test_a_gateway_that_nobody_reaches_is_not(url: str) -> None:
     with pytest.raises(GatewaySilent):
-        SimulatedGatewayHttpClient(url).ping()
+        HttpClientOfSimulatedGateway(url).ping()
