@@ -24,7 +24,8 @@ FORMATS = (importlib.util.MAGIC_NUMBER, PATTERN_COMPILER._sre.MAGIC)
 """The versions of this Python's two formats: of bytecode, and of compiled patterns."""
 
 Patterns = Mapping[tuple[str | bytes, int], bytes]
-"""By pattern and flags, the other arguments with which `re` calls `_sre.compile`, marshalled."""
+"""By pattern and the flags that it is asked for with: what `re` gives to `_sre.compile` after the pattern (its complete
+flags, its code and so on), marshalled."""
 
 
 def use_precompiled_methods_and_patterns(file: str = FILE) -> None:
@@ -43,8 +44,8 @@ def use_precompiled_methods_and_patterns(file: str = FILE) -> None:
 
 
 def compile_methods_by(compiled: Callable[[str, str], Any]) -> Callable[[], None]:
-    """Replaces `exec` and `eval` in the two modules of the standard library that generate methods: dataclasses and
-    collections.
+    """Replaces `exec` in dataclasses and `eval` in collections, the modules of the standard library that generate
+    methods.
 
     The replacements run the code that `compiled` gives for a text and its mode ("exec" or "eval"). Gives a function
     that restores the built-in ones.

@@ -50,14 +50,14 @@ RATE_LIMITS = """
 every two seconds.
 
 Limits per user apply only to signed-in users, because only their ids are verified. Without access control, only the
-limits per address and per connection apply. A buyer in a hurry clicks every second or two, and stays below them. An
-address may be a family, an office or a street behind one NAT, with thirty people who look at the seats each second. A
-script sends hundreds of requests.
+limits per address and per connection apply. A buyer in a hurry clicks every second or two, and stays below those per
+user. An address may be a family, an office or a street behind one NAT, with thirty people who look at the seats each
+second. A script sends hundreds of requests.
 
-A hold counts as many requests as it has seats. So an address may hold 60 seats at once, then two more a second. One
-that goes on has 120 seats half a minute after its first hold, and then two for each second of a hold: 60 seats with
-holds of 30 s. Seats that are given back, or whose hold lapses, return no quota. If you make holds longer, lower these
-limits.
+For the limit per address, a hold counts as many requests as it has seats. So an address may hold 60 seats at once, then
+two more a second. With holds of 30 s, one that goes on has the most half a minute after its first hold, 120 seats, and
+from then on 2 x HOLD_SECONDS, 60 seats. Seats that are given back, or whose hold lapses, return no quota. If you make
+holds longer, lower these limits.
 
 Each change of a seat is sent to every WebSocket that is subscribed to its screening. Subscriptions are therefore
 limited: sixty from one address at once, then six a minute, which makes 780 in the two hours that a connection lasts. A
@@ -129,8 +129,8 @@ class Setting(NamedTuple):
     """The value if the variable is missing or empty. A placeholder {name} stands for an earlier field of Settings, or
     for the region."""
     local_default: str | None = None
-    """The default on a laptop, if it differs from `default`. A deployment then sets no value for the functions: each
-    process takes the default of its stage."""
+    """The default on a laptop, if it differs from `default`. In a deployment, the setting's parameter is then empty by
+    default, and each process takes the default of its stage."""
     read: Callable[["Setting", str, str], object] = _read_text
     """Makes the setting's value from this row, the variable's text and the stage. Raises SettingInvalid."""
     bounds: tuple[int, int] | None = None

@@ -158,7 +158,8 @@ def _screening_numbers(session: Session, buckets: Mapping[datetime, Tally]) -> S
 
 
 def _none_if_down(ask: Callable[[], T]) -> T | None:
-    """Calls `ask` and gives its result. Gives None if the store is down or out of reach."""
+    """Calls `ask` and gives its result. Gives None if the backend is unavailable, or the deployment may not use the
+    queue."""
     try:
         return ask()
     except (BackendUnavailable, DeploymentMayNotUseQueue):

@@ -231,7 +231,7 @@ def _is_being_refunded(payment: Payment | None, reservation: Reservation) -> boo
 
 
 def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sale) -> Refusal:
-    """Makes the refusal of a claim for the reservation, by the payment `stands` that is stored."""
+    """Makes the refusal of a claim for the reservation. `stands` is the stored payment; None if none is stored."""
     if stands is None:
         return PaymentNotReportedYet(reservation.id, sale.transaction_id)
     if stands.is_refund_requested_or_made:

@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.refusals import BackendUnavailable, IdempotencyKeyReused, TooManyHoldsInSession
-from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrChanged, Reservation, State
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrEntryChanged, Reservation, State
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import HoldsCountedUntilExpiry, Reservations
@@ -50,7 +50,7 @@ class CountHoldOrRefuse:
         for _ in range(ATTEMPTS):
             try:
                 return self.holds_counted_until_expiry.count_hold(_holder(reservation), hold, self.limit, now, ended)
-            except HoldLimitReachedOrChanged as reached:
+            except HoldLimitReachedOrEntryChanged as reached:
                 ended = self._replaceable_or_refuse(reached.counted, hold, now)
         raise BackendUnavailable("count a hold")
 
@@ -58,8 +58,8 @@ class CountHoldOrRefuse:
         """Gives the oldest of the counted holds that have ended; the new hold may take its place. None if the limit is
         not reached.
 
-        Raises if as many counted holds as the limit are live: IdempotencyKeyReused if one of them has the new hold's
-        key, else TooManyHoldsInSession.
+        Raises if at least as many counted holds as the limit are live: IdempotencyKeyReused if one of them has the new
+        hold's reservation id, else TooManyHoldsInSession.
         """
         live = [hold for hold in counted if self._is_counted_hold_live(hold, now)]
         if len(live) >= self.limit:

@@ -130,8 +130,8 @@ class SettlePayment:
     rows: Rows
     sessions: Sessions
     confirm: ConfirmReservation
-    """The use case that confirms reservations, with `only_if_charged` off: a payment that is settled was charged, or
-    was claimed by a request that allowed a claim before the charge."""
+    """The use case that confirms reservations, with `only_if_charged` off: a payment that is to be settled was charged,
+    or was claimed by a request that allowed a claim before the charge."""
     mark_payment_sold: TryMarkPaymentSold
     clock: Clock
 

@@ -98,8 +98,9 @@ class ReconcilePayments:
     clock: Clock
 
     def __call__(self, looked_back: timedelta = LOOKED_BACK, *, mend: bool = True) -> SweepResult:
-        """Compares the stored payments with the gateway's charges of the last `looked_back` and with the recent sales.
-        Settles the payments that are still open, and retries the outstanding refunds.
+        """Compares the gateway's charges of the last `looked_back` with the stored payments, and the recent sales in
+        the rows with their reservations. Settles the payments that are still open, and retries the refunds that are
+        late.
 
         With `mend` off, changes nothing, and leaves out the outstanding refunds. Raises BackendUnavailable.
         """
@@ -160,8 +161,7 @@ class ReconcilePayments:
         """Retries a refund at the gateway if it is late, and the pause since the last try is over. Gives a Finding if
         the refund is late and still not made.
 
-        A refund is late once it was requested longer than RETURNED_BY_THEN ago, or if the gateway did not know its
-        payment.
+        A refund is late from RETURNED_BY_THEN after its request on, or if the gateway did not know its payment.
         """
         now = self.clock()
         requested_at = payment.requested_at or now
@@ -233,6 +233,6 @@ def _payment_finding(says: str, payment: Payment) -> Finding:
 
 
 def _is_listed(payment: Payment, listed_at: datetime) -> bool:
-    """Tells whether the payment's refund was made so long before `listed_at` that a list of refunds read then must
-    contain it."""
+    """Tells whether the payment's refund was made so long before `listed_at` that the list of charges read then must
+    show it."""
     return payment.refunded_at is None or payment.refunded_at + AT_WORK <= listed_at

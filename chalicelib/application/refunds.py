@@ -114,8 +114,9 @@ class ExecuteRefund:
         """Refunds the payment if its refund is requested. If the gateway does not know the payment, only adds one to
         the number of tries, by which the sweep lengthens its pauses.
 
-        The gateway may tell that it charged the payment for another reservation. A payment that has bought nothing is
-        then not refunded, but settled for that reservation.
+        If the gateway charged the payment for another reservation than the stored one, and the payment has bought
+        nothing, it is not refunded here, but settled for that reservation: it may become a sale, or its refund is
+        requested anew.
 
         Raises RefundNotConfirmed, GatewayUnavailable, BackendUnavailable.
         """

@@ -86,7 +86,7 @@ class ExpireHoldUnlessSold:
         if self.rows.release(hold, now).sale_id:
             return False
         ended = self.reservations.mark_ended_if_pending_and_read(hold, State.EXPIRED, now)
-        if ended is None and self.reservations.bar_ended_hold_or_read_stored(hold):
+        if ended is None and self.reservations.bar_hold_or_read_stored(hold):
             # Its slow request has stored it in between.
             self.reservations.mark_ended_if_pending_and_read(hold, State.EXPIRED, now)
         return True

@@ -77,7 +77,7 @@ class AnswerRepeatedHoldRequests:
         admitted one stores the reservation before it answers 201. Both write the same item, so the later of the two
         sees the other.
         """
-        stored = self.reservations.bar_ended_hold_or_read_stored(held.hold) if held.fingerprint else None
+        stored = self.reservations.bar_hold_or_read_stored(held.hold) if held.fingerprint else None
         if stored:
             return self._settle_with(stored, held)
         self.rows.release(held.hold, self.clock())

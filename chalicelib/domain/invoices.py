@@ -11,7 +11,8 @@ from .sessions import Session
 ENGLISH, PORTUGUESE = "en", "pt-BR"
 
 NUMBER_DIGITS = 6
-"""The least number of digits of an invoice's number in its year. It may have more: 2026-1000000 follows 2026-999999."""
+"""The least number of digits of an invoice's place in its printed number. It may have more: 2026-1000000 follows
+2026-999999."""
 
 
 @dataclass(frozen=True, slots=True)

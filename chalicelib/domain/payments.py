@@ -194,7 +194,7 @@ class PaymentIntent:
 
     provider: str
     id: str
-    """The gateway's id. Once it is paid, it is the id of the transaction."""
+    """The gateway's id of the payment. Once the payment is made, it is the id of the transaction."""
     client_secret: str = field(default="", repr=False)
     public_key: str = ""
     """The provider's key for browsers; empty if the provider has none."""

@@ -224,7 +224,7 @@ class CountedHold:
         return (self.reservation_id, self.expires_at) == (hold.reservation_id, hold.expires_at)
 
 
-class HoldLimitReachedOrChanged(Exception):
+class HoldLimitReachedOrEntryChanged(Exception):
     """The hold was not counted: it would exceed its holder's limit, or the entry of the older hold that it was to
     replace has changed meanwhile.
 

@@ -29,7 +29,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """A webhook without its URL and secrets. It receives the events of these types, or of all types.
+    """A webhook without its URL and secrets. It receives the events of the types in `event_types_or_empty_for_all`.
 
     If the webhook is disabled, `disabled` is the reason, else None.
     """

@@ -154,8 +154,8 @@ class Breaker:
             return True
 
     def _count_success(self, is_probe: bool) -> None:
-        """Counts a success. The probe's success closes the breaker. The success of another call sets the failures of a
-        closed breaker back to 0; but it is ignored if the breaker has opened since the call began."""
+        """Counts a success. The probe's success closes the breaker. The success of another call sets the failures back
+        to 0 if the breaker is closed, and is ignored otherwise."""
         with self._lock:
             if not is_probe:
                 self._failures = 0 if self._open_until is None else self._failures

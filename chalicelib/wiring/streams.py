@@ -31,7 +31,8 @@ def follow_up_row_record(record: Record) -> list[OutgoingMessage]:
 
 
 def follow_up_reservation_record(record: Record) -> list[OutgoingMessage]:
-    """Gives the messages to send after a reservation changed. Also marks the payment of a sale as sold."""
+    """Gives the messages to send after a reservation changed. Also marks the payment of a sale as sold, and expires the
+    hold of a pending reservation that TTL deleted."""
     return relaying().follow_up_reservation_change(records.reservation_change(record))
 
 

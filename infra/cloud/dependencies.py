@@ -53,7 +53,6 @@ UNUSED = (
     *("PIL/*.so", "PIL/*Plugin.py", "PIL/Image?*.py", "pillow.libs"),  # our documents have no images; see STAND_INS
     *(f"reportlab/{part}" for part in ("fonts", "graphics", "platypus")),
     "charset_normalizer/*.so",  # each has a Python module beside it that does the same; we need no speed there
-    *(f"fontTools/{part}" for part in ("cu2qu", "diff", "merge", "mtiLib", "qu2cu", "t1Lib", "ufoLib", "voltLib")),
     "share",
     *("cffi", "pycparser"),  # cryptography needs what they make, not the makers: _cffi_backend stays
     *(f"stripe/{part}" for part in STRIPES_OTHER_PRODUCTS),

@@ -13,7 +13,7 @@ from chalicelib.domain.reservations import (
     HeldSeat,
     Hold,
     HoldEndedBeforeStored,
-    HoldLimitReachedOrChanged,
+    HoldLimitReachedOrEntryChanged,
     Occupancy,
     ReleaseResult,
     Reservation,
@@ -161,7 +161,7 @@ class FakeReservations:
             raise HoldEndedBeforeStored(reservation.id)
         return self.add_sold_if_missing(reservation)
 
-    def bar_ended_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
+    def bar_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
         if hold.reservation_id not in self.stored:
             self.barred[hold.reservation_id] = max(
                 self.barred.get(hold.reservation_id, hold.expires_at), hold.expires_at
@@ -222,7 +222,7 @@ class FakeLiveHolds:
         else:
             room = standing is None or standing.expires_at <= now
         if not room:
-            raise HoldLimitReachedOrChanged(self._counted(holds))
+            raise HoldLimitReachedOrEntryChanged(self._counted(holds))
         del holds[place : place + 1]
         holds.insert(0, hold)
 

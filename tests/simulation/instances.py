@@ -20,7 +20,7 @@ from chalicelib.application.tickets import AdmitTicket
 from chalicelib.domain import consumers
 from chalicelib.domain.events import Event, Failures, OutgoingMessage
 from chalicelib.domain.ports import HoldsCountedUntilExpiry, IdMaker, Reservations, Rows, Sessions
-from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrChanged
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrEntryChanged
 from chalicelib.domain.times import to_utc_ms
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
@@ -112,7 +112,7 @@ class WatchedLiveHolds:
     ) -> None:
         try:
             self.holds_counted_until_expiry.count_hold(holder, hold, limit, now, instead_of)
-        except HoldLimitReachedOrChanged:
+        except HoldLimitReachedOrEntryChanged:
             self.refused()
             raise
 
@@ -225,9 +225,11 @@ class Instance:
     def relays(self) -> Mapping[str, Callable[[Record], list[OutgoingMessage]]]:
         relaying, planted = self.relaying, self.adapters.relay
         return {
-            "rows": partial(_relay_row, planted("rows", relaying.follow_up_row_event)),
-            "reservations": partial(_relay_reservation, planted("reservations", relaying.follow_up_reservation_change)),
-            "payments": partial(_relay_payment, planted("payments", relaying.follow_up_payment_change)),
+            "rows": partial(_follow_up_row, planted("rows", relaying.follow_up_row_event)),
+            "reservations": partial(
+                _follow_up_reservation, planted("reservations", relaying.follow_up_reservation_change)
+            ),
+            "payments": partial(_follow_up_payment, planted("payments", relaying.follow_up_payment_change)),
         }
 
     def send(self, messages: Sequence[OutgoingMessage]) -> set[int]:
@@ -319,14 +321,14 @@ def _of_events(consume: Callable[[Event], Any]) -> Callable[[Record], None]:
     return lambda record: consume(envelopes.event_in(record))
 
 
-def _relay_row(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
+def _follow_up_row(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
     event = records.row_event(record)
     return relay(event) if event else []
 
 
-def _relay_reservation(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
+def _follow_up_reservation(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
     return relay(records.reservation_change(record))
 
 
-def _relay_payment(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
+def _follow_up_payment(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
     return relay(records.payment_change(record))

@@ -1,6 +1,6 @@
 """Seeds: those that every run repeats, and some that no run has seen before. One that fails prints how to replay it.
 
-`make prove` runs 10,000 of them, `make simulate SEEDS=1000000` as many as one likes, on all cores.
+`make prove` runs 40,000 of them, `make simulate SEEDS=1000000` as many as one likes, on all cores.
 """
 
 import os

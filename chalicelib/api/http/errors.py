@@ -49,7 +49,7 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     `facts`              makes the body's fields, beside `error` and `message`, from the exception
     `message_facts`      makes facts that only the message uses: the body has no fields for them
     `headers`            makes the answer's headers from the exception
-    `counts_as_refusal`  False if the same request may succeed some seconds later; the operator's board leaves it out
+    `counts_as_refusal`  False if what is asked for is not there yet, as an invoice; the operator's board leaves it out
 
     A row without an example is an error that only API Gateway answers, in English.
     """

@@ -15,8 +15,8 @@ from chalicelib.settings import SettingInvalid
 from .routes import route_of
 
 HOLDS = "hold_seats"
-"""The name of the view that holds seats. Each seat of a hold counts as one request, so the limit per address is a
-number of seats."""
+"""The name of the view that holds seats. For its limit per address, each seat of a hold counts as a request; for its
+limit per user, a hold counts as one."""
 
 SUBSCRIBE = "subscribe"
 """The name that RATE_LIMITS has for the WebSocket message that subscribes a viewer. It is limited like a route."""

@@ -38,8 +38,8 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".webmanifest": "application/manifest+json",
 }
-"""The content types by suffix. Files with another suffix are not served. The index.html of a folder is served at the
-folder's address."""
+"""The content types by suffix. Files with another suffix are not served. A part's index.html is served as the part's
+page, at the address of its route."""
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE_ALWAYS = "no-cache"

@@ -132,6 +132,12 @@ BOARD = Board(
     dependencies=DEPENDENCIES,
 )
 LETTER = DeadLetter(
-    "219f8380-5770-4cc2-8c3e-5c715e145f5e", NOW, "EmailNotConfirmed('SES: Throttling')", 5, 1, {}, '{"version": 1}'
+    "219f8380-5770-4cc2-8c3e-5c715e145f5e",
+    NOW,
+    "EmailNotConfirmed('SES: ServiceUnavailable: try again')",
+    5,
+    1,
+    {},
+    '{"version": 1}',
 )
 IMPOSSIBLE = (replace(DEPENDENCIES[0], up=False, reason="could not connect"), *DEPENDENCIES[1:])

@@ -56,7 +56,7 @@ class Store(NamedTuple):
 
     kind: StoreKind
     name: str
-    """The name of the table or queue without the stack's prefix. Of a bucket, the part of its name between the stage
+    """The name of the table or queue without the stage's prefix. Of a bucket, the part of its name between the stage
     and the account."""
     holds: str
     at_erasure: ErasureEffect = ErasureEffect.NOTHING

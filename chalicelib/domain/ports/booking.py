@@ -126,11 +126,11 @@ class Reservations(Protocol):
     def get_or_add_unless_barred(self, reservation: Reservation) -> Reservation:
         """Stores the reservation and gives it. If one is already stored under its id, gives the stored one unchanged.
 
-        Raises HoldEndedBeforeStored if the hold was barred: see `bar_ended_hold_or_read_stored`.
+        Raises HoldEndedBeforeStored if the hold was barred: see `bar_hold_or_read_stored`.
         """
         ...
 
-    def bar_ended_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
+    def bar_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
         """Bars the hold: from now on `get_or_add_unless_barred` refuses it.
 
         Earlier holds with the same reservation id are refused, too: requests with one idempotency key have one id.
@@ -187,8 +187,8 @@ class HoldsCountedUntilExpiry(Protocol):
     ) -> None:
         """Counts the hold against the holder's limit. Idempotent.
 
-        Raises HoldLimitReachedOrChanged if the oldest of the last `limit` counted holds has not expired. All holds last
-        equally long, so no newer one has expired then.
+        Raises HoldLimitReachedOrEntryChanged if `limit` holds are counted and the oldest of the last `limit` has not
+        expired. All holds last equally long, so no newer one has expired then.
 
         With `instead_of`, the hold replaces that counted hold, which was sold or released. Then the error means that
         the entry of `instead_of` has changed since it was read.

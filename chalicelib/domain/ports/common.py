@@ -20,7 +20,7 @@ class Clock(Protocol):
 
 
 class IdMaker(Protocol):
-    """Makers of ids. An id that is made from an idempotency key is the same on every instance."""
+    """A maker of ids. An id that is made from an idempotency key is the same on every instance."""
 
     def session_id(self, key: str | None) -> str:
         """Makes an unguessable id for a session. The same key gives the same id; without a key every id is new."""

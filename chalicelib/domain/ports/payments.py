@@ -28,8 +28,8 @@ class Payments(Protocol):
         With `only_if_charged`, claims only if the gateway has reported a charge of exactly this amount for this
         reservation. Without it, also claims a payment of which the gateway has reported nothing yet.
 
-        Gives the payment as stored afterwards, claimed or not: its status says why it could not be claimed. Gives None
-        if nothing is stored, because no charge is reported yet.
+        Gives the payment as stored afterwards, claimed or not: its status, reservation and charge say why it could not
+        be claimed. Gives None if nothing is stored, because no charge is reported yet.
         """
         ...
 
@@ -56,9 +56,9 @@ class Payments(Protocol):
         Changes nothing if the stored payment belongs to another reservation, or has a sale with another id than
         `payment.sale_id`.
 
-        Marks a claimed payment only if `payment.session_id` is set: it is set by those who have released the hold, so
-        that the claim can buy nothing any more. A request without a session may be older than the claim, which may have
-        bought seats by now.
+        Marks a claimed payment only if `payment.session_id` is set: it is set by those who know that the claim can buy
+        nothing any more, because its hold was released or sold, or its rows are closed. A request without a session may
+        be older than the claim, which may have bought seats by now.
         """
         ...
 

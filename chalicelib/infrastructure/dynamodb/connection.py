@@ -62,8 +62,11 @@ def new_dynamodb_client(*, lean: bool = True) -> "DynamoDBClient":
     return made
 
 
-def queried_by(client: "DynamoDBClient", model: M) -> M:
-    """Lets pynamodb query the model's table by this client. By itself it makes a client for each model, of 11 MB."""
+def let_client_query(client: "DynamoDBClient", model: M) -> M:
+    """Makes pynamodb query the model's table by this client from now on, and gives the model.
+
+    By itself pynamodb makes a client for each model, of 11 MB.
+    """
     connection: Any = model._get_connection().connection
     connection._client = client
     return model

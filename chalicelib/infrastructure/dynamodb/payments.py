@@ -199,7 +199,8 @@ class _PaymentUpdate:
     compared: Mapping[str, Any] = field(default_factory=dict)
 
     def where(self, condition: str, **compared: Any) -> "_PaymentUpdate":
-        """Gives a copy of the update that has this condition. `values` are those that the condition compares with."""
+        """Gives a copy of the update that has this condition. `compared` are the values that the condition compares
+        with."""
         return replace(self, condition=condition, compared=compared)
 
     def request(self) -> dict[str, Any]:

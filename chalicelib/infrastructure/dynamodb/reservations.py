@@ -24,7 +24,7 @@ from chalicelib.domain.reservations import (
 from chalicelib.domain.times import from_ms, to_iso, to_ms, utc_from_iso_with_zone
 from chalicelib.infrastructure.ids import buyer_partition_of_user
 
-from .connection import ConditionFailed, Table, outages_as_refusals, queried_by
+from .connection import ConditionFailed, Table, let_client_query, outages_as_refusals
 from .cursors import from_cursor, to_cursor
 from .tables import ReservationItem, item_from_attributes, read_known_attributes_missing_as_none
 from .values import Item, ms_value, text_key, text_value, ttl_seconds, ttl_value
@@ -52,7 +52,7 @@ class DynamoReservations:
             raise HoldEndedBeforeStored(reservation.id) from failed
         return reservation
 
-    def bar_ended_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
+    def bar_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
         ttl = ttl_value(hold.expires_at + REMEMBERED)
         bar = {**_key(hold.reservation_id), "barred_ms": ms_value(hold.expires_at), "ttl": ttl}
         try:
@@ -118,7 +118,7 @@ class DynamoReservations:
     def list_purchases(self, user_id: str, limit: int, cursor: str | None) -> Page[Reservation]:
         buyer = buyer_partition_of_user(user_id)
         after = _key_from_cursor(buyer, cursor) if cursor else None
-        found = queried_by(self.client, ReservationItem).purchases.query(
+        found = let_client_query(self.client, ReservationItem).purchases.query(
             buyer, consistent_read=True, scan_index_forward=False, limit=limit + 1, last_evaluated_key=after
         )
         with outages_as_refusals("Query"):
@@ -163,7 +163,7 @@ class DynamoReservations:
 def reservation_from_item_unless_bar(item: Mapping[str, Any]) -> Reservation | None:
     """Reads a reservation from an item, or from an item's image in a stream record.
 
-    None if the item only bars an ended hold: see `Reservations.bar_ended_hold_or_read_stored`.
+    None if the item only bars an ended hold: see `Reservations.bar_hold_or_read_stored`.
     """
     if "barred_ms" in item:
         return None

@@ -25,8 +25,8 @@ from .connection import (
     ConditionFailed,
     Table,
     TransactionCancelled,
+    let_client_query,
     outages_as_refusals,
-    queried_by,
     retry_on_conflict,
     transact,
 )
@@ -42,8 +42,8 @@ KEPT_SECONDS = 60.0
 """How long an instance keeps a screening in memory. For so long it may show a cancelled screening as not cancelled."""
 
 PROGRAMME_SECONDS = 1.0
-"""How old a page of the programme may be. The whole programme is one partition of the index, and DynamoDB lets a
-partition be read some 1,150 times a second. So each instance reads a page once a second, however many ask."""
+"""How old a page of the programme may be. The whole programme is one partition of the index, of which DynamoDB gives
+some 1,150 pages a second. So each instance reads a page once a second, however many ask."""
 KEPT_PAGES = 64
 
 ID_CHARACTERS = 36
@@ -61,7 +61,7 @@ class DynamoSessions:
     client: "DynamoDBClient"
     table_name: str
     kept: dict[str, tuple[float, Session]] = field(default_factory=dict)
-    """The sessions in memory, by id. Each with the moment until which it may be shown, by the clock `seconds`."""
+    """The screenings in memory, by id, each with the moment until which it may be shown, by the clock `seconds`."""
     rows_table: str = ""
     """The name of the table of rows. If empty, the table of this process's stage."""
     seconds: Callable[[], float] = time.monotonic
@@ -98,7 +98,7 @@ class DynamoSessions:
         after = dict(zip(("starts_at", "id"), from_cursor(cursor, 2), strict=True)) if cursor else None
         if after and after["starts_at"] < least:
             raise CursorInvalid  # a cursor of another list, with which DynamoDB would refuse the query as malformed
-        found = queried_by(self.client, SessionItem).by_start.query(
+        found = let_client_query(self.client, SessionItem).by_start.query(
             PROGRAMME,
             SessionItem.starts_at >= least if least else None,
             limit=limit + 1,

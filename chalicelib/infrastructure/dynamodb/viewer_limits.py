@@ -74,7 +74,8 @@ class DynamoRateLimiter:
         raise BackendUnavailable("count a request")
 
     def _shorten(self, known: Mapping[str, int], due: Mapping[str, int]) -> None:
-        """Corrects buckets that were filled when a longer window was set, further than the present window allows.
+        """Corrects buckets that are filled further than the present window allows, because a longer window was set when
+        they were filled.
 
         So no requester is refused for longer than the present window. `known` has the stored moment at which each
         bucket will be empty, and `due` the corrected one, both in microseconds.

@@ -24,7 +24,7 @@ from chalicelib.infrastructure.pdf.a4_document import (
 
 CAPTION, BODY, TOTAL = Pen(8, FAINT), Pen(10), Pen(11.5, is_bold=True)
 ABOVE_A_ROW, BESIDE_A_ROW = 1.2, 2
-"""The empty space above and below the text of a row of seats, and at its sides, in millimetres."""
+"""The empty space above and below the text of a row of the table of seats, and at its sides, in millimetres."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,8 @@ class _Sheet(A4Document):
         height = BODY.line_height_mm + 2 * ABOVE_A_ROW
         if not self.has_room(height):
             self.add_page()
-            self._add_row(self.words.seat, self.words.price, CAPTION)
+            if pen is not CAPTION:
+                self._add_row(self.words.seat, self.words.price, CAPTION)
         if pen is TOTAL:
             self.draw_rectangle(MARGIN, self.y, TEXT_WIDTH, height, SHADE)
         if pen is not CAPTION:

@@ -120,7 +120,7 @@ class A4Document:
         align: Align = "left",
         most_lines: int | None = None,
     ) -> None:
-        """Writes a text in lines, on as many pages as it needs. Lines after the `most_lines` first are left out."""
+        """Writes a text in lines, on as many pages as it needs. Lines after the first `most_lines` are left out."""
         for line in self.lines_in_drawing_order(text, pen, width)[:most_lines]:
             if not self.has_room(pen.line_height_mm):
                 self.add_page()
@@ -134,7 +134,7 @@ class A4Document:
     def draw_ordered_line(
         self, line: str, pen: Pen, left: float, top: float, width: float = TEXT_WIDTH, align: Align = "left"
     ) -> None:
-        """Draws letters that are in drawing order, in the middle of a line that begins at `top`."""
+        """Draws letters that are in drawing order, vertically in the middle of a line whose upper edge is `top`."""
         baseline = HEIGHT - top - pen.line_height_mm / 2 - 0.3 * pen.size_mm
 
         def draw(canvas: Canvas) -> None:

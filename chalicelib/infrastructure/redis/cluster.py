@@ -39,8 +39,8 @@ T = TypeVar("T")
 Question = Callable[["Redis"], Any]
 
 FAILING = (ConnectionLost, TooLate, InvalidResponse, ClusterDownError, OSError, MalformedRedisAnswer)
-"""The errors that open a node's breaker. An error with which Redis refuses a command is not among them: a full Redis is
-alive."""
+"""The errors that open a node's breaker. Other errors with which Redis refuses a command are not among them: a full
+Redis is alive."""
 
 SLOTS = 16_384
 MOST_NODES = 500
@@ -230,7 +230,8 @@ class Cluster:
         self._keep_only({self._first.address, *(each.owner for each in ranges)})
 
     def _keep_only(self, named: set[Address]) -> None:
-        """Makes nodes for new addresses, and closes the nodes whose addresses are not named."""
+        """Makes nodes for new addresses. Removes the nodes whose addresses are not named, and closes their idle
+        connections."""
         with self._lock:
             gone = [self._nodes.pop(address) for address in set(self._nodes) - named]
         for address in named:

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 MOST_REMEMBERED = 10_000
 """The most requesters that one process remembers, in about 2 MB. Beyond that, the longest idle is forgotten."""
 
-# The same as Quota.due, Quota.admits and ProcessRateLimiter.take; the contract tests hold them together.
-# KEYS: one for each requester, all of one slot. ARGV: now, how far clocks may differ, then taken_us and window_us of
+# The same as Quota.drained_at_before_request_us, Quota.admits and ProcessRateLimiter.take_from_all_or_none: the
+# contract tests hold them together.
+# KEYS: one for each requester, all of one slot. ARGV: now, how far clocks may differ, then cost_us and window_us of
 # each key's quota; all in microseconds. Gives 1 or 0, then how far ahead each bucket is filled. %.0f, because Lua's own
 # way of writing numbers loses digits.
 TAKE = """

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from redis.client import Pipeline
 
 ID_IS_REMEMBERED = REMEMBERED + timedelta(hours=1)
-"""How long Redis keeps the mark of a used id. DynamoDB keeps the reservation for a shorter time, if it was not sold:
-until REMEMBERED has passed since its expiry."""
+"""How long Redis keeps the mark of a used id: longer than the idempotency key of a reservation that was not sold works,
+which is until REMEMBERED has passed since its expiry."""
 
 REBUILD_MS = 500
 """How long one process may claim the rebuild of a map. After that another process may: the first has died, or is very
@@ -65,8 +65,8 @@ CLOCKS_APART = timedelta(seconds=5)
 MOST_UNMARKED = 1000
 
 IDS_COMPLETE_SECONDS = 400 * 86_400
-"""How long Redis keeps the moment since when it knows all ids of a session: longer than any session is on sale. Without
-that moment, ids are looked up in the database."""
+"""How long Redis keeps the moment since when it has every id of a screening that was derived from an idempotency key:
+longer than any screening is on sale. Without that moment, ids are looked up in the database."""
 
 
 class PresentVersionAndPossiblyOlderMap(NamedTuple):
@@ -92,10 +92,10 @@ class KnownSeatsOfHold:
     ids_complete_since: datetime | None = None
 
     def reservation_id_is_surely_new(self, session_created_at: datetime, now: datetime) -> bool:
-        """Tells whether no reservation can be stored under the hold's id.
+        """Tells whether the hold's id can't be that of a reservation whose idempotency key still works.
 
-        True if Redis does not have the id, although it has known all ids since the session was scheduled, or for
-        ID_IS_REMEMBERED, which is longer than a reservation without a sale is stored.
+        True if Redis does not have the id, although it has known all ids since the screening was scheduled, or for
+        ID_IS_REMEMBERED, which is longer than the key of an unsold reservation works.
         """
         if self.reservation_id_was_seen or self.ids_complete_since is None:
             return False
@@ -112,8 +112,8 @@ class SeatCache:
     prefix: str
     secret: bytes
     _unmarked_ids: dict[str, str] = field(default_factory=dict)
-    """The used reservation ids, each with its session, that this process could not mark in Redis yet. It marks those of
-    a session before it asks Redis about an id of the session."""
+    """The used reservation ids, each with its screening, that this process has not marked in Redis yet. It marks those
+    of a screening before it asks Redis about an id of the screening."""
     _incomplete: set[str] = field(default_factory=set)
     """Screenings whose unmarked ids became too many and were dropped: Redis has not seen every id of theirs."""
     _lock: Lock = field(default_factory=Lock)
@@ -129,9 +129,9 @@ class SeatCache:
     def read_known_seats_and_whether_id_was_seen(self, hold: Hold, now: datetime) -> KnownSeatsOfHold:
         """Reads the unexpired entries of the hold's seats, and whether its id is marked as used, in one round trip.
 
-        Also reads the moment since when Redis has the ids of all reservations of the session. If Redis has no such
-        moment, stores `now` as the moment. The id of a hold without an idempotency key is not looked up, and counts as
-        marked.
+        For a hold with an idempotency key, also reads the moment since when Redis has every id of the screening that
+        was derived from such a key. If there is none, stores `now` as that moment, unless Redis may evict keys. The id
+        of a hold without a key is not looked up, and counts as seen.
         """
         seats = [self.keys.seat(hold.session_id, seat) for seat in hold.seats]
         if not hold.fingerprint:

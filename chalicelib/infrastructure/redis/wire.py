@@ -290,8 +290,8 @@ def new_pool_with_time_and_size_limits(
 ) -> ConnectionPool:
     """Makes a pool of connections with limits. The option `socket_timeout` is the time for a whole answer, in seconds.
 
-    If `address` is given, connects to it with the password and TLS of the URL. With `sends_asking`, sends the command
-    ASKING first: a node wants it for a slot that is just moving to it.
+    If `address` is given, connects to it with the password and TLS of the URL. With `sends_asking`, sends ASKING before
+    each command: a node wants it for a slot that is just moving to it.
     """
     made = ConnectionPool.from_url(url, parser_class=TimeAndSizeLimitedParser, **options)
     made.connection_class = _CONNECTIONS[made.connection_class, sends_asking]

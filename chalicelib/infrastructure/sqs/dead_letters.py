@@ -70,7 +70,7 @@ def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Pr
 
 
 def receive_and_hide_up_to_ten(sqs: "SQSClient", url: str, most: int) -> list["MessageTypeDef"]:
-    """Receives messages: ten, or `most` if that is less. Hides them from other receivers for HIDDEN_SECONDS."""
+    """Receives at most ten messages, and at most `most`. Hides them from other receivers for HIDDEN_SECONDS."""
     answer = sqs.receive_message(
         QueueUrl=url,
         MaxNumberOfMessages=min(most, SQS_BATCH),

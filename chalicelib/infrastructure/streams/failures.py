@@ -57,7 +57,8 @@ class S3StreamFailures:
     """
 
     client: Callable[[], "S3Client"]
-    """Makes the client, which takes time. So it is called only when a record is parked, which is rare."""
+    """Makes the client. That takes time, so it is called only when it is needed: when a record is parked, or when an
+    operator looks at the failures."""
     bucket: str
     clock: Callable[[], datetime]
 

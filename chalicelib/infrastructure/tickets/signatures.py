@@ -47,7 +47,8 @@ class SigningKeyInKms:
     client: KmsClient
     alias: str
     _read: tuple[str, PublicKey] | None = field(default=None)
-    """The key that the alias stood for when it was last read."""
+    """KMS's id of the key that the alias stood for when it was last read, and its public key. None if it is to be
+    read."""
 
     def public_key(self) -> PublicKey:
         if self._read is None:

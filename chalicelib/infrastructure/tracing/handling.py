@@ -119,8 +119,8 @@ def _carrying_context(message: OutgoingMessage) -> OutgoingMessage:
 def _context_of_record(record: Record, invocation: Context) -> tuple[Context, list[Link]]:
     """Gives the parent context and the links of a record's span.
 
-    The parent is the trace that the record carries, with a link to the invocation. If the record carries none, or the
-    invocation's own, the parent is the invocation.
+    The parent is the context that the record carries, with a link to the invocation. If the record carries none, or one
+    of the invocation's own trace, the parent is the invocation.
     """
     carried = context_in_record(record)
     if not span_context_in(carried).is_valid:

@@ -58,8 +58,8 @@ def resolve_host(host: str, port: int) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class HttpWebhookSender:
-    """A sender of deliveries over HTTP. `local` allows webhooks on this machine: see
-    addresses.parse_webhook_url_without_address_check."""
+    """A sender of deliveries over HTTP. `local` allows webhooks on this machine and in its network: see `allows_http`
+    and `allows_private` in domain/addresses.py."""
 
     local: bool
     seconds: float = DELIVERY_SECONDS

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from chalicelib import settings as configuration
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection, tables
-from chalicelib.infrastructure.refreshing_value import PolledValue
+from chalicelib.infrastructure.polled_value import PolledValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ def settings_with_secrets() -> configuration.Settings:
     Raises SettingInvalid, or BackendUnavailable if SSM does not answer.
     """
     global _settings
-    if configuration.ssm_parameter_by_variable() and (secrets := _secrets.value_if_never_read()) is not None:
+    if configuration.ssm_parameter_by_variable() and (secrets := _secrets.read_first_time_or_none()) is not None:
         _settings = configuration.load(fetched_secrets=secrets)
     return settings()
 
@@ -62,7 +62,7 @@ _secrets: PolledValue[Mapping[str, str]] = PolledValue(_fetch_secrets)
 
 def _use_changed_secrets() -> None:
     """Reads the secrets in SSM again from time to time. Drops all objects of `once` if a secret has changed."""
-    if (secrets := _secrets.value_if_changed()) is not None:
+    if (secrets := _secrets.reread_if_stale_and_give_change()) is not None:
         replace_settings_and_drop_objects(configuration.load(fetched_secrets=secrets))
 
 

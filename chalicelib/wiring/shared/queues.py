@@ -33,7 +33,7 @@ def outbox() -> Outbox:
 
 @once_per_settings
 def redelivery() -> RedeliveryOfFailedMessages:
-    """Gives the RedeliveryOfFailedMessages of this process. Makes its SQS client only when a message has failed."""
+    """Gives this process's redelivery of failed messages. Makes its SQS client only when a message has failed."""
     return cast("RedeliveryOfFailedMessages", _MadeOnUse())
 
 

@@ -47,7 +47,7 @@ class SellingAndSettlingPorts(Protocol):
 
     @property
     def sessions_announcing_new_to_cache(self) -> Sessions:
-        """Gives the port for scheduling sessions: what it stores is also announced to the seat cache."""
+        """Gives the port for scheduling sessions: a new session is announced to the seat cache before it is stored."""
         ...
 
     @property

@@ -16,6 +16,7 @@ LOGGED = "RequestsAreLogged"
 """The condition that there is a log of requests."""
 
 STORE_UNAVAILABLE = "StoreUnavailable"
+"""The metric of answers refused with BackendUnavailable. The name is an older one, kept so that its history goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -170,8 +170,8 @@ def test_an_unknown_reservation_is_not_closed(backend: Backend) -> None:
 def test_a_barred_hold_is_not_remembered_any_more(backend: Backend) -> None:
     reservation = a_reservation(fingerprint="0123456789ab")
 
-    assert backend.reservations.bar_ended_hold_or_read_stored(reservation.hold) is None
-    assert backend.reservations.bar_ended_hold_or_read_stored(reservation.hold) is None
+    assert backend.reservations.bar_hold_or_read_stored(reservation.hold) is None
+    assert backend.reservations.bar_hold_or_read_stored(reservation.hold) is None
 
     with pytest.raises(HoldEndedBeforeStored):
         backend.reservations.get_or_add_unless_barred(reservation)
@@ -182,9 +182,9 @@ def test_a_bar_keeps_an_earlier_hold_out_and_lets_a_later_one_in(backend: Backen
     barred = a_reservation()
     earlier = replace(barred, expires_at=barred.expires_at - timedelta(milliseconds=1))
     later = replace(barred, expires_at=barred.expires_at + timedelta(milliseconds=1))
-    backend.reservations.bar_ended_hold_or_read_stored(barred.hold)
+    backend.reservations.bar_hold_or_read_stored(barred.hold)
 
-    assert backend.reservations.bar_ended_hold_or_read_stored(earlier.hold) is None
+    assert backend.reservations.bar_hold_or_read_stored(earlier.hold) is None
     with pytest.raises(HoldEndedBeforeStored):
         backend.reservations.get_or_add_unless_barred(earlier)
     with pytest.raises(HoldEndedBeforeStored):
@@ -196,13 +196,13 @@ def test_a_bar_keeps_an_earlier_hold_out_and_lets_a_later_one_in(backend: Backen
 def test_what_is_remembered_is_given_and_not_barred(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add_unless_barred(a_reservation())
 
-    assert backend.reservations.bar_ended_hold_or_read_stored(later_hold_of(reservation.hold)) == reservation
+    assert backend.reservations.bar_hold_or_read_stored(later_hold_of(reservation.hold)) == reservation
     assert backend.reservations.find(reservation.id) == reservation
 
 
 def test_a_bar_is_nothing_that_could_be_closed_confirmed_or_refunded(backend: Backend) -> None:
     barred = a_reservation()
-    backend.reservations.bar_ended_hold_or_read_stored(barred.hold)
+    backend.reservations.bar_hold_or_read_stored(barred.hold)
 
     assert backend.reservations.mark_ended_if_pending_and_read(barred.hold, State.EXPIRED, NOW) is None
     assert backend.reservations.mark_confirmed_unless_sold_and_read(barred.id, a_sale(barred.hold)) is None
@@ -233,7 +233,7 @@ def test_a_refund_is_marked_on_the_sale_that_it_is_of(backend: Backend) -> None:
 def test_a_sale_whose_reservation_is_gone_is_restored_and_is_a_purchase(backend: Backend, is_barred: bool) -> None:
     gone = a_reservation(user_id=(user := a_user()))
     if is_barred:
-        backend.reservations.bar_ended_hold_or_read_stored(gone.hold)
+        backend.reservations.bar_hold_or_read_stored(gone.hold)
     sold = gone.confirmed(a_sale(gone.hold))
 
     assert backend.reservations.add_sold_if_missing(sold) == sold

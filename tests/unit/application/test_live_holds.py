@@ -15,7 +15,7 @@ from chalicelib.domain.refusals import (
     SeatsUnavailable,
     TooManyHoldsInSession,
 )
-from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrChanged, State
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrEntryChanged, State
 from tests.builders import HOLD_SECONDS, MAX_LIVE_HOLDS, NOW, Cinema, a_hold, a_session
 from tests.fakes import Crash, crash, interposed, sent_twice
 
@@ -303,7 +303,7 @@ def test_of_twins_one_let_in_before_the_other_is_refused_both_have_the_seats(ful
         paid(full, full.ids.reservation_id("ana", "first"))
         full.hold("A3", user="ana", key="k")
 
-    held = replace(full, reservations=interposed(full.reservations, "bar_ended_hold_or_read_stored", before=twin)).hold(
+    held = replace(full, reservations=interposed(full.reservations, "bar_hold_or_read_stored", before=twin)).hold(
         "A3", user="ana", key="k"
     )
 
@@ -318,7 +318,7 @@ def test_of_twins_one_refused_first_neither_is_promised_what_it_gives_back(full:
         with pytest.raises(ReservationCancelled):
             full.hold("A3", user="ana", key="k")
 
-    port = {"before": ("rows", "release"), "after": ("reservations", "bar_ended_hold_or_read_stored")}[moment]
+    port = {"before": ("rows", "release"), "after": ("reservations", "bar_hold_or_read_stored")}[moment]
     broken = interposed(getattr(full, port[0]), port[1], **{moment: twin})
     with pytest.raises(TooManyHoldsInSession):
         replace(full, **{port[0]: broken}).hold("A3", user="ana", key="k")
@@ -366,7 +366,7 @@ def test_when_the_limit_is_lowered_and_holds_shortened_no_live_hold_is_forgotten
 def test_a_hold_that_never_comes_to_its_place_says_ask_again(full: Cinema) -> None:
     class Unlucky:
         def count_hold(self, user_id: str, hold: object, *_: object) -> None:
-            raise HoldLimitReachedOrChanged(())
+            raise HoldLimitReachedOrEntryChanged(())
 
     unlucky: HoldsCountedUntilExpiry = Unlucky()
     with pytest.raises(BackendUnavailable):

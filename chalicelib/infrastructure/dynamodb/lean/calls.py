@@ -120,6 +120,7 @@ def _operation(client: Any, name: str) -> Operation:
 
 
 def _names_its_tables(params: Mapping[str, Any]) -> bool:
-    """Tells whether the call names each of its tables, none of them by an ARN. Always False for a transaction."""
+    """Tells whether the call names each of its tables, none of them by an ARN. Always False for a transaction, because
+    its tables are not looked at."""
     names = [params["TableName"]] if "TableName" in params else params.get("RequestItems", ("arn:",))
     return not any(name.startswith("arn:") for name in names)

@@ -34,7 +34,7 @@ class PolledValue(Generic[T]):
     _value: T | None = None
     _old_at: float = float("inf")
 
-    def value_if_never_read(self) -> T | None:
+    def read_first_time_or_none(self) -> T | None:
         """Reads the value for the first time, and gives it. Gives None if the value was read before.
 
         Raises the errors of `read`.
@@ -45,7 +45,7 @@ class PolledValue(Generic[T]):
         self._old_at = self.seconds() + KEPT_SECONDS
         return self._value
 
-    def value_if_changed(self) -> T | None:
+    def reread_if_stale_and_give_change(self) -> T | None:
         """Reads the value again if it is stale. Gives the new value if it differs from the old one, else None.
 
         A failed read is logged, and the old value is used for AGAIN_SECONDS more.

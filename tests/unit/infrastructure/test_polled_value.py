@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from chalicelib.domain.refusals import BackendUnavailable
-from chalicelib.infrastructure.refreshing_value import AGAIN_SECONDS, KEPT_SECONDS, PolledValue
+from chalicelib.infrastructure.polled_value import AGAIN_SECONDS, KEPT_SECONDS, PolledValue
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Store:
 def test_nobody_is_asked_before_the_first_use() -> None:
     store = Store(now=KEPT_SECONDS * 9)
 
-    assert store.renewed.value_if_changed() is None
+    assert store.renewed.reread_if_stale_and_give_change() is None
     assert store.asked == 0
 
 
@@ -39,9 +39,9 @@ def test_it_is_read_once_however_often_it_is_used() -> None:
     store = Store()
 
     assert (
-        store.renewed.value_if_never_read(),
-        store.renewed.value_if_never_read(),
-        store.renewed.value_if_changed(),
+        store.renewed.read_first_time_or_none(),
+        store.renewed.read_first_time_or_none(),
+        store.renewed.reread_if_stale_and_give_change(),
     ) == (
         "old",
         None,
@@ -52,29 +52,36 @@ def test_it_is_read_once_however_often_it_is_used() -> None:
 
 def test_another_value_is_told_once_the_known_one_is_old() -> None:
     store = Store()
-    store.renewed.value_if_never_read()
+    store.renewed.read_first_time_or_none()
     store.value, store.now = "new", KEPT_SECONDS - 1
-    assert store.renewed.value_if_changed() is None
+    assert store.renewed.reread_if_stale_and_give_change() is None
 
     store.now = KEPT_SECONDS
-    assert (store.renewed.value_if_changed(), store.renewed.value_if_changed()) == ("new", None)
+    assert (store.renewed.reread_if_stale_and_give_change(), store.renewed.reread_if_stale_and_give_change()) == (
+        "new",
+        None,
+    )
     assert store.asked == 2
 
 
 def test_the_known_value_holds_while_the_store_does_not_answer() -> None:
     store = Store()
-    store.renewed.value_if_never_read()
+    store.renewed.read_first_time_or_none()
     store.value, store.answers, store.now = "new", False, KEPT_SECONDS
-    assert (store.renewed.value_if_changed(), store.renewed.value_if_changed(), store.asked) == (None, None, 2)
+    assert (
+        store.renewed.reread_if_stale_and_give_change(),
+        store.renewed.reread_if_stale_and_give_change(),
+        store.asked,
+    ) == (None, None, 2)
 
     store.answers, store.now = True, KEPT_SECONDS + AGAIN_SECONDS
-    assert store.renewed.value_if_changed() == "new"
+    assert store.renewed.reread_if_stale_and_give_change() == "new"
 
 
 def test_a_first_use_that_is_not_answered_fails_and_the_next_one_asks_again() -> None:
     store = Store(answers=False)
     with pytest.raises(BackendUnavailable):
-        store.renewed.value_if_never_read()
+        store.renewed.read_first_time_or_none()
 
     store.answers = True
-    assert store.renewed.value_if_never_read() == "old"
+    assert store.renewed.read_first_time_or_none() == "old"
