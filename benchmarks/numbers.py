@@ -41,14 +41,16 @@ def measure(run: Run) -> None:
         notifications = DynamoNotifications(client, f"{PREFIX}-notifications")
         invoices = DynamoInvoices(client, f"{PREFIX}-invoices")
         count_units(run, client, notifications, invoices)
-        measure_numbering(run, "webhook numbers", new_events, notifications.number_all_in_session, BATCH[NOTIFICATION])
+        measure_numbering(
+            run, "webhook numbers", new_events, notifications.assign_numbers_in_session, BATCH[NOTIFICATION]
+        )
         measure_numbering(run, "invoices", new_bills, invoices.assign_numbers_in_one_series, BATCH[INVOICES])
 
 
 def count_units(run: Run, client: Any, notifications: DynamoNotifications, invoices: DynamoInvoices) -> None:
     """Counts the write units that the emulator reckons for each number of a full batch."""
     events, bills = new_events(BATCH[NOTIFICATION]), new_bills(BATCH[INVOICES])
-    spent = units_of(client, lambda: notifications.number_all_in_session(events))
+    spent = units_of(client, lambda: notifications.assign_numbers_in_session(events))
     run.record("transactions of a webhook number", len(spent) / len(events))
     run.record("units of a webhook number", sum(spent) / len(events))
     spent = units_of(client, lambda: invoices.assign_numbers_in_one_series(bills))

@@ -67,10 +67,10 @@ def count_items_of_a_page(run: Run) -> None:
     Its time is no measure: this emulator looks through the whole table for each query.
     """
     set_table_names(PREFIX)
-    sessions = DynamoSessions(connection.new_dynamodb_client(), f"{PREFIX}-sessions", pages=TtlCache(0.0))
+    client = connection.new_dynamodb_client()
+    sessions = DynamoSessions(client, f"{PREFIX}-sessions", pages=TtlCache(0.0))
     read: list[int] = []
-    events = SessionItem._get_connection().connection.client.meta.events
-    events.register("after-call.dynamodb.Query", lambda parsed, **_: read.append(parsed["ScannedCount"]))
+    client.meta.events.register("after-call.dynamodb.Query", lambda parsed, **_: read.append(parsed["ScannedCount"]))
     sessions.list_by_start(None, SCREENINGS, None)
     run.say(f"putting {MANY_SCREENINGS} screenings into the programme")
     put_screenings(MANY_SCREENINGS)

@@ -126,8 +126,8 @@ class ConfirmReservation:
         return ended
 
     def _sell(self, reservation: Reservation, sale: Sale) -> Reservation:
-        """Sells the seats of a pending reservation, stores the sale, and gives the confirmed reservation. If the
-        reservation is not pending, gives it unchanged if this sale bought it.
+        """Sells the seats of a pending reservation, stores the sale, and gives the confirmed reservation. A reservation
+        that is not pending is given unchanged if this sale bought it; if not, raises.
 
         Requests the sale's refund if the session was cancelled after the seats were sold. Raises AlreadyPaid,
         LatePayment, PaymentForCancelledReservation, PaymentForCancelledSession.
@@ -244,7 +244,7 @@ def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sa
 
 
 def _check_bought(reservation: Reservation, sale: Sale) -> Reservation:
-    """Gives the reservation back if this sale bought it. The reservation is not pending.
+    """Gives a reservation that is no longer pending, unchanged, if this sale bought it.
 
     Otherwise raises LatePayment, PaymentForCancelledReservation or AlreadyPaid.
     """
@@ -256,9 +256,9 @@ def _check_bought(reservation: Reservation, sale: Sale) -> Reservation:
 
 
 def _cancelled_or_expired(reservation: Reservation, taken: SeatsTaken, now: datetime) -> State:
-    """Gives the state in which a hold ended that can't be sold any more.
+    """Tells how a hold ended that can't be sold any more.
 
-    Expired if the hold may have lapsed by the clock of some instance, or if others hold or own its seats. Else
+    Gives expired if it may have lapsed by the clock of some instance, or if others hold or own its seats. Else gives
     cancelled: only a cancellation frees the seats long before the expiry.
     """
     has_lapsed = reservation.hold_may_have_lapsed_by_some_clock(now) or taken.seats_of_others(reservation.id)

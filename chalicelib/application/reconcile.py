@@ -31,7 +31,8 @@ LOOKED_BACK = timedelta(hours=2)
 """How far back charges are compared. The gateway repeats a lost message for longer than that."""
 
 AT_WORK = timedelta(minutes=1)
-"""The least age of a compared charge or sale. The request or consumer of a younger one may not be finished."""
+"""The least age of a charge or sale that is compared. The request or consumer that works on a younger one may not be
+finished."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)
 """How long the sweep waits before it retries the refund of a payment that the gateway did not know. The pause doubles

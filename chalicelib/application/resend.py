@@ -62,7 +62,7 @@ class AnswerRepeatedHoldRequests:
         If the hold was barred meanwhile, releases its seats, and raises ReservationExpired or ReservationCancelled.
         """
         try:
-            return self._settle_with(self.reservations.get_or_add_unless_barred(held), held)
+            return self._settle_with(self.reservations.get_or_add_unless_hold_barred(held), held)
         except HoldEndedBeforeStored as ended:
             self.rows.release(held.hold, self.clock())
             raise self._refusal_of_barred(held) from ended

@@ -179,15 +179,15 @@ def reservation_created(reservation: Reservation) -> Event:
     return _reservation_event(reservation, EventType.RESERVATION_CREATED, reservation.created_at, data)
 
 
-def reservation_left_pending(reservation: Reservation, state: State, occurred_at: datetime) -> Event:
+def reservation_left_pending(reservation: Reservation, state: State, if_no_moment_is_stored: datetime) -> Event:
     """Makes the event of a reservation that was confirmed, expired or cancelled. `state` decides the type of the event.
 
     The event's time is the moment that the reservation has stored, to the millisecond: when it was paid for, or when it
-    ended. If none is stored, the event's time is `occurred_at`, which is in whole seconds if it comes from a stream.
+    ended. If none is stored, it is `if_no_moment_is_stored`, which is in whole seconds if it comes from a stream.
     """
     sale = reservation.sale
     if sale is None:
-        ended_at = reservation.at_least_1ms_after_creation(reservation.ended_at or occurred_at)
+        ended_at = reservation.at_least_1ms_after_creation(reservation.ended_at or if_no_moment_is_stored)
         return _reservation_event(reservation, ENDS[state], ended_at, {})
     payment = {"saleId": sale.id, "transactionId": sale.transaction_id, "paymentMethod": sale.payment_method}
     paid_at = reservation.at_least_1ms_after_creation(sale.paid_at)

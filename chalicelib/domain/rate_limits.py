@@ -94,7 +94,7 @@ class Quota:
 class QuotaUsage:
     """The state of a quota after a request.
 
-    `used_us` is the time until the whole quota is free again, in microseconds.
+    `used_us` tells how much of it is used, as the microseconds until all of it is free again.
     """
 
     quota: Quota

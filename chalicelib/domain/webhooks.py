@@ -38,7 +38,7 @@ class Subscriber:
     event_types_or_empty_for_all: frozenset[str]
     disabled: str | None
 
-    def wants(self, event_type: str) -> bool:
+    def wants_type(self, event_type: str) -> bool:
         return not self.event_types_or_empty_for_all or event_type in self.event_types_or_empty_for_all
 
 
@@ -60,8 +60,8 @@ class Webhook:
     def without_url_and_secrets(self) -> Subscriber:
         return Subscriber(self.id, self.event_types_or_empty_for_all, self.disabled)
 
-    def wants(self, event_type: str) -> bool:
-        return self.without_url_and_secrets.wants(event_type)
+    def wants_type(self, event_type: str) -> bool:
+        return self.without_url_and_secrets.wants_type(event_type)
 
     def signing_keys(self, now: datetime) -> tuple[str, ...]:
         """Gives the secrets that are valid at `now`, newest first."""
@@ -92,7 +92,9 @@ class Notification:
 
     def previous_sequence_for(self, webhook: Webhook) -> int:
         """Gives the number of the previous event that the webhook receives. 0 if this is the first one."""
-        return max((number for kind, number in self.latest_before_by_type.items() if webhook.wants(kind)), default=0)
+        return max(
+            (number for kind, number in self.latest_before_by_type.items() if webhook.wants_type(kind)), default=0
+        )
 
 
 @dataclass(frozen=True, slots=True)

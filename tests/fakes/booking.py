@@ -155,7 +155,7 @@ class FakeReservations:
     barred: dict[str, datetime] = field(default_factory=dict)
     """The expiry, by reservation id, up to which no hold may be stored."""
 
-    def get_or_add_unless_barred(self, reservation: Reservation) -> Reservation:
+    def get_or_add_unless_hold_barred(self, reservation: Reservation) -> Reservation:
         barred = self.barred.get(reservation.id)
         if reservation.id not in self.stored and barred and reservation.expires_at <= barred:
             raise HoldEndedBeforeStored(reservation.id)

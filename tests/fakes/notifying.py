@@ -104,7 +104,7 @@ class FakeWebhooks:
 class FakeNotifications:
     told: dict[str, list[Notification]] = field(default_factory=lambda: defaultdict(list))
 
-    def number_in_session(self, event: Event) -> Notification:
+    def assign_number_in_session(self, event: Event) -> Notification:
         before = self.told[event.session_id]
         known = [notification for notification in before if notification.event.id == event.id]
         if not known:
@@ -113,8 +113,8 @@ class FakeNotifications:
             before += known
         return known[0]
 
-    def number_all_in_session(self, events: Sequence[Event]) -> Sequence[Notification]:
-        return list(map(self.number_in_session, events))
+    def assign_numbers_in_session(self, events: Sequence[Event]) -> Sequence[Notification]:
+        return list(map(self.assign_number_in_session, events))
 
     def find(self, session_id: str, sequence: int) -> Notification | None:
         return next((one for one in self.told[session_id] if one.sequence == sequence), None)

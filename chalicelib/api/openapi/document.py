@@ -264,7 +264,7 @@ def _links(operation: Operation, views: Mapping[str, str]) -> Json:
 
 
 def _links_by_id(name: str, views: Mapping[str, str]) -> Iterator[tuple[str, Json]]:
-    """Gives a link to each operation that takes the id `name`, in its path or in its body."""
+    """Gives a link to each operation that takes the id called `name`, in its path or in its body."""
     value, in_path = f"$response.body#/{name}", re.sub(r"(?=[A-Z])", "_", name).lower()
     for route, operation in OPERATIONS.items():
         body = msgspec.to_builtins(operation.request) if operation.request else {}

@@ -39,7 +39,7 @@ class DayBody(Answer):
 
 
 class OccupancyBucketBody(Answer):
-    """The number of seats sold and held at the end of five minutes. `at` is the beginning of the five minutes."""
+    """How many seats were sold and held at the end of five minutes, which begin at `at`."""
 
     at: Moment
     sold_seats: int

@@ -48,7 +48,7 @@ class NumberEventsAndQueueDeliveries:
         Raises BackendUnavailable if the webhooks can't be read.
         """
         numbered, failures = number_by_series(
-            dict(enumerate(events)), lambda event: event.session_id, self.notifications.number_all_in_session
+            dict(enumerate(events)), lambda event: event.session_id, self.notifications.assign_numbers_in_session
         )
         return failures | self._queue_deliveries(numbered)
 
@@ -164,7 +164,7 @@ def _deliveries_for(subscriber: Subscriber, notifications: Sequence[Notification
     return [
         Delivery(subscriber.id, notification.event.session_id, notification.sequence)
         for notification in notifications
-        if subscriber.wants(notification.event.type) and not subscriber.disabled
+        if subscriber.wants_type(notification.event.type) and not subscriber.disabled
     ]
 
 

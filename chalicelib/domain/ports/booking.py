@@ -123,7 +123,7 @@ class SeatCacheUpdates(Protocol):
 class Reservations(Protocol):
     """The stored reservations: each is pending, confirmed, cancelled or expired."""
 
-    def get_or_add_unless_barred(self, reservation: Reservation) -> Reservation:
+    def get_or_add_unless_hold_barred(self, reservation: Reservation) -> Reservation:
         """Stores the reservation and gives it. If one is already stored under its id, gives the stored one unchanged.
 
         Raises HoldEndedBeforeStored if the hold was barred: see `bar_hold_or_read_stored`.
@@ -131,7 +131,7 @@ class Reservations(Protocol):
         ...
 
     def bar_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
-        """Bars the hold: from now on `get_or_add_unless_barred` refuses it.
+        """Bars the hold: from now on `get_or_add_unless_hold_barred` refuses it.
 
         Earlier holds with the same reservation id are refused, too: requests with one idempotency key have one id.
 

@@ -98,13 +98,13 @@ class Notifications(Protocol):
     The numbers are 1, 2, 3, … without a gap. Each method raises BackendUnavailable.
     """
 
-    def number_in_session(self, event: Event) -> Notification:
+    def assign_number_in_session(self, event: Event) -> Notification:
         """Gives the event's notification. An event without a number gets the next number of its session."""
         ...
 
-    def number_all_in_session(self, events: Sequence[Event]) -> Sequence[Notification]:
-        """Gives the notifications of events of one session, in fewer writes than `number_in_session`. `events` may
-        contain an event twice; both have the same number.
+    def assign_numbers_in_session(self, events: Sequence[Event]) -> Sequence[Notification]:
+        """Gives the notifications of events of one session, in fewer writes than one by one. `events` may contain an
+        event twice; both have the same number.
 
         New numbers follow the order of the events. After BackendUnavailable, some events may have their numbers
         already; a retry is safe.

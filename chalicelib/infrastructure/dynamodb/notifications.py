@@ -70,11 +70,11 @@ class DynamoNotifications:
     table_name: str
     sleep: Callable[[float], None] = time.sleep
 
-    def number_in_session(self, event: Event) -> Notification:
-        (notification,) = self.number_all_in_session([event])
+    def assign_number_in_session(self, event: Event) -> Notification:
+        (notification,) = self.assign_numbers_in_session([event])
         return notification
 
-    def number_all_in_session(self, events: Sequence[Event]) -> Sequence[Notification]:
+    def assign_numbers_in_session(self, events: Sequence[Event]) -> Sequence[Notification]:
         unique = list({event.id: event for event in events}.values())
         numbered: dict[str, Notification] = {}
         for start in range(0, len(unique), MOST_NUMBERED):

@@ -364,7 +364,7 @@ class WebhookItem(Model):
     disabled = UnicodeAttribute(null=True)
 
 
-class NotificationOrNumberOrCounterItem(Model):
+class NotificationOrEventNumberOrCounterItem(Model):
     """An item of the notifications' table.
 
     `position` begins with `number#` in a notification, which is found by its number, and with `event#` in a number,
@@ -409,7 +409,7 @@ TABLES = (
     TableDefinition(InvoiceOrCounterItem, "invoices", "Invoices"),
     TableDefinition(TicketOrSaleOrKeysItem, "tickets", "Tickets"),
     TableDefinition(WebhookItem, "webhooks", "Webhooks"),
-    TableDefinition(NotificationOrNumberOrCounterItem, "notifications", "Notifications"),
+    TableDefinition(NotificationOrEventNumberOrCounterItem, "notifications", "Notifications"),
 )
 
 

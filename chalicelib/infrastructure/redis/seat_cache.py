@@ -121,7 +121,7 @@ class SeatCache:
     # Before the screening is known to anybody.
 
     def mark_reservation_ids_complete_for_new_session(self, session_id: str, created_at: datetime) -> None:
-        """Records that Redis has the id of each reservation of a new session: there are none yet. Never raises."""
+        """Records that Redis has the ids of all reservations of a new session, which has none yet. Never raises."""
         self.mark_ids_complete_since(session_id, created_at - CLOCKS_APART)
 
     # Before and after a decision of the rows.

@@ -171,7 +171,7 @@ def test_another_instance_shows_it_as_cancelled_after_a_minute_at_most(dynamo: D
 
 
 def test_a_purchase_says_when_its_money_went_back_and_stays_a_purchase(backend: Backend) -> None:
-    reservation = backend.reservations.get_or_add_unless_barred(a_reservation(user_id=(user := a_user())))
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation(user_id=(user := a_user())))
     sale = a_sale(reservation.hold)
     backend.reservations.mark_confirmed_unless_sold_and_read(reservation.id, sale)
 
@@ -186,7 +186,7 @@ def test_a_purchase_says_when_its_money_went_back_and_stays_a_purchase(backend: 
 
 @pytest.mark.parametrize("bought", [True, False])
 def test_only_the_sale_that_was_returned_says_so(backend: Backend, bought: Any) -> None:
-    reservation = backend.reservations.get_or_add_unless_barred(a_reservation())
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation())
     if bought:
         backend.reservations.mark_confirmed_unless_sold_and_read(reservation.id, a_sale(reservation.hold))
     before = backend.reservations.find(reservation.id)

@@ -143,7 +143,7 @@ def test_subscribers_are_listed_with_what_they_want_and_whether_they_are_called(
 def test_events_are_numbered_in_the_order_in_which_they_come(notifications: Notifications, session_id: str) -> None:
     events = events_of(session_id, 12)
 
-    numbered = [notifications.number_in_session(event) for event in events]
+    numbered = [notifications.assign_number_in_session(event) for event in events]
 
     assert [one.sequence for one in numbered] == list(range(1, 13))
     assert [one.event for one in notifications.list_after(session_id, 0, 100)] == events
@@ -151,24 +151,24 @@ def test_events_are_numbered_in_the_order_in_which_they_come(notifications: Noti
 
 def test_an_event_keeps_its_number(notifications: Notifications, session_id: str) -> None:
     first, second = events_of(session_id, 2)
-    numbered = notifications.number_in_session(first)
-    notifications.number_in_session(second)
+    numbered = notifications.assign_number_in_session(first)
+    notifications.assign_number_in_session(second)
 
-    assert notifications.number_in_session(first) == numbered
+    assert notifications.assign_number_in_session(first) == numbered
     assert numbers(notifications, session_id) == [1, 2]
 
 
 def test_each_screening_has_its_own_numbers(notifications: Notifications, session_id: str) -> None:
     (event,) = events_of(session_id, 1)
-    notifications.number_in_session(Facts(f"{session_id[:-1]}x").created())
+    notifications.assign_number_in_session(Facts(f"{session_id[:-1]}x").created())
 
-    assert notifications.number_in_session(event).sequence == 1
+    assert notifications.assign_number_in_session(event).sequence == 1
 
 
 def test_a_notification_says_which_numbers_came_before_it(notifications: Notifications, session_id: str) -> None:
     reservation = Facts(session_id)
     numbered = [
-        notifications.number_in_session(event)
+        notifications.assign_number_in_session(event)
         for event in (reservation.created(), reservation.paid(), reservation.released())
     ]
 
@@ -180,7 +180,7 @@ def test_a_notification_says_which_numbers_came_before_it(notifications: Notific
 
 
 def test_a_notification_is_found_by_its_number(notifications: Notifications, session_id: str) -> None:
-    numbered: Notification = notifications.number_in_session(Facts(session_id).paid())
+    numbered: Notification = notifications.assign_number_in_session(Facts(session_id).paid())
 
     assert notifications.find(session_id, 1) == numbered
     assert notifications.find(session_id, 2) is None
@@ -202,7 +202,7 @@ def test_those_after_a_number_come_in_order(
     notifications: Notifications, session_id: str, after: int, limit: int, found: list[int]
 ) -> None:
     for event in events_of(session_id, 11):
-        notifications.number_in_session(event)
+        notifications.assign_number_in_session(event)
 
     assert [one.sequence for one in notifications.list_after(session_id, after, limit)] == found
 
@@ -214,17 +214,22 @@ def test_a_crash_around_the_write_makes_neither_gap_nor_repeat(
     first, second = events_of(session_id, 2)
     crashing: Any = {moment: crash}
     with pytest.raises(Crash):
-        interposed(notifications, "number_in_session", **crashing).number_in_session(first)
+        interposed(notifications, "assign_number_in_session", **crashing).assign_number_in_session(first)
 
-    notifications.number_in_session(second)
-    notifications.number_in_session(first)
+    notifications.assign_number_in_session(second)
+    notifications.assign_number_in_session(first)
 
     assert sorted(one.event.id for one in notifications.list_after(session_id, 0, 9)) == sorted([first.id, second.id])
     assert numbers(notifications, session_id) == [1, 2]
 
 
 def test_a_write_that_is_sent_twice_numbers_once(notifications: Notifications, session_id: str) -> None:
-    assert sent_twice(notifications, "number_in_session").number_in_session(Facts(session_id).paid()).sequence == 1
+    assert (
+        sent_twice(notifications, "assign_number_in_session")
+        .assign_number_in_session(Facts(session_id).paid())
+        .sequence
+        == 1
+    )
     assert numbers(notifications, session_id) == [1]
 
 
@@ -237,7 +242,7 @@ def test_many_events_are_numbered_in_their_order_and_one_that_occurs_twice_once(
     reservation = Facts(session_id)
     events = [reservation.created(), reservation.paid(), Facts(session_id).created(), reservation.released()]
 
-    numbered = notifications.number_all_in_session([*events, events[1], events[0]])
+    numbered = notifications.assign_numbers_in_session([*events, events[1], events[0]])
 
     assert [one.sequence for one in numbered] == [1, 2, 3, 4, 2, 1]
     assert [dict(one.latest_before_by_type) for one in numbered[:4]] == [
@@ -251,9 +256,9 @@ def test_many_events_are_numbered_in_their_order_and_one_that_occurs_twice_once(
 
 def test_among_many_those_that_have_a_number_keep_it(notifications: Notifications, session_id: str) -> None:
     events = events_of(session_id, 5)
-    earlier = [notifications.number_in_session(events[3]), notifications.number_in_session(events[1])]
+    earlier = [notifications.assign_number_in_session(events[3]), notifications.assign_number_in_session(events[1])]
 
-    numbered = notifications.number_all_in_session(events)
+    numbered = notifications.assign_numbers_in_session(events)
 
     assert [one.sequence for one in numbered] == [3, 2, 4, 1, 5]
     assert [numbered[3], numbered[1]] == earlier
@@ -264,13 +269,13 @@ def test_among_many_those_that_have_a_number_keep_it(notifications: Notification
 
 
 def test_many_after_others_go_on_from_their_number(notifications: Notifications, session_id: str) -> None:
-    notifications.number_all_in_session(events_of(session_id, 3))
+    notifications.assign_numbers_in_session(events_of(session_id, 3))
 
-    assert [one.sequence for one in notifications.number_all_in_session(events_of(session_id, 3))] == [4, 5, 6]
+    assert [one.sequence for one in notifications.assign_numbers_in_session(events_of(session_id, 3))] == [4, 5, 6]
 
 
 def test_more_than_a_transaction_takes_are_numbered_by_several(notifications: Notifications, session_id: str) -> None:
-    numbered = notifications.number_all_in_session(events_of(session_id, MOST_NUMBERED + 3))
+    numbered = notifications.assign_numbers_in_session(events_of(session_id, MOST_NUMBERED + 3))
 
     assert [one.sequence for one in numbered] == list(range(1, MOST_NUMBERED + 4))
 
@@ -282,17 +287,17 @@ def test_a_crash_around_the_write_of_many_makes_neither_gap_nor_repeat(
     events = events_of(session_id, 6)
     crashing: Any = {moment: crash}
     with pytest.raises(Crash):
-        interposed(notifications, "number_all_in_session", **crashing).number_all_in_session(events[:3])
+        interposed(notifications, "assign_numbers_in_session", **crashing).assign_numbers_in_session(events[:3])
 
-    notifications.number_all_in_session(events[2:])
-    notifications.number_all_in_session(events)
+    notifications.assign_numbers_in_session(events[2:])
+    notifications.assign_numbers_in_session(events)
 
     assert {one.event.id for one in notifications.list_after(session_id, 0, 9)} == {event.id for event in events}
     assert numbers(notifications, session_id) == list(range(1, 7))
 
 
 def test_a_write_of_many_that_is_sent_twice_numbers_once(notifications: Notifications, session_id: str) -> None:
-    sent_twice(notifications, "number_all_in_session").number_all_in_session(events_of(session_id, 3))
+    sent_twice(notifications, "assign_numbers_in_session").assign_numbers_in_session(events_of(session_id, 3))
 
     assert numbers(notifications, session_id) == [1, 2, 3]
 
@@ -324,10 +329,10 @@ def _stubbornly(notifications: Notifications) -> Callable[[Event], Notification]
     def number(event: Event) -> Notification:
         for _ in range(4):
             try:
-                return notifications.number_in_session(event)
+                return notifications.assign_number_in_session(event)
             except BackendUnavailable:
                 continue
-        return notifications.number_in_session(event)
+        return notifications.assign_number_in_session(event)
 
     return number
 
@@ -355,10 +360,10 @@ def _many_stubbornly(notifications: Notifications) -> Callable[[Sequence[Event]]
     def number(events: Sequence[Event]) -> Sequence[Notification]:
         for _ in range(4):
             try:
-                return notifications.number_all_in_session(events)
+                return notifications.assign_numbers_in_session(events)
             except BackendUnavailable:
                 continue
-        return notifications.number_all_in_session(events)
+        return notifications.assign_numbers_in_session(events)
 
     return number
 
@@ -377,7 +382,7 @@ DYNAMODB_LOCALS_UNITS = "DynamoDB Local (1.25.1) reckons 4 units for each table 
 
 def test_numbering_costs_one_read_and_six_write_units(emulated: Dynamo, session_id: str) -> None:
     with counting(emulated) as calls:
-        dynamo_notifications(emulated).number_in_session(Facts(session_id).paid())
+        dynamo_notifications(emulated).assign_number_in_session(Facts(session_id).paid())
 
     assert [call.operation for call in calls] == list(EVENT_NUMBERED.calls)
     units = [call.write_units for call in calls]
@@ -388,7 +393,7 @@ def test_numbering_costs_one_read_and_six_write_units(emulated: Dynamo, session_
 
 def test_ten_numbers_cost_one_read_and_fortytwo_write_units(emulated: Dynamo, session_id: str) -> None:
     with counting(emulated) as calls:
-        dynamo_notifications(emulated).number_all_in_session(events_of(session_id, 10))
+        dynamo_notifications(emulated).assign_numbers_in_session(events_of(session_id, 10))
 
     assert [call.operation for call in calls] == list(TEN_EVENTS_NUMBERED.calls)
     units = [call.write_units for call in calls]
@@ -401,10 +406,10 @@ def test_events_that_have_numbers_are_read_and_left_out_of_the_next_transaction(
     emulated: Dynamo, session_id: str
 ) -> None:
     notifications, events = dynamo_notifications(emulated), events_of(session_id, 4)
-    notifications.number_all_in_session(events[:2])
+    notifications.assign_numbers_in_session(events[:2])
 
     with counting(emulated) as calls:
-        notifications.number_all_in_session(events)
+        notifications.assign_numbers_in_session(events)
 
     tried = ["GetItem", "TransactWriteItems"]
     assert [call.operation for call in calls] == [*tried, "BatchGetItem", "BatchGetItem", *tried]
@@ -432,7 +437,7 @@ def test_meeting_another_event_is_tried_again(moto: Dynamo, session_id: str, ans
     pauses = Pauses()
 
     with answering(moto, "TransactWriteItems", *answers) as scripted:
-        numbered = dynamo_notifications(moto, pauses).number_in_session(Facts(session_id).paid())
+        numbered = dynamo_notifications(moto, pauses).assign_number_in_session(Facts(session_id).paid())
 
     assert numbered.sequence == 1
     assert scripted.calls == len(answers) + 1
@@ -445,7 +450,7 @@ def test_a_rush_that_does_not_end_is_left_to_the_queue(moto: Dynamo, session_id:
     notifications = dynamo_notifications(moto)
 
     with answering(moto, "TransactWriteItems", *rush), pytest.raises(BackendUnavailable):
-        notifications.number_in_session(Facts(session_id).paid())
+        notifications.assign_number_in_session(Facts(session_id).paid())
 
     assert numbers(notifications, session_id) == []
 
@@ -462,9 +467,9 @@ def test_an_overloaded_table_is_left_to_the_queue(moto: Dynamo, session_id: str,
     notifications = dynamo_notifications(moto)
 
     with answering(moto, "TransactWriteItems", *[answer] * 3), pytest.raises(BackendUnavailable):
-        notifications.number_in_session(Facts(session_id).paid())
+        notifications.assign_number_in_session(Facts(session_id).paid())
 
-    assert notifications.number_in_session(Facts(session_id).paid()).sequence == 1
+    assert notifications.assign_number_in_session(Facts(session_id).paid()).sequence == 1
 
 
 def test_a_mistake_of_ours_stays_loud(moto: Dynamo, session_id: str) -> None:
@@ -472,16 +477,16 @@ def test_a_mistake_of_ours_stays_loud(moto: Dynamo, session_id: str) -> None:
     loud = error("ValidationException")
 
     with answering(moto, "TransactWriteItems", loud), pytest.raises(moto.client.exceptions.ClientError):
-        dynamo_notifications(moto).number_in_session(Facts(session_id).paid())
+        dynamo_notifications(moto).assign_number_in_session(Facts(session_id).paid())
     with answering(moto, "TransactWriteItems", wrong), pytest.raises(BackendUnavailable):
-        dynamo_notifications(moto).number_in_session(Facts(session_id).paid())
+        dynamo_notifications(moto).assign_number_in_session(Facts(session_id).paid())
 
 
 @pytest.mark.parametrize("operation", ["GetItem", "TransactWriteItems", "Query", "Scan", "DeleteItem", "UpdateItem"])
 def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo, session_id: str, operation: str) -> None:
     calls: dict[str, Callable[[], object]] = {
         "GetItem": lambda: dynamo_webhooks(moto).find("wh-1"),
-        "TransactWriteItems": lambda: dynamo_notifications(moto).number_in_session(Facts(session_id).paid()),
+        "TransactWriteItems": lambda: dynamo_notifications(moto).assign_number_in_session(Facts(session_id).paid()),
         "Query": lambda: dynamo_notifications(moto).list_after(session_id, 0, 1),
         "Scan": lambda: dynamo_webhooks(moto).list_all(),
         "DeleteItem": lambda: dynamo_webhooks(moto).remove("wh-1"),
@@ -515,15 +520,15 @@ def test_an_event_that_was_numbered_meanwhile_takes_no_number_of_another(
     notifications = dynamo_notifications(moto)
     mine, other, *before = events_of(session_id, 2 + earlier)
     for event in before:
-        notifications.number_in_session(event)
+        notifications.assign_number_in_session(event)
     others = iter([other])
 
     def number_the_other(**_: Any) -> None:
         if event := next(others, None):
-            dynamo_notifications(moto).number_in_session(event)
+            dynamo_notifications(moto).assign_number_in_session(event)
 
     with hooked(notifications, "before-call.dynamodb.TransactWriteItems", number_the_other):
-        numbered = notifications.number_in_session(mine)
+        numbered = notifications.assign_number_in_session(mine)
 
     assert numbered.sequence == earlier + 2
     assert numbers(notifications, session_id) == list(range(1, earlier + 3))

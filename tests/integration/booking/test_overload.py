@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from chalice.app import Chalice
 
-from chalicelib.infrastructure.dynamodb.tables import ReservationItem, SessionItem
 from chalicelib.wiring.shared.process import database
 from infra.local.lambda_proxy import Event, ReceivedRequest, Resource, event
 from tests.conftest import other_settings
@@ -46,14 +45,11 @@ class Client:
 
 @contextmanager
 def overloaded(operations: tuple[str, ...], answer: Answer) -> Iterator[None]:
-    """Answers in the database's place. Pynamodb queries by a client of its own for each model."""
-    clients: list[Any] = [database()]  # which gives the models their tables' names
-    clients += [model._get_connection().connection.client for model in (SessionItem, ReservationItem)]
+    """Answers in the database's place."""
     with ExitStack() as stack:
-        for client in clients:
-            for operation in operations:
-                name = f"before-call.dynamodb.{operation}"
-                stack.enter_context(hooked(Client(client), name, lambda **_: answer))
+        for operation in operations:
+            name = f"before-call.dynamodb.{operation}"
+            stack.enter_context(hooked(Client(database()), name, lambda **_: answer))
         yield
 
 

@@ -389,7 +389,7 @@ def test_a_receiver_that_gives_no_answer_costs_its_time_and_no_more(
 ) -> None:
     webhook = office.subscribe(theirs.url)
     theirs.answering = behaviour
-    notification = office.notifications.number_in_session(facts.created())
+    notification = office.notifications.assign_number_in_session(facts.created())
     started = time.monotonic()
 
     with pytest.raises(DeliveryFailed, match=webhook.id):
@@ -401,7 +401,7 @@ def test_a_receiver_that_gives_no_answer_costs_its_time_and_no_more(
 def test_a_huge_answer_is_not_read(office: Office, theirs: Receiver, facts: Facts) -> None:
     webhook = office.subscribe(theirs.url)
     theirs.answering = huge
-    notification = office.notifications.number_in_session(facts.created())
+    notification = office.notifications.assign_number_in_session(facts.created())
     started = time.monotonic()
 
     assert impatient_sender().post_and_get_status(webhook, notification, utc_now()) == 200
@@ -439,7 +439,7 @@ def test_who_hangs_is_put_off_without_being_called_and_called_again_half_a_minut
         impatient_sender(), partial(Breaker, "webhooks", POLICIES["webhooks"], monotonic=ticks)
     )
     webhook, other = office.subscribe(theirs.url), office.subscribe(others.url)
-    notification = office.notifications.number_in_session(facts.created())
+    notification = office.notifications.assign_number_in_session(facts.created())
     theirs.answering = hanging
     for _ in range(5):
         with pytest.raises(DeliveryFailed):
@@ -457,7 +457,7 @@ def test_who_hangs_is_put_off_without_being_called_and_called_again_half_a_minut
 
 
 def test_in_production_no_name_leads_into_our_network(office: Office, theirs: Receiver, facts: Facts) -> None:
-    notification = office.notifications.number_in_session(facts.created())
+    notification = office.notifications.assign_number_in_session(facts.created())
     port = theirs.url.split(":")[2].split("/")[0]
     for url in (theirs.url, f"https://127.0.0.1:{port}/", f"https://localhost:{port}/"):
         webhook = office.subscribe(url)
@@ -481,7 +481,8 @@ def test_the_address_that_was_checked_is_the_one_that_is_called(office: Office, 
     webhook = office.subscribe(theirs.url.replace("127.0.0.1", "rebinding.example.com"))
 
     assert (
-        courier.post_and_get_status(webhook, office.notifications.number_in_session(facts.created()), utc_now()) == 204
+        courier.post_and_get_status(webhook, office.notifications.assign_number_in_session(facts.created()), utc_now())
+        == 204
     )
 
     (got,) = theirs.got
@@ -517,7 +518,7 @@ def test_the_certificate_must_be_the_names_though_a_checked_address_is_called(
     courier = HttpWebhookSender(local=True, resolve=lambda host, port: ["127.0.0.1"])
     with receiver(tls) as theirs:
         webhook = office.subscribe(theirs.url.replace("127.0.0.1", host))
-        notification = office.notifications.number_in_session(facts.created())
+        notification = office.notifications.assign_number_in_session(facts.created())
         if accepted:
             assert courier.post_and_get_status(webhook, notification, utc_now()) == 204
         else:
@@ -530,7 +531,9 @@ def test_a_receiver_that_speaks_no_tls_is_not_reached(office: Office, theirs: Re
     webhook = office.subscribe(theirs.url.replace("http://", "https://"))
 
     with pytest.raises(DeliveryFailed, match="not reached"):
-        office.courier.post_and_get_status(webhook, office.notifications.number_in_session(facts.created()), utc_now())
+        office.courier.post_and_get_status(
+            webhook, office.notifications.assign_number_in_session(facts.created()), utc_now()
+        )
 
     assert theirs.got == []
 
@@ -591,7 +594,7 @@ def test_one_call_replays_a_hundred_numbers_and_says_where_to_go_on(
     subscriber: Subscriber, office: Office, facts: Facts, pump: Pump
 ) -> None:
     for event in events_of(facts, 103):
-        office.notifications.number_in_session(event)
+        office.notifications.assign_number_in_session(event)
 
     first = subscriber.replay({"sessionId": facts.session_id, "afterSequence": 1})
     second = subscriber.replay({"sessionId": facts.session_id, "afterSequence": 101})
@@ -726,7 +729,7 @@ def test_announcing_survives_any_fault(
 def wired_subscriber(office: Office, theirs: Receiver, wired_api: Api, facts: Facts) -> Subscriber:
     """Of two events; its API process knows the queue already."""
     for event in (facts.created(), facts.paid()):
-        office.notifications.number_in_session(event)
+        office.notifications.assign_number_in_session(event)
     subscriber = Subscriber(wired_api, office.subscribe(theirs.url))
     subscriber.replay({"sessionId": facts.session_id, "afterSequence": 0})
     return subscriber

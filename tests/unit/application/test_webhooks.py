@@ -156,15 +156,15 @@ class PickyNotifications(FakeNotifications):
     poison: str = ""
     busy: str = ""
 
-    def number_in_session(self, event: Event) -> Notification:
+    def assign_number_in_session(self, event: Event) -> Notification:
         if event.id == self.poison:
             raise ValueError("too large")
-        return super().number_in_session(event)
+        return super().assign_number_in_session(event)
 
-    def number_all_in_session(self, events: Sequence[Event]) -> Sequence[Notification]:
+    def assign_numbers_in_session(self, events: Sequence[Event]) -> Sequence[Notification]:
         if any(event.session_id == self.busy for event in events):
             raise BackendUnavailable("TransactWriteItems")
-        return super().number_all_in_session(events)
+        return super().assign_numbers_in_session(events)
 
 
 def test_an_event_that_the_store_can_not_take_fails_alone(office: Office, facts: Facts) -> None:
@@ -214,7 +214,7 @@ def test_of_a_batch_only_events_whose_deliveries_were_not_taken_come_again(offic
 def test_a_delivery_names_the_last_number_that_its_receiver_got(office: Office, facts: Facts) -> None:
     everything, sales = a_webhook(), a_webhook(PAID)
     told = [
-        office.notifications.number_in_session(event)
+        office.notifications.assign_number_in_session(event)
         for event in (facts.paid(), facts.created(), Facts("session-1").paid())
     ]
 
@@ -229,7 +229,9 @@ def test_a_delivery_names_the_last_number_that_its_receiver_got(office: Office, 
 def delivery(office: Office, facts: Facts) -> Delivery:
     webhook = a_webhook()
     office.webhooks.put(webhook)
-    return Delivery(webhook.id, facts.session_id, office.notifications.number_in_session(facts.created()).sequence)
+    return Delivery(
+        webhook.id, facts.session_id, office.notifications.assign_number_in_session(facts.created()).sequence
+    )
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
@@ -343,7 +345,7 @@ def ask(office: Office, facts: Facts) -> Ask:
     """Asks as the webhook "mine"; five events have happened, of which the first two were sales."""
     office.webhooks.put(a_webhook(webhook_id="mine", key="whsec_mine"))
     for event in (facts.paid(), Facts("session-1").paid(), *(Facts("session-1").created() for _ in range(3))):
-        office.notifications.number_in_session(event)
+        office.notifications.assign_number_in_session(event)
 
     def asked(
         after: int = 0, webhook_id: str = "mine", session_id: str = "session-1", header: str = ""
