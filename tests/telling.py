@@ -85,7 +85,7 @@ class Stage:
     def request(self, method: str, *arguments: Any, dying_at: str = "", **named: Any) -> Reservation | None:
         """Makes a request of the cinema, a millisecond later at least. None when it is refused or dies."""
         self.clock.forward(milliseconds=1)
-        port = interposed(self.reservations, dying_at, before=crash)
+        port = interposed(self.reservations, dying_at, before=crash) if dying_at else self.reservations
         with suppress(Refusal, Crash):
             answer: Reservation | None = getattr(replace(self.cinema, reservations=port), method)(*arguments, **named)
             return answer

@@ -49,11 +49,14 @@ def sent_twice(port: T, method: str) -> T:
 
 @dataclass
 class _With:
-    """A port with one method changed."""
+    """A port with one method changed. Raises AttributeError at once if the port has no such method."""
 
     port: Any
     method: str
     change: Callable[[Callable[..., Any]], Callable[..., Any]]
+
+    def __post_init__(self) -> None:
+        getattr(self.port, self.method)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.port, name)
