@@ -3,7 +3,7 @@ the same tests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
@@ -14,19 +14,19 @@ from chalicelib.domain.events import RowEvent
 from chalicelib.domain.ports import HoldsCountedUntilExpiry, Payments, Reservations, Rows, Sessions
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb import connection, tables
+from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoHoldsCountedUntilExpiry
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
-from chalicelib.infrastructure.dynamodb.tables import TABLES, row_id
+from chalicelib.infrastructure.dynamodb.tables import row_id
 from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
 from chalicelib.infrastructure.streams.records import row_event
 from infra.local.emulator import CREDENTIALS
 from tests.builders import a_seat_cache, a_session
 from tests.fakes import FakeLiveHolds, FakePayments, FakeReservations, FakeRows, FakeSessions
-from tests.simulation.cloud.doors import Client, connections_to
+from tests.simulation.cloud.doors import Client, tables_named
 from tests.simulation.cloud.dynamodb import Database
 from tests.simulation.scheduler import idle_scheduler
 
@@ -51,12 +51,11 @@ class Backend:
 
 @dataclass(frozen=True)
 class Dynamo(Backend):
-    """DynamoDB at an endpoint. `connections` keeps those of pynamodb's models."""
+    """DynamoDB at an endpoint."""
 
     client: DynamoDBClient
     prefix: str
     endpoint: str
-    connections: dict[str, Any] = field(default_factory=dict)
 
     @property
     def rows_table(self) -> str:
@@ -114,7 +113,8 @@ def models_of_the_backend(request: pytest.FixtureRequest) -> Iterator[None]:
     with ExitStack() as stack:
         for used in map(request.getfixturevalue, names):
             if isinstance(used, Dynamo):
-                stack.enter_context(models_bound_to(used))
+                stack.enter_context(tables_named(used.prefix))
+                stack.enter_context(talking_to(used.endpoint))
         yield
 
 
@@ -146,11 +146,7 @@ def fake_backend() -> Iterator[Backend]:
 def simulated_backend() -> Dynamo:
     """Makes the adapters on the simulator's DynamoDB, which must answer as real ones do."""
     client = Client(idle_scheduler(), Database("simulated", utc_now))
-    names = [(table.model, table.model.Meta.table_name) for table in TABLES]
-    connections = connections_to(client)
-    for model, name in names:
-        model.Meta.table_name, model._connection = name, None
-    return dynamo_at(cast(DynamoDBClient, client), "simulated", AMAZON, connections)
+    return dynamo_at(cast(DynamoDBClient, client), "simulated", AMAZON)
 
 
 @contextmanager
@@ -187,13 +183,10 @@ def dynamo_backend(prefix: str, endpoint: str) -> Iterator[Dynamo]:
     with talking_to(endpoint):
         client = connection.new_dynamodb_client()
     with closing(client):
-        backend = dynamo_at(client, prefix, endpoint, {})
-        yield backend
-        for known in backend.connections.values():
-            known.connection.client.close()
+        yield dynamo_at(client, prefix, endpoint)
 
 
-def dynamo_at(client: DynamoDBClient, prefix: str, endpoint: str, connections: dict[str, Any]) -> Dynamo:
+def dynamo_at(client: DynamoDBClient, prefix: str, endpoint: str) -> Dynamo:
     rows = DynamoRows(client, f"{prefix}-rows")
 
     def last_event(session_id: str, row: str) -> RowEvent | None:
@@ -210,21 +203,4 @@ def dynamo_at(client: DynamoDBClient, prefix: str, endpoint: str, connections: d
         client,
         prefix,
         endpoint,
-        connections,
     )
-
-
-@contextmanager
-def models_bound_to(dynamo: Dynamo) -> Iterator[None]:
-    """Binds pynamodb's models, which the whole process shares, to a backend; afterwards to the one before."""
-    models = [table.model for table in TABLES]
-    before = [(model.Meta.table_name, model._connection) for model in models]
-    tables.set_table_names(dynamo.prefix)
-    for model in models:
-        model._connection = dynamo.connections.get(model.Meta.table_name)
-    with talking_to(dynamo.endpoint):
-        yield
-    for model, (name, earlier) in zip(models, before, strict=True):
-        if model._connection:
-            dynamo.connections[model.Meta.table_name] = model._connection
-        model.Meta.table_name, model._connection = name, earlier

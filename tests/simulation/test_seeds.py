@@ -16,7 +16,7 @@ from chalicelib.domain.pages import Page
 from chalicelib.domain.sessions import Session
 from tests.effort import effort
 
-from .cloud.doors import models_bound_to
+from .cloud.doors import tables_named
 from .faults import Kind
 from .seeds import Result, find_broken_promise, runs
 from .shrinking import shrunk
@@ -98,7 +98,7 @@ def test_who_reads_what_another_process_of_the_instance_is_reading_does_not_wait
 
     pages: list[Page[Session]] = []
 
-    with models_bound_to(world.services.client):
+    with tables_named(world.services.client.database.prefix):
         assert find_broken_promise(read_at_once, longest_seconds=5) == ""
     assert pages[0] == pages[1]
 

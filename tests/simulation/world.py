@@ -20,7 +20,7 @@ from tests.builders import MAX_LIVE_HOLDS, NOW, SETTINGS, STARTS_AT
 from tests.fakes import MovableClock
 
 from .buyers import ROOM, SEATS, Buyers
-from .cloud.doors import Client, models_bound_to, seeded, unchanged
+from .cloud.doors import Client, seeded, tables_named, unchanged
 from .cloud.dynamodb import Database
 from .cloud.gateway import Gateway, WatchedGateway
 from .cloud.redis import Connection, Store
@@ -186,7 +186,7 @@ class World:
 
     def run(self) -> None:
         """Runs the plan to its end, and checks all promises. Raises Broken."""
-        with models_bound_to(self.services.client), seeded(f"{self.plan.seed} pauses"), remembering():
+        with tables_named(self.services.client.database.prefix), seeded(f"{self.plan.seed} pauses"), remembering():
             self.buyers.schedule()
             for _ in range(self._count_turns_at_most()):
                 self.turns += 1

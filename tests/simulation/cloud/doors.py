@@ -136,34 +136,15 @@ def _about(request: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def models_bound_to(client: Client) -> Iterator[None]:
-    """Has pynamodb's models, which the whole process shares, ask this client; afterwards whomever they asked before."""
-    models: list[Any] = [table.model for table in TABLES]
-    before = [(model.Meta.table_name, model._connection) for model in models]
+def tables_named(prefix: str) -> Iterator[None]:
+    """Gives pynamodb's models, which the whole process shares, the tables of this prefix; afterwards those before."""
+    before = [(table.model, table.model.Meta.table_name) for table in TABLES]
+    tables.set_table_names(prefix)
     try:
-        connections = connections_to(client)
-        for model in models:
-            model._connection = connections[model.Meta.table_name]
         yield
     finally:
-        for model, (name, earlier) in zip(models, before, strict=True):
-            model.Meta.table_name, model._connection = name, earlier
-
-
-CONNECTIONS: dict[str, Any] = {}
-"""Pynamodb's connections of the models, by table. Making them takes long, and they are all alike."""
-
-
-def connections_to(client: Client) -> dict[str, Any]:
-    """Names the models' tables as the client does, and gives their connections, by table."""
-    tables.set_table_names(client.database.prefix)
-    for table in TABLES:
-        model: Any = table.model
-        name = model.Meta.table_name
-        if name not in CONNECTIONS:
-            model._connection = None
-            CONNECTIONS[name] = model._get_connection()
-    return {table.model.Meta.table_name: CONNECTIONS[table.model.Meta.table_name] for table in TABLES}
+        for model, name in before:
+            model.Meta.table_name = name
 
 
 @contextmanager
