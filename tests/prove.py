@@ -129,12 +129,12 @@ class Result:
         return "proved" if self.is_proved else "NOT RUN"
 
 
-def prove(parts: Sequence[Part]) -> Iterator[Result]:
-    """Runs the parts one after the other."""
-    LOGS.mkdir(parents=True, exist_ok=True)
+def prove(parts: Sequence[Part], logs: Path = LOGS) -> Iterator[Result]:
+    """Runs the parts one after the other. What each prints goes to a file in the folder `logs`."""
+    logs.mkdir(parents=True, exist_ok=True)
     for part in parts:
         say(f"{part.name}: {part.says} (at most {part.minutes} min) …")
-        result = _run(part, LOGS / f"{part.name.replace(' ', '-')}.log")
+        result = _run(part, logs / f"{part.name.replace(' ', '-')}.log")
         say(f"  {result.verdict} in {result.seconds:.0f} s: {result.count or 'see its log'}")
         yield result
 

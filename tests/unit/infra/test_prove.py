@@ -8,13 +8,11 @@ from tests.prove import Part
 
 
 @pytest.fixture
-def verdict_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    monkeypatch.setattr(prove, "LOGS", tmp_path / "logs")
-
+def verdict_of(tmp_path: Path) -> Callable[[str], str]:
     def verdict_of(test: str) -> str:
         tests = tmp_path / "test_it.py"
         tests.write_text(f"import pytest\ndef test_it():\n    {test}\n")
-        (result,) = prove.prove([Part("it", "what it shows", (*prove.PYTEST, str(tests)), 1)])
+        (result,) = prove.prove([Part("it", "what it shows", (*prove.PYTEST, str(tests)), 1)], tmp_path / "logs")
         return result.verdict
 
     return verdict_of
