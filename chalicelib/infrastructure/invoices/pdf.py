@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -21,23 +20,21 @@ from chalicelib.infrastructure.pdf.a4_document import (
     A4Document,
     Pen,
 )
+from chalicelib.infrastructure.pdf.document_locale import DocumentLocale
 
 CAPTION, BODY, TOTAL = Pen(8, FAINT), Pen(10), Pen(11.5, is_bold=True)
 ABOVE_A_ROW, BESIDE_A_ROW = 1.2, 2
 """The empty space above and below the text of a row of the table of seats, and at its sides, in millimetres."""
 
 
-@dataclass(frozen=True)
-class InvoiceLocale:
+@dataclass(frozen=True, kw_only=True)
+class InvoiceLocale(DocumentLocale):
     """The words of an invoice in one language, and the formats of money and dates."""
 
     invoice: str
     from_: str
     to: str
     issued: str
-    room: str
-    starts: str
-    seat: str
     price: str
     total: str
     payment: str
@@ -48,19 +45,10 @@ class InvoiceLocale:
     page: str
     thousands: str
     decimals: str
-    day_format: str
 
     def money(self, amount: Decimal) -> str:
         money = Money.from_exact_amount(amount)
         return f"{money.symbol} {money.format(self.thousands, self.decimals)}"
-
-    def date(self, local: datetime) -> str:
-        return self.day_format.format(year=local.year, month=local.month, day=local.day)
-
-    def date_time_and_utc_offset(self, local: datetime) -> str:
-        """Writes date, time and distance from UTC, in the moment's own time zone: 2024-02-15, 16:00 UTC-03:00."""
-        distance = local.isoformat()[-6:] if local.utcoffset() else ""
-        return f"{self.date(local)}, {local:%H:%M} UTC{distance}"
 
 
 LOCALES = {
@@ -163,9 +151,7 @@ class _Sheet(A4Document):
         self.draw_rule()
         self.y += GAP
         self.write(bill.movie_title, Pen(17, is_bold=True))
-        self.write(
-            f"{words.room} {bill.room}  ·  {words.starts} {words.date_time_and_utc_offset(starts_at)}", Pen(10, FAINT)
-        )
+        self.write(words.room_and_start(bill.room, starts_at), Pen(10, FAINT))
         self.y += GAP
 
     def add_seats(self) -> None:

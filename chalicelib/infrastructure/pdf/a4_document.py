@@ -74,7 +74,8 @@ class Pen(NamedTuple):
 
     def can_draw(self, letters: str) -> bool:
         """Tells whether the font has all the letters."""
-        return all(ord(letter) in self.font.face.charToGlyph for letter in letters)
+        known = self.font.face.charToGlyph
+        return all(ord(letter) in known for letter in letters)
 
 
 def _font(name: str) -> TTFont:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.sessions import Session
@@ -18,6 +17,7 @@ from chalicelib.infrastructure.pdf.a4_document import (
     A4Document,
     Pen,
 )
+from chalicelib.infrastructure.pdf.document_locale import DocumentLocale
 
 from .qr import qr_rectangles
 
@@ -29,21 +29,12 @@ TITLE_LINES = 2
 """The most lines of a film's title; the rest is on the invoice."""
 
 
-@dataclass(frozen=True)
-class TicketLocale:
+@dataclass(frozen=True, kw_only=True)
+class TicketLocale(DocumentLocale):
     """The words of tickets in one language, and the format of dates."""
 
     tickets: str
-    room: str
-    starts: str
-    seat: str
     once: str
-    page: str
-    day_format: str
-
-    def date_time_and_utc_offset(self, local: datetime) -> str:
-        day = self.day_format.format(year=local.year, month=local.month, day=local.day)
-        return f"{day}, {local:%H:%M} UTC{local.isoformat()[-6:] if local.utcoffset() else ''}"
 
 
 ENGLISH = "en"
@@ -54,7 +45,6 @@ LOCALES = {
         starts="Starts",
         seat="Seat",
         once="Lets one person in, once: whoever comes with it first.",
-        page="Page {page} of {pages}",
         day_format="{year:04}-{month:02}-{day:02}",
     ),
     "pt-BR": TicketLocale(
@@ -63,7 +53,6 @@ LOCALES = {
         starts="Início",
         seat="Assento",
         once="Dá entrada a uma pessoa, uma vez: a quem chegar primeiro com ele.",
-        page="Página {page} de {pages}",
         day_format="{day:02}/{month:02}/{year:04}",
     ),
 }
@@ -101,10 +90,9 @@ class _TicketSheet(A4Document):
 
     def _write_facts(self, ticket: Ticket, width: float) -> None:
         words, session = self.words, self.session
-        starts = words.date_time_and_utc_offset(self.starts_at)
         self.write(self.cinema[0], Pen(9, ACCENT), width=width)
         self.write(session.movie_title, Pen(15, is_bold=True), width=width, most_lines=TITLE_LINES)
-        self.write(f"{words.room} {session.room}  ·  {words.starts} {starts}", Pen(10), width=width)
+        self.write(words.room_and_start(session.room, self.starts_at), Pen(10), width=width)
         self.y += 2
         self.write(f"{words.seat} {ticket.seat}", Pen(15, is_bold=True), width=width)
         self.write(ticket.code, Pen(17, is_bold=True), width=width)
