@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from infra.local.pump import Pump
 from tests.browser.conftest import Visitors
@@ -35,6 +35,11 @@ def invoice_tab(buyer: Visitor) -> Page:
     return opened.value
 
 
+def requests_for_an_invoice(visitor: Visitor) -> list[Request]:
+    """Lists the requests of all the visitor's tabs: those of the ticket's tab for the signed tickets are no such."""
+    return [each for each in visitor.sent("GET", INVOICE) if each.url.endswith("/invoice")]
+
+
 def test_an_invoice_that_is_still_being_made_says_so_and_opens_by_itself(
     visitor: Visitors, api: Api, pump: Pump
 ) -> None:
@@ -59,7 +64,7 @@ def test_each_purchase_in_the_list_leads_to_its_invoice(visitor: Visitors, api: 
     tab = invoice_tab(buyer)
 
     expect(tab.locator("[role=status]")).to_contain_text("Your invoice is being made")
-    [asked, *_] = [each for each in buyer.sent("GET", INVOICE) if each.url.endswith("/invoice")]
+    [asked, *_] = requests_for_an_invoice(buyer)
     assert re.fullmatch(r".*/api/reservations/res-[\w-]+/invoice", asked.url)
 
 
@@ -75,7 +80,7 @@ def test_an_invoice_that_takes_long_is_not_asked_for_for_ever(visitor: Visitors,
             tab.page.clock.run_for(PAUSE_MS)
     expect(tab.page.locator("main")).to_contain_text("takes longer than usual")
     tab.page.clock.run_for(A_MINUTE_MS)
-    assert len(tab.sent("GET", INVOICE)) == MOST_TRIES
+    assert len(requests_for_an_invoice(tab)) == MOST_TRIES
     tab.presses("again")
 
     tab.hears("Your invoice is being made")
@@ -109,4 +114,4 @@ def test_the_invoice_of_somebody_elses_sale_is_not_looked_for(visitor: Visitors)
     stranger = visitor().opens("#/tickets/sale-unknown/invoice")
 
     expect(stranger.page.locator("main")).to_contain_text("This ticket is not among yours.")
-    assert stranger.sent("GET", INVOICE) == []
+    assert requests_for_an_invoice(stranger) == []
