@@ -40,22 +40,24 @@ def _records(event: Any) -> Sequence[batches.Record]:
 # Streams: "stream:rows" is a placeholder; infra/cloud/app.yaml sets the ARN of the stream of the table `rows`.
 def _relay(event: Any, relay: Callable[[batches.Record], Sequence[OutgoingMessage]]) -> batches.BatchAnswer:
     streams = wiring.streams
-    return batches.relay_in_order(_records(event), wiring.traced_relay(relay), streams.send_messages, streams.parking())
+    return batches.relay_in_order(
+        _records(event), wiring.traced_relay_if_on(relay), streams.send_messages, streams.stream_record_parking()
+    )
 
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="TRIM_HORIZON")
 def on_row_changed(event: Any) -> batches.BatchAnswer:
-    return _relay(event, wiring.streams.follow_up_row_record)
+    return _relay(event, wiring.streams.finish_sales_and_list_messages_of_row)
 
 
 @app.on_dynamodb_record(stream_arn="stream:reservations", batch_size=100, starting_position="TRIM_HORIZON")
 def on_reservation_changed(event: Any) -> batches.BatchAnswer:
-    return _relay(event, wiring.streams.follow_up_reservation_record)
+    return _relay(event, wiring.streams.mark_sold_or_expire_and_list_messages_of_reservation)
 
 
 @app.on_dynamodb_record(stream_arn="stream:payments", batch_size=100, starting_position="TRIM_HORIZON")
 def on_payment_changed(event: Any) -> batches.BatchAnswer:
-    return _relay(event, wiring.streams.follow_up_payment_record)
+    return _relay(event, wiring.streams.mark_refunded_and_list_messages_of_payment)
 
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")
@@ -80,7 +82,7 @@ def on_viewer_gone(event: Any) -> None:
 
 # Queues: one for each consumer.
 def _handle_messages(event: Any, handle: Callable[[batches.Record], None]) -> batches.BatchAnswer:
-    return batches.handle_messages(_records(event), wiring.traced(handle), wiring.consumers.redelivery())
+    return batches.handle_messages(_records(event), wiring.traced_if_on(handle), wiring.consumers.redelivery())
 
 
 def _handle_events(event: Any, consume: Callable[[Event], None]) -> batches.BatchAnswer:
@@ -94,7 +96,7 @@ def _handle_events_together(event: Any, consume: Callable[[Sequence[Event]], Fai
 
 @app.on_sqs_message(queue=f"{PREFIX}-expiry", batch_size=10)
 def on_hold_lapsed(event: Any) -> batches.BatchAnswer:
-    return _handle_messages(event, wiring.expiry.expire_hold)
+    return _handle_messages(event, wiring.expiry.expire_lapsed_hold)
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-audit", batch_size=10)
@@ -135,13 +137,13 @@ def on_event_to_notification(event: Any) -> batches.BatchAnswer:
 
 @app.on_sqs_message(queue=f"{PREFIX}-webhooks", batch_size=10)
 def on_delivery_to_webhook(event: Any) -> batches.BatchAnswer:
-    deliver = wiring.traced(wiring.webhooks.deliver_to_webhook)
+    deliver = wiring.traced_if_on(wiring.webhooks.deliver_to_webhook)
     return batches.handle_messages_in_parallel(_records(event), deliver, wiring.consumers.redelivery())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-cache", batch_size=10)
 def on_event_to_cache(event: Any) -> batches.BatchAnswer:
-    return _handle_events(event, wiring.seat_cache.correct_seat_cache())
+    return _handle_events(event, wiring.seat_cache.update_seat_cache_by_event())
 
 
 # Payments to settle: those whose hold has ended, and those that the gateway reported as charged.

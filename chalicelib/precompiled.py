@@ -24,8 +24,8 @@ FORMATS = (importlib.util.MAGIC_NUMBER, PATTERN_COMPILER._sre.MAGIC)
 """The versions of this Python's two formats: of bytecode, and of compiled patterns."""
 
 Patterns = Mapping[tuple[str | bytes, int], bytes]
-"""By pattern and the flags that it is asked for with: what `re` gives to `_sre.compile` after the pattern (its complete
-flags, its code and so on), marshalled."""
+"""Compiled patterns. The key is a pattern, with the flags that `re` was given. The value has the arguments of
+`_sre.compile` after the pattern, marshalled: the complete flags, the code and so on."""
 
 
 def use_precompiled_methods_and_patterns(file: str = FILE) -> None:

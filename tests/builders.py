@@ -14,7 +14,7 @@ from chalicelib.application.payments import SettlePayment
 from chalicelib.application.queries import ShowOwnReservation
 from chalicelib.application.refunds import ExecuteRefund, RequestRefundsAfterSessionCancellation
 from chalicelib.application.relay import SENDS_TO
-from chalicelib.application.release import CancelReservationCommand, ExpireHoldUnlessSold
+from chalicelib.application.release import CancelReservationCommand, ExpireLapsedHoldUnlessSold
 from chalicelib.domain.events import Event, EventType, OutgoingMessage, ReservationChange, RowEvent
 from chalicelib.domain.invoices import Bill, bill_for
 from chalicelib.domain.payments import PaymentChange
@@ -226,20 +226,20 @@ class Cinema:
         return cancelled
 
     @property
-    def expire(self) -> ExpireHoldUnlessSold:
-        return self.selling.expire_hold
+    def expire(self) -> ExpireLapsedHoldUnlessSold:
+        return self.selling.expire_lapsed_hold
 
     @property
     def follow_up_row(self) -> Callable[[RowEvent], list[OutgoingMessage]]:
-        return _as_far_as_it_may("rows", self.relaying.follow_up_row_event)
+        return _as_far_as_it_may("rows", self.relaying.finish_sales_and_list_messages)
 
     @property
     def follow_up_reservation(self) -> Callable[[ReservationChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may("reservations", self.relaying.follow_up_reservation_change)
+        return _as_far_as_it_may("reservations", self.relaying.mark_sold_or_expire_and_list_messages)
 
     @property
     def follow_up_payment(self) -> Callable[[PaymentChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may("payments", self.relaying.follow_up_payment_change)
+        return _as_far_as_it_may("payments", self.relaying.mark_refunded_and_list_messages)
 
     @property
     def request_refunds_after_session_cancellation(self) -> RequestRefundsAfterSessionCancellation:

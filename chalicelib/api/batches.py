@@ -118,11 +118,8 @@ def relay_in_order(
 
 
 def _raiser_of(error: Exception | None) -> Callable[[Record], None]:
-    """Makes a handler that raises the message's error, or does nothing if there is no error.
-
-    Messages may share an error. It is raised each time with its original traceback, so that the traceback does not
-    grow.
-    """
+    """Makes a handler that raises the error, or does nothing if there is none. Several messages may have the same
+    error. Its traceback is reset before each raise, so that it does not grow."""
     came_from = error.__traceback__ if error else None
 
     def settle(record: Record) -> None:

@@ -19,5 +19,5 @@ def health(request: Request) -> Response:
 @routes.route("/ready", methods=["GET"])
 @guarded_and_answered(routes)
 def ready(request: Request) -> Response:
-    readiness = health_wire.readiness(wiring.health.readiness()())
+    readiness = health_wire.readiness(wiring.health.readiness_check()())
     return ok(readiness, status=200 if readiness.status == "ready" else 503)

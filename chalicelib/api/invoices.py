@@ -16,4 +16,4 @@ routes = Blueprint(__name__)
 def show_invoice(request: Request, reservation_id: str, asked_by: Principal) -> Response:
     link = wiring.invoices.create_invoice_link()(reservation_id, asked_by)
     answer = schemas.invoice(link)
-    return ok(answer) if schemas.wants_link(request) else see_other(link.url, answer)
+    return ok(answer) if schemas.read_wants_link(request) else see_other(link.url, answer)

@@ -16,7 +16,7 @@ routes = Blueprint(__name__)
 @routes.route("/api/reservations", methods=["POST"])
 @guarded_and_answered(routes)
 def hold_seats(request: Request, asked_by: Principal) -> Response:
-    command = schemas.hold_seats(request, asked_by)
+    command = schemas.read_hold_command(request, asked_by)
     reservation = wiring.requests.selling().place_hold(command)
     return created(schemas.held(reservation))
 
@@ -38,7 +38,7 @@ def start_payment(request: Request, reservation_id: str, asked_by: Principal) ->
 @routes.route("/api/reservations/{reservation_id}/confirm", methods=["POST"])
 @guarded_and_answered(routes)
 def confirm_reservation(request: Request, reservation_id: str, asked_by: Principal) -> Response:
-    command = schemas.confirm_reservation(request, reservation_id, asked_by)
+    command = schemas.read_confirm_command(request, reservation_id, asked_by)
     reservation = wiring.requests.selling().confirm(command)
     return ok(schemas.sale(reservation))
 

@@ -26,7 +26,7 @@ programme_texts: TextCacheByIdentity["Page[Session]"] = TextCacheByIdentity(
 @routes.route("/api/sessions", methods=["POST"])
 @guarded_and_answered(routes)
 def schedule_session(request: Request) -> Response:
-    command = schemas.schedule_session(request)
+    command = schemas.read_schedule_command(request)
     session = wiring.requests.selling().schedule(command)
     return created(schemas.scheduled(session))
 

@@ -22,7 +22,7 @@ def show_tickets(request: Request, reservation_id: str, asked_by: Principal) -> 
     from .wire import tickets as schemas
 
     shown = wiring.tickets.show_tickets()(reservation_id, asked_by)
-    return ok(schemas.tickets(reservation_id, shown, wiring.tickets.qr_drawer()))
+    return ok(schemas.tickets(reservation_id, shown, wiring.tickets.qr_svg_drawer()))
 
 
 @routes.route("/api/reservations/{reservation_id}/calendar", methods=["GET"])
@@ -48,7 +48,7 @@ def transfer_ticket(request: Request, code: str, asked_by: Principal) -> Respons
 def admit_ticket(request: Request) -> Response:
     from .wire import tickets as schemas
 
-    command = schemas.admit_ticket(request)
+    command = schemas.read_admit_command(request)
     return ok(schemas.admitted(wiring.tickets.admit_ticket()(command)))
 
 

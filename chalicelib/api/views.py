@@ -38,7 +38,7 @@ def register_routes_and_middleware(app: "Chalice") -> None:
     app.register_middleware(edge.with_viewers_address, "http")
     wiring.trace_app(app)
     app.register_middleware(answers.with_security_headers, "http")
-    app.register_middleware(cors.with_cors, "http")
+    app.register_middleware(cors.with_cors_and_preflights, "http")
     app.register_middleware(answers.with_rewritten_chalice_errors, "http")
     for module in MODULES_WITH_ROUTES:
         app.register_blueprint(module.routes)

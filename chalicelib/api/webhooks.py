@@ -13,6 +13,6 @@ routes = Blueprint(__name__)
 @routes.route("/api/webhooks/{webhook_id}/replay", methods=["POST"])
 @guarded_and_answered(routes)
 def replay_notifications(request: Request, webhook_id: str) -> Response:
-    command = webhooks_wire.replay_notifications(request, webhook_id)
+    command = webhooks_wire.read_replay_command(request, webhook_id)
     replayed = wiring.webhooks.replay_notifications()(command)
     return ok(webhooks_wire.replayed(replayed), status=202)

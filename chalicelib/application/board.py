@@ -43,7 +43,7 @@ COUNTED_AT_ONCE = 10
 LETTERS_SHOWN = 5
 
 FRESH = timedelta(seconds=2)
-"""How long the same board is shown again. Each process reads it once in this time, for any number of operators."""
+"""How long each process caches a board. It reads a board at most once in this time, for any number of operators."""
 KEPT_BOARDS = 16
 
 

@@ -37,7 +37,7 @@ from chalicelib.domain.refusals import (
     Refusal,
     TransactionMissing,
 )
-from chalicelib.domain.reservations import Reservation, RowsOfCancelledSession, Sale, SeatsTaken, State
+from chalicelib.domain.reservations import Reservation, RowsOfCancelledSession, Sale, SeatsTakenOrHoldEnded, State
 
 from .owned import get_owned_reservation
 
@@ -149,7 +149,7 @@ class ConfirmReservation:
         """
         try:
             self.rows.sell(reservation.hold, sale, sale.paid_at)
-        except SeatsTaken as taken:
+        except SeatsTakenOrHoldEnded as taken:
             # Sold by this very payment: an earlier try got as far as the commit point. Finish what it began.
             sold_by = taken.sale_id_of_any_seat_of(reservation.id) or self._release_hold(reservation, sale, taken)
             if sold_by != sale.id:
@@ -157,7 +157,7 @@ class ConfirmReservation:
             return isinstance(taken, RowsOfCancelledSession)
         return False
 
-    def _release_hold(self, reservation: Reservation, sale: Sale, taken: SeatsTaken) -> str:
+    def _release_hold(self, reservation: Reservation, sale: Sale, taken: SeatsTakenOrHoldEnded) -> str:
         """Releases a hold that can't be sold, ends its reservation, and raises LatePayment or
         PaymentForCancelledReservation. If the hold was sold meanwhile, gives the sale's id instead.
 
@@ -217,7 +217,7 @@ class ConfirmReservation:
 
 
 def _is_claimed_for(payment: Payment | None, reservation: Reservation) -> bool:
-    """Tells whether the payment is claimed for the reservation, or has bought it."""
+    """Tells whether the payment is claimed for the reservation, or was used to buy it."""
     return (
         payment is not None
         and payment.reservation_id == reservation.id
@@ -255,7 +255,7 @@ def _check_bought(reservation: Reservation, sale: Sale) -> Reservation:
     return reservation
 
 
-def _cancelled_or_expired(reservation: Reservation, taken: SeatsTaken, now: datetime) -> State:
+def _cancelled_or_expired(reservation: Reservation, taken: SeatsTakenOrHoldEnded, now: datetime) -> State:
     """Tells how a hold ended that can't be sold any more.
 
     Gives expired if it may have lapsed by the clock of some instance, or if others hold or own its seats. Else gives

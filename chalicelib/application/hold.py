@@ -26,7 +26,7 @@ from chalicelib.domain.refusals import (
     TooManyHoldsInSession,
     TooManySeats,
 )
-from chalicelib.domain.reservations import Contact, Reservation, RowsOfCancelledSession, SeatsTaken
+from chalicelib.domain.reservations import Contact, Reservation, RowsOfCancelledSession, SeatsTakenOrHoldEnded
 from chalicelib.domain.sessions import Session
 
 from .live_holds import CountHoldOrRefuse
@@ -88,7 +88,7 @@ class PlaceHold:
             self.rows.hold(reservation.hold, reservation.created_at)
         except RowsOfCancelledSession as closed:
             raise SessionCancelled(reservation.session_id) from closed
-        except SeatsTaken as taken:
+        except SeatsTakenOrHoldEnded as taken:
             return self._resends.answer_repeat_or_refuse(reservation, taken)
         return self._keep(reservation)
 
@@ -100,8 +100,8 @@ class PlaceHold:
         try:
             self.count_live_hold(held)
         except (TooManyHoldsInSession, IdempotencyKeyReused) as refusal:
-            return self._resends.give_up_hold_unless_twin_admitted(held, refusal)
-        return self._resends.store_or_answer_earlier_or_release_barred(held)
+            return self._resends.release_hold_and_refuse_unless_twin_admitted(held, refusal)
+        return self._resends.store_or_answer_earlier_or_release_ended(held)
 
     def _draft(self, command: HoldSeatsCommand) -> Reservation:
         """Makes the reservation for the command. Raises the refusals that don't depend on the rows."""

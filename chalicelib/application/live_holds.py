@@ -41,9 +41,9 @@ class CountHoldOrRefuse:
     def __call__(self, reservation: Reservation) -> None:
         """Counts a reservation's hold against the user's limit. Call it before the reservation is stored. Idempotent.
 
-        If the limit is reached, raises TooManyHoldsInSession, or IdempotencyKeyReused if a live hold with the same
-        reservation id is counted already. Raises BackendUnavailable if the counted holds changed during each of the
-        ATTEMPTS tries.
+        If the limit is reached, raises TooManyHoldsInSession. If one of the counted live holds has the same reservation
+        id, raises IdempotencyKeyReused instead. Raises BackendUnavailable if the counted holds changed during each of
+        the ATTEMPTS tries.
         """
         hold, now = reservation.hold, reservation.created_at
         ended: CountedHold | None = None

@@ -57,7 +57,7 @@ class ShowSeatMap:
         """Reads the state of all seats of the session. Raises SessionNotFound, SessionCancelled."""
         session = self.sessions.get(session_id)
         try:
-            occupancy = self.rows.read_entries_with_lapsed_unless_cancelled(session)
+            occupancy = self.rows.read_entries_with_lapsed_or_raise_if_cancelled(session)
         except RowsOfCancelledSession as closed:
             raise SessionCancelled(session.id) from closed
         now = self.clock()

@@ -17,7 +17,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.payments import Charge, GatewayUnavailable, Payment, PaymentStatus, RefundNotConfirmed
+from chalicelib.domain.payments import Charge, GatewayUnavailable, Payment, PaymentStatus, RefundDeclinedOrUnknown
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Sale, State
 
@@ -98,16 +98,16 @@ class ReconcilePayments:
     execute_refund: ExecuteRefund
     clock: Clock
 
-    def __call__(self, looked_back: timedelta = LOOKED_BACK, *, mend: bool = True) -> SweepResult:
-        """Compares the gateway's charges of the last `looked_back` with the stored payments, and the recent sales in
-        the rows with their reservations. Settles the payments that are still open, and retries the refunds that are
+    def __call__(self, charges_of_last: timedelta = LOOKED_BACK, *, mend: bool = True) -> SweepResult:
+        """Compares the gateway's charges of the last `charges_of_last` with the stored payments, and the recent sales
+        in the rows with their reservations. Settles the payments that are still open, and retries the refunds that are
         late.
 
         With `mend` off, changes nothing, and leaves out the outstanding refunds. Raises BackendUnavailable.
         """
         now = self.clock()
         sweep = _Sweep()
-        for charge in self._read_charges(now - looked_back, sweep):
+        for charge in self._read_charges(now - charges_of_last, sweep):
             sweep.compare(charge.transaction_id, partial(self._compare_charge, charge, now, mend=mend))
         for payment in list(self.payments.list_outstanding_refunds()) if mend else ():
             sweep.compare(payment.transaction_id, partial(self._retry_refund, payment))
@@ -208,7 +208,7 @@ class _Sweep:
         self.looked_at += 1
         try:
             outcome = look()
-        except (SettlementNotDueYet, RefundNotConfirmed, GatewayUnavailable, Refusal, LookupError) as error:
+        except (SettlementNotDueYet, RefundDeclinedOrUnknown, GatewayUnavailable, Refusal, LookupError) as error:
             outcome = Finding(f"could not be settled: {error!r}", subject)
         if isinstance(outcome, Finding):
             self.findings.append(outcome)
@@ -234,6 +234,6 @@ def _payment_finding(says: str, payment: Payment) -> Finding:
 
 
 def _is_listed(payment: Payment, listed_at: datetime) -> bool:
-    """Tells whether the payment's refund was made so long before `listed_at` that the list of charges read then must
-    show it."""
+    """Tells whether the list of charges that was read at `listed_at` must show the payment's refund, because the refund
+    was made well before that."""
     return payment.refunded_at is None or payment.refunded_at + AT_WORK <= listed_at

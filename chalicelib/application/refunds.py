@@ -102,8 +102,8 @@ class ExecuteRefund:
     def __call__(self, event: Event) -> None:
         """Makes the refund that the event requests.
 
-        Raises RefundNotConfirmed, GatewayUnavailable, BackendUnavailable, LookupError. Raises UnreadableMessage if the
-        event names no payment.
+        Raises RefundDeclinedOrUnknown, GatewayUnavailable, BackendUnavailable, LookupError. Raises UnreadableMessage if
+        the event names no payment.
         """
         payment = self.payments.find(_transaction_in(event))
         if payment is None:
@@ -114,11 +114,11 @@ class ExecuteRefund:
         """Refunds the payment if its refund is requested. If the gateway does not know the payment, only adds one to
         the number of tries, by which the sweep lengthens its pauses.
 
-        If the gateway charged the payment for another reservation than the stored one, and the payment has bought
-        nothing, it is not refunded here, but settled for that reservation: it may become a sale, or its refund is
-        requested anew.
+        The gateway's charge may name another reservation than the stored payment does. A payment without a sale is then
+        not refunded here. It is settled for the gateway's reservation: it becomes a sale, or its refund is requested
+        again.
 
-        Raises RefundNotConfirmed, GatewayUnavailable, BackendUnavailable.
+        Raises RefundDeclinedOrUnknown, GatewayUnavailable, BackendUnavailable.
         """
         if payment.status is PaymentStatus.ASSERTED:
             # An earlier delivery has found that it belongs to another reservation, and died.

@@ -33,8 +33,8 @@ from chalicelib.domain.events import (
     SeatsSold,
     refund_completed,
     refund_requested,
+    reservation_confirmed_or_ended,
     reservation_created,
-    reservation_left_pending,
     seat_released,
     session_cancelled,
 )
@@ -43,7 +43,7 @@ from chalicelib.domain.reservations import Reservation, State
 
 from .cancel_session import LAST_CLOSED
 from .refunds import RequestRefundsAfterSessionCancellation, TryMarkPaymentSold
-from .release import ExpireHoldUnlessSold
+from .release import ExpireLapsedHoldUnlessSold
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Reservations
@@ -110,7 +110,7 @@ class FinishSalesAndListMessages:
 class MarkSoldOrExpireAndListMessages:
     """Addresses the creation or the end of a reservation to the queues of its consumers."""
 
-    expire: ExpireHoldUnlessSold
+    expire: ExpireLapsedHoldUnlessSold
     mark_payment_sold: TryMarkPaymentSold
 
     def __call__(self, change: ReservationChange) -> list[OutgoingMessage]:
@@ -127,12 +127,12 @@ class MarkSoldOrExpireAndListMessages:
         if after.state is State.PENDING:
             return created
         self.mark_payment_sold(after)
-        return created + _route(reservation_left_pending(after, after.state, change.occurred_at))
+        return created + _route(reservation_confirmed_or_ended(after, after.state, change.occurred_at))
 
     def _expire_deleted(self, reservation: Reservation) -> list[OutgoingMessage]:
         """Expires the hold of a deleted reservation. Gives no message if the hold was sold meanwhile."""
         if self.expire(reservation.hold):
-            return _route(reservation_left_pending(reservation, State.EXPIRED, reservation.expires_at))
+            return _route(reservation_confirmed_or_ended(reservation, State.EXPIRED, reservation.expires_at))
         log.error("sold, but its reservation is gone, until its payment is settled: %s", reservation.id)
         return []
 
@@ -163,11 +163,9 @@ class MarkRefundedAndListMessages:
 
 
 def _refund_now_charged(before: Payment, payment: Payment) -> list[OutgoingMessage]:
-    """Requests the refund again if this change shows the charge, and a refund was tried in vain before the charge was
-    known.
-
-    Otherwise the next try would be the sweep's, up to a day later.
-    """
+    """Makes the message that requests the refund again, if this change recorded the charge, and the gateway did not
+    know the payment when the refund was tried before. Without this message, only the sweep would try again, up to a day
+    later."""
     is_charged_now = payment.was_charged and not before.was_charged
     if payment.status is PaymentStatus.REFUND_REQUESTED and payment.asked and is_charged_now:
         return [OutgoingMessage(REFUNDS, refund_requested(payment))]

@@ -70,7 +70,7 @@ class NotLapsedYet(Exception):
 
 
 @dataclass(frozen=True)
-class ExpireHoldUnlessSold:
+class ExpireLapsedHoldUnlessSold:
     """Releases a lapsed hold's seats, and marks its reservation as expired. Idempotent."""
 
     rows: Rows

@@ -22,7 +22,14 @@ from chalicelib.domain.refusals import (
     SeatsUnavailable,
     TooManyHoldsInSession,
 )
-from chalicelib.domain.reservations import HeldSeat, HoldEndedBeforeStored, Reservation, SeatsTaken, SoldSeat, State
+from chalicelib.domain.reservations import (
+    HeldSeat,
+    HoldEndedBeforeStored,
+    Reservation,
+    SeatsTakenOrHoldEnded,
+    SoldSeat,
+    State,
+)
 
 from .live_holds import CountHoldOrRefuse
 
@@ -39,7 +46,7 @@ class AnswerRepeatedHoldRequests:
     reservations: Reservations
     clock: Clock
 
-    def answer_repeat_or_refuse(self, asked: Reservation, taken: SeatsTaken) -> Reservation:
+    def answer_repeat_or_refuse(self, asked: Reservation, taken: SeatsTakenOrHoldEnded) -> Reservation:
         """Answers a request whose seats are taken. If an earlier attempt of the same request holds them all, finishes
         that attempt and gives its reservation. If a reservation is stored under the request's id, answers with that
         one.
@@ -47,7 +54,7 @@ class AnswerRepeatedHoldRequests:
         Raises SeatsUnavailable, TooManyHoldsInSession, IdempotencyKeyReused, ReservationExpired, ReservationCancelled.
         """
         earlier = _earlier_attempt(asked, taken)
-        may_be_stored = asked.fingerprint and not taken.reservation_id_is_surely_new
+        may_be_stored = asked.fingerprint and not taken.is_surely_no_retry
         stored = self.reservations.find(asked.id) if may_be_stored else None
         if stored:
             return self._settle_with(stored, earlier) if earlier else self._answer_with(stored, asked)
@@ -55,27 +62,25 @@ class AnswerRepeatedHoldRequests:
             return self._finish(earlier)
         raise _refusal_of_taken(asked, taken)
 
-    def store_or_answer_earlier_or_release_barred(self, held: Reservation) -> Reservation:
+    def store_or_answer_earlier_or_release_ended(self, held: Reservation) -> Reservation:
         """Stores the reservation of a counted hold. If a reservation is already stored under its id, answers with that
         one.
 
         If the hold was barred meanwhile, releases its seats, and raises ReservationExpired or ReservationCancelled.
         """
         try:
-            return self._settle_with(self.reservations.get_or_add_unless_hold_barred(held), held)
+            return self._settle_with(self.reservations.get_or_add_unless_hold_ended(held), held)
         except HoldEndedBeforeStored as ended:
             self.rows.release(held.hold, self.clock())
             raise self._refusal_of_barred(held) from ended
 
-    def give_up_hold_unless_twin_admitted(self, held: Reservation, refusal: Refusal) -> Reservation:
-        """Releases the seats of a hold for which the user has no room, and raises the refusal.
+    def release_hold_and_refuse_unless_twin_admitted(self, held: Reservation, refusal: Refusal) -> Reservation:
+        """Releases the seats of a hold for which the user has no room, and raises `refusal`. A twin is a request with
+        the same idempotency key at the same time. If a twin was admitted, gives its reservation instead, and releases
+        no seat of it.
 
-        A twin is a request with the same idempotency key at the same time. If a twin was admitted, gives its
-        reservation instead.
-
-        No seats are released that a twin was promised. A refused request bars the hold before it releases the seats. An
-        admitted one stores the reservation before it answers 201. Both write the same item, so the later of the two
-        sees the other.
+        Both requests write the same item, so the later one sees what the earlier one did. A refused request bars the
+        hold there before it releases the seats. An admitted one stores the reservation there before it answers 201.
         """
         stored = self.reservations.bar_hold_or_read_stored(held.hold) if held.fingerprint else None
         if stored:
@@ -87,9 +92,9 @@ class AnswerRepeatedHoldRequests:
         """Counts and stores a hold that an earlier attempt left in the rows. Raises the refusal if the user has no room
         for it.
 
-        Before a refusal, releases the seats of a hold without an idempotency key. It does not release those of a hold
-        with a key: a request with the same key at the same time may have been admitted with them. If that request was
-        refused, it releases them itself.
+        Before it raises, releases the seats, but only of a hold without an idempotency key. With a key, another request
+        with the same key may just have been admitted with these seats. If that request was refused, it releases them
+        itself.
         """
         try:
             self.count_live_hold(earlier)
@@ -97,7 +102,7 @@ class AnswerRepeatedHoldRequests:
             if not earlier.fingerprint:
                 self.rows.release(earlier.hold, self.clock())
             raise
-        return self.store_or_answer_earlier_or_release_barred(earlier)
+        return self.store_or_answer_earlier_or_release_ended(earlier)
 
     def _settle_with(self, stored: Reservation, held: Reservation) -> Reservation:
         """Answers with the stored reservation.
@@ -121,15 +126,16 @@ class AnswerRepeatedHoldRequests:
         return stored
 
     def _refusal_of_barred(self, held: Reservation) -> Refusal:
-        """Makes the refusal of a hold that was barred before it was stored: expired if it may have lapsed. Otherwise
-        another request with the same key was refused and barred it: then cancelled."""
+        """Makes the refusal of a hold that was barred before it was stored. It is ReservationExpired if the hold may
+        have lapsed. Otherwise a refused request with the same key has barred the hold, and it is
+        ReservationCancelled."""
         now = self.clock()
         if held.hold_may_have_lapsed_by_some_clock(now):
             return ReservationExpired(held.id, min(held.expires_at, now))
         return ReservationCancelled(held.id)
 
 
-def _earlier_attempt(asked: Reservation, taken: SeatsTaken) -> Reservation | None:
+def _earlier_attempt(asked: Reservation, taken: SeatsTakenOrHoldEnded) -> Reservation | None:
     """Gives the reservation of an earlier attempt of the same request, if that attempt holds all the seats.
 
     The attempt may be our own, whose answer was lost, and which the client library repeated. It may also be another
@@ -146,7 +152,7 @@ def _earlier_attempt(asked: Reservation, taken: SeatsTaken) -> Reservation | Non
     return earlier if len(own) == len(asked.seats) else None
 
 
-def _refusal_of_taken(asked: Reservation, taken: SeatsTaken) -> Refusal:
+def _refusal_of_taken(asked: Reservation, taken: SeatsTakenOrHoldEnded) -> Refusal:
     own = taken.entries_of(asked.id)
     if any(isinstance(entry, SoldSeat) or entry.fingerprint != asked.fingerprint for entry in own.values()):
         return IdempotencyKeyReused()

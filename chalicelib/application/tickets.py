@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import TICKETS
-from chalicelib.domain.events import OutgoingMessage, reservation_left_pending
+from chalicelib.domain.events import OutgoingMessage, reservation_confirmed_or_ended
 from chalicelib.domain.identity import UNCHECKED, Principal
 from chalicelib.domain.refusals import (
     AlreadyAdmitted,
@@ -54,7 +54,7 @@ class RequestTicketSigningAgain:
 
     def __call__(self, sold: Reservation) -> None:
         """Sends the sale's event to the consumer that signs. Raises BackendUnavailable."""
-        sale = reservation_left_pending(sold, State.CONFIRMED, self.clock())
+        sale = reservation_confirmed_or_ended(sold, State.CONFIRMED, self.clock())
         if self.outbox.send_and_list_unsent([OutgoingMessage(TICKETS, sale)], self.clock()):
             raise BackendUnavailable("SendMessageBatch")
 
@@ -86,7 +86,7 @@ class ShowTickets:
         return ShownTickets(session, self._signed(reservation, reservation.sale.paid_at))
 
     def _signed(self, reservation: Reservation, paid_at: datetime) -> tuple[Ticket, ...]:
-        sold = self.tickets.find_latest_or_voided_by_sale(reservation.id)
+        sold = self.tickets.find_latest_tickets_or_voided_sale(reservation.id)
         if sold and sold.void:
             raise TicketVoid(sold.void)
         if sold and all(ticket.token and not ticket.void for ticket in sold.tickets):

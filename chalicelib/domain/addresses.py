@@ -28,8 +28,8 @@ RESERVED_NETWORKS = tuple(
 disagree about which of them are global."""
 
 ISATAP = (0x0000_5EFE, 0x0200_5EFE)
-"""Two values of the third 32 bits of an IPv6 address. In an address with one of them, the last 32 bits are an IPv4
-address, whatever its network."""
+"""The two values of an IPv6 address's third 32 bits that mark an ISATAP address. Its last 32 bits are an IPv4 address,
+whatever its network is."""
 
 
 class UrlRefused(Exception):
@@ -53,10 +53,8 @@ class ParsedUrl:
 
 
 def parse_webhook_url_without_address_check(url: str, *, allows_http: bool) -> ParsedUrl:
-    """Parses a webhook's URL. Raises UrlRefused.
-
-    `allows_http` is true on a laptop. `check_resolved_address` then checks that an http URL leads to this machine.
-    """
+    """Parses a webhook's URL. Raises UrlRefused. `allows_http` is true on a laptop; then
+    `check_scheme_and_resolved_address` must check that an http URL leads to this machine."""
     if not (url.isascii() and url.isprintable() and " " not in url and len(url) <= LONGEST_URL):
         raise UrlRefused(f"it must be of printable ASCII characters, {LONGEST_URL} at most")
     try:
@@ -73,7 +71,7 @@ def parse_webhook_url_without_address_check(url: str, *, allows_http: bool) -> P
     return ParsedUrl(parts.scheme, parts.hostname, port or DEFAULT_PORTS[parts.scheme], f"{parts.path or '/'}{query}")
 
 
-def check_resolved_address(target: ParsedUrl, address: str, *, allows_private: bool) -> None:
+def check_scheme_and_resolved_address(target: ParsedUrl, address: str, *, allows_private: bool) -> None:
     """Checks an IP address to which the URL's host resolved.
 
     Raises UrlRefused if the address is not public and `allows_private` is false, or if the URL is http and the address

@@ -42,7 +42,7 @@ class Tally:
         return max(0, self.seats_in_holds - self.seats_in_sales - self.seats_given_back)
 
     @property
-    def revenue(self) -> Decimal:
+    def gross_revenue(self) -> Decimal:
         """Gives the price of all sales in the currency's unit, refunded sales included."""
         return Money(self.revenue_cents).amount
 

@@ -61,7 +61,8 @@ class Consumer(NamedTuple):
     max_concurrency: int = 10
     """The most invocations at the same time, so that a backlog leaves capacity for buyers. AWS requires at least 2."""
     touches: Mapping[str, str] = {}
-    """The actions allowed on each table or other resource, by their names in infra/cloud/permissions.py."""
+    """The allowed actions by resource, such as `"rows": "get update"`. The resources, mostly tables, are those of
+    infra/cloud/permissions.py."""
     sends_to: tuple[str, ...] = ()
     """The queues to which the consumer sends messages, in addition to its own dead-letter queue."""
 

@@ -179,11 +179,11 @@ def reservation_created(reservation: Reservation) -> Event:
     return _reservation_event(reservation, EventType.RESERVATION_CREATED, reservation.created_at, data)
 
 
-def reservation_left_pending(reservation: Reservation, state: State, if_no_moment_is_stored: datetime) -> Event:
+def reservation_confirmed_or_ended(reservation: Reservation, state: State, if_no_moment_is_stored: datetime) -> Event:
     """Makes the event of a reservation that was confirmed, expired or cancelled. `state` decides the type of the event.
 
-    The event's time is the moment that the reservation has stored, to the millisecond: when it was paid for, or when it
-    ended. If none is stored, it is `if_no_moment_is_stored`, which is in whole seconds if it comes from a stream.
+    The event's time is the stored moment when the reservation was paid for, or when it ended. If none is stored, it is
+    `if_no_moment_is_stored`; a stream gives that moment in whole seconds only.
     """
     sale = reservation.sale
     if sale is None:

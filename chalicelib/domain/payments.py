@@ -168,7 +168,7 @@ def sold_payment_of(reservation: Reservation) -> Payment | None:
 
 
 def refund_request_for(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
-    """Makes a payment with status refund_requested, for a transaction that could not buy the reservation."""
+    """Makes a payment with status refund_requested, for a payment whose reservation could not be sold to it."""
     return _payment_for(transaction_id, reservation).with_refund_requested(reason, now)
 
 
@@ -204,9 +204,9 @@ class GatewayUnavailable(Exception):
     """The payment gateway did not answer, answered with an error, or is not configured. A retry is safe."""
 
 
-class RefundNotConfirmed(Exception):
+class RefundDeclinedOrUnknown(Exception):
     """The gateway declined the refund, or its outcome is unknown. A retry with the same idempotency key is safe."""
 
 
-class PaymentNotYetAtGateway(RefundNotConfirmed):
+class PaymentNotYetAtGateway(RefundDeclinedOrUnknown):
     """The gateway does not know the payment yet. A later retry may succeed."""

@@ -66,7 +66,7 @@ class Quota:
         return -(-self.seconds * MICROSECONDS // self.requests)
 
     @property
-    def cost_us(self) -> int:
+    def weighted_interval_us(self) -> int:
         """Gives the microseconds that one request adds to the time until the bucket is empty: an interval for each unit
         of its weight."""
         return self.interval_us * self.weight
@@ -79,15 +79,15 @@ class Quota:
         """Gives the moment when all requests counted so far will have leaked out, in microseconds since 1970. If they
         have already, gives `now_us`. `known_us` is the stored moment, 0 if none is stored.
 
-        An earlier, larger quota may have left a moment that is too far ahead: by more than a window and what the clocks
-        may differ. It is cut to one window ahead: the whole quota counts as used.
+        A stored moment further ahead than one window, and more than clocks differ, comes from an earlier, larger quota.
+        It is replaced by the moment one window ahead: the whole quota counts as used.
         """
         if known_us > now_us + self.window_us + CLOCKS_DIFFER_US:
             return now_us + self.window_us
         return max(known_us, now_us)
 
     def admits(self, due_us: int, now_us: int) -> bool:
-        return due_us + self.cost_us <= now_us + self.window_us
+        return due_us + self.weighted_interval_us <= now_us + self.window_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class QuotaUsage:
         """Gives the seconds until another request of this weight would be admitted, rounded up. 0 if it would be
         admitted now.
         """
-        return max(0, -(-(self.used_us + self.quota.cost_us - self.quota.window_us) // MICROSECONDS))
+        return max(0, -(-(self.used_us + self.quota.weighted_interval_us - self.quota.window_us) // MICROSECONDS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,18 +173,18 @@ def without_lapsed_holds(occupancy: Mapping[str, Occupancy], now: datetime) -> d
     return {seat: entry for seat, entry in occupancy.items() if isinstance(entry, SoldSeat) or entry.expires_at > now}
 
 
-class SeatsTaken(Exception):
+class SeatsTakenOrHoldEnded(Exception):
     """The rows refused to hold or sell seats: a seat is taken, or the hold was released or has lapsed.
 
     `occupancy` has the known entries of the requested seats, without lapsed holds. It may be empty. A seat without an
     entry may be taken all the same.
 
-    `reservation_id_is_surely_new` is true only if it is certain that no reservation is stored under the request's id.
+    `is_surely_no_retry` is true only if it is certain that no reservation is stored under the request's id.
     """
 
-    def __init__(self, occupancy: Mapping[str, Occupancy], *, reservation_id_is_surely_new: bool = False) -> None:
+    def __init__(self, occupancy: Mapping[str, Occupancy], *, is_surely_no_retry: bool = False) -> None:
         super().__init__(", ".join(occupancy))
-        self.occupancy, self.reservation_id_is_surely_new = dict(occupancy), reservation_id_is_surely_new
+        self.occupancy, self.is_surely_no_retry = dict(occupancy), is_surely_no_retry
 
     def seats_of_others(self, reservation_id: str) -> tuple[str, ...]:
         """Gives the seats that other reservations hold or own."""
@@ -204,7 +204,7 @@ class HoldEndedBeforeStored(Exception):
     """The hold ended before its reservation was stored. Its seats were released, or are being released."""
 
 
-class RowsOfCancelledSession(SeatsTaken):
+class RowsOfCancelledSession(SeatsTakenOrHoldEnded):
     """The session was cancelled, so its rows accept no hold or sale."""
 
 
@@ -243,4 +243,5 @@ class ReleaseResult:
     seats: tuple[str, ...]
     sale_id: str | None = None
     is_row_of_sold_seat_closed: bool = False
-    """Whether the row of a sold seat is closed: the session was cancelled, perhaps after the sale."""
+    """Whether the hold was sold and the row of a sold seat is closed. A row is closed when its session is cancelled,
+    before or after the sale."""

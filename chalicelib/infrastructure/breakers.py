@@ -50,7 +50,7 @@ POLICIES: Mapping[str, BreakerPolicy] = {
     "ses": BreakerPolicy(failures=5, pause_seconds=5, longest_pause_seconds=60),
     # One breaker for each webhook. A receiver that hangs takes one of a function's ten places for 5 of 35 seconds. The
     # pause does not grow: a delivery that is put off has used one of its five tries, which end within six minutes
-    # (queues.full_jitter).
+    # (queues.full_jitter_seconds).
     "webhooks": BreakerPolicy(failures=3, pause_seconds=30, longest_pause_seconds=30),
 }
 """The policy of each dependency's breaker."""

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from .shared.process import clock, replace_settings_and_drop_objects, settings, settings_with_secrets
-from .shared.tracing import trace_app, traced, traced_relay
+from .shared.tracing import trace_app, traced_if_on, traced_relay_if_on
 
 if TYPE_CHECKING:
     from . import (  # noqa: F401 - for type checkers; __getattr__ loads them
@@ -45,8 +45,8 @@ __all__ = [
     "settings",
     "settings_with_secrets",
     "trace_app",
-    "traced",
-    "traced_relay",
+    "traced_if_on",
+    "traced_relay_if_on",
 ]
 
 DOORS = {
@@ -76,7 +76,8 @@ it."""
 
 
 def __getattr__(door: str) -> ModuleType:
-    """Imports a door on its first use. Raises AttributeError for a name that is not in DOORS."""
+    """Imports a module of this package that is listed in DOORS, at its first use. Raises AttributeError for any other
+    name."""
     if door not in DOORS:
         raise AttributeError(f"module {__name__!r} has no attribute {door!r}")
     return import_module(f".{door}", __name__)

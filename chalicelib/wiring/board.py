@@ -14,7 +14,7 @@ from chalicelib.application.board import (
 from chalicelib.infrastructure.sqs.queue_board import SqsQueueBoard
 
 from .analytics import analytics
-from .gate import refusals
+from .gate import refusal_counts
 from .health import check_dependencies
 from .shared.process import clock, once_per_settings, settings
 from .shared.queues import queue_urls, sqs
@@ -36,7 +36,7 @@ def show_board() -> ShowCachedBoard:
         sessions=sessions(),
         analytics=analytics(),
         queues=queue_board(),
-        refusals=refusals(),
+        refusals=refusal_counts(),
         check_dependencies=check_dependencies(),
         clock=clock,
     )

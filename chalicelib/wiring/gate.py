@@ -29,18 +29,18 @@ def instance_rate_limiter() -> RateLimiter:
     return ProcessRateLimiter()
 
 
-def refusals() -> RefusalCountsByCode:
+def refusal_counts() -> RefusalCountsByCode:
     """Gives the counter of refusals.
 
     Without Redis, or if the setting REDIS_URL can't be read, gives a counter that counts nothing.
     """
     try:
-        return _refusals()
+        return _redis_or_no_refusal_counts()
     except (BackendUnavailable, SettingInvalid):
         return NoRefusalCounts()
 
 
 @once_per_settings
-def _refusals() -> RefusalCountsByCode:
+def _redis_or_no_refusal_counts() -> RefusalCountsByCode:
     connection = redis()
     return RedisRefusalCounts(connection, settings().table_prefix, clock) if connection else NoRefusalCounts()

@@ -15,13 +15,13 @@ from .shared.redis import redis, redis_keys
 _one_at_a_time = Lock()
 
 
-def readiness() -> CachedReadinessCheck:
+def readiness_check() -> CachedReadinessCheck:
     with _one_at_a_time:  # many threads may need it first at once; all must share one cache
-        return _readiness()
+        return _readiness_check()
 
 
 @once_per_settings
-def _readiness() -> CachedReadinessCheck:
+def _readiness_check() -> CachedReadinessCheck:
     return CachedReadinessCheck(check_dependencies(), clock)
 
 

@@ -8,7 +8,7 @@ from chalicelib.domain.events import Event
 from .shared.redis import seat_cache
 
 
-def correct_seat_cache() -> Callable[[Event], None]:
+def update_seat_cache_by_event() -> Callable[[Event], None]:
     """Gives the consumer that updates the seat cache. Without Redis, gives one that does nothing."""
     cache = seat_cache()
     return CorrectSeatCacheByEvent(cache) if cache else ignore_without_cache

@@ -21,24 +21,24 @@ def relaying() -> RelayingUseCases:
     return RelayingUseCases(adapters())
 
 
-def follow_up_row_record(record: Record) -> list[OutgoingMessage]:
+def finish_sales_and_list_messages_of_row(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a row was written. Gives none if the write made no event.
 
     Also finishes a sale whose request died, and requests the refunds of a closed row.
     """
     event = records.row_event(record)
-    return relaying().follow_up_row_event(event) if event else []
+    return relaying().finish_sales_and_list_messages(event) if event else []
 
 
-def follow_up_reservation_record(record: Record) -> list[OutgoingMessage]:
+def mark_sold_or_expire_and_list_messages_of_reservation(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a reservation changed. Also marks the payment of a sale as sold, and expires the
     hold of a pending reservation that TTL deleted."""
-    return relaying().follow_up_reservation_change(records.reservation_change(record))
+    return relaying().mark_sold_or_expire_and_list_messages(records.reservation_change(record))
 
 
-def follow_up_payment_record(record: Record) -> list[OutgoingMessage]:
+def mark_refunded_and_list_messages_of_payment(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a payment changed. Also marks a refunded sale on its reservation."""
-    return relaying().follow_up_payment_change(records.payment_change(record))
+    return relaying().mark_refunded_and_list_messages(records.payment_change(record))
 
 
 def send_messages(messages: Sequence[OutgoingMessage]) -> set[int]:
@@ -47,6 +47,6 @@ def send_messages(messages: Sequence[OutgoingMessage]) -> set[int]:
 
 
 @once_per_settings
-def parking() -> StreamRecordParking:
+def stream_record_parking() -> StreamRecordParking:
     """Gives the StreamRecordParking of this process. It counts in memory how often each record was tried."""
     return StreamRecordParking(stream_failures())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chalicelib.domain import ports
 
 CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
-"""The options of the KMS client: timeouts, in seconds, and retries as of the DynamoDB client."""
+"""The options of the KMS client. Its timeouts (in seconds) and retries are those of the DynamoDB client."""
 
 
 @once_per_settings

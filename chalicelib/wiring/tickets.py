@@ -68,13 +68,15 @@ def calendar_writer() -> Callable[[SaleCalendarEntry, str], File]:
     from chalicelib.infrastructure.tickets import icalendar  # one route needs it
 
     seller = settings().seller
-    return lambda entry, language: icalendar.to_file(entry, seller, language)
+    return lambda entry, language: icalendar.to_icalendar_file(entry, seller, language)
 
 
-def qr_drawer() -> Callable[[str], str]:
-    from chalicelib.infrastructure.tickets.qr import to_svg  # not at the top: transfer and admission draw nothing
+def qr_svg_drawer() -> Callable[[str], str]:
+    from chalicelib.infrastructure.tickets.qr import (
+        to_svg_without_size,
+    )  # not at the top: transfer and admission draw nothing
 
-    return to_svg
+    return to_svg_without_size
 
 
 def _opens_before() -> timedelta:

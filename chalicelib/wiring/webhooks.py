@@ -14,12 +14,12 @@ from chalicelib.application.consumers.webhooks import (
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.webhooks import CachedSubscribers, DynamoWebhooks
 from chalicelib.infrastructure.sqs import envelopes
-from chalicelib.infrastructure.webhooks.sender import CircuitBreakerWebhookSender, HttpWebhookSender
+from chalicelib.infrastructure.webhooks.sender import HttpWebhookSender, WebhookSenderWithBreakerPerWebhook
 
 from .shared.breakers import new_breaker
 from .shared.process import clock, database, once_per_settings, resource_name, settings
 from .shared.queues import outbox
-from .shared.tracing import traced_calls
+from .shared.tracing import traced_calls_if_on
 
 if TYPE_CHECKING:
     from chalicelib.domain import ports
@@ -38,8 +38,8 @@ def notifications() -> ports.Notifications:
 @once_per_settings
 def webhook_sender() -> ports.WebhookSender:
     breaker_of_webhook = partial(new_breaker, "webhooks")  # one name for all, because each name is a metric
-    sender = traced_calls(HttpWebhookSender(local=settings().is_on_laptop), "webhook")
-    return CircuitBreakerWebhookSender(sender, breaker_of_webhook)
+    sender = traced_calls_if_on(HttpWebhookSender(local=settings().is_on_laptop), "webhook")
+    return WebhookSenderWithBreakerPerWebhook(sender, breaker_of_webhook)
 
 
 @once_per_settings

@@ -71,7 +71,7 @@ class Cancellation:
     def count_sales(self, session_id: str) -> int:
         """Counts the reservations that own seats of the screening. Raises SessionNotFound."""
         try:
-            occupancy = self.rows.read_entries_with_lapsed_unless_cancelled(self.sessions.get(session_id))
+            occupancy = self.rows.read_entries_with_lapsed_or_raise_if_cancelled(self.sessions.get(session_id))
         except RowsOfCancelledSession as closed:
             occupancy = closed.occupancy
         return len({entry.reservation_id for entry in occupancy.values() if isinstance(entry, SoldSeat)})

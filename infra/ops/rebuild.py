@@ -21,7 +21,7 @@ from chalicelib.domain.refusals import BackendUnavailable, SessionNotFound
 from chalicelib.domain.reservations import Occupancy, Reservation, RowsOfCancelledSession, buyer_pseudonym_or_empty
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of, sort_key, tally_from_item
+from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, counter_sort_key, shard_of, tally_from_item
 from chalicelib.infrastructure.dynamodb.connection import BatchReader, WriteConflict, retry_on_conflict
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
@@ -119,7 +119,7 @@ class Screening:
     def read_seats_and_whether_closed(self) -> tuple[Mapping[str, Occupancy], bool]:
         """Reads the entries of all rows, by seat. Also tells whether at least one row is closed."""
         try:
-            return DynamoRows(self.client, self.table_name("rows")).read_entries_with_lapsed_unless_cancelled(
+            return DynamoRows(self.client, self.table_name("rows")).read_entries_with_lapsed_or_raise_if_cancelled(
                 self.session
             ), False
         except RowsOfCancelledSession as closed:
@@ -292,7 +292,7 @@ class CounterRebuild:
         events: dict[str, list[Event]] = defaultdict(list)
         for event in self.screening.read_events():
             if tally_of(event) != EMPTY_TALLY:
-                events[sort_key(bucket_start(event.occurred_at), shard_of(event.id))].append(event)
+                events[counter_sort_key(bucket_start(event.occurred_at), shard_of(event.id))].append(event)
         return dict(events)
 
     def _find_counters_behind(self, events: Mapping[str, list[Event]]) -> list[str]:

@@ -19,7 +19,7 @@ from chalicelib.domain.reservations import (
     Reservation,
     RowsOfCancelledSession,
     Sale,
-    SeatsTaken,
+    SeatsTakenOrHoldEnded,
     SoldSeat,
     State,
     without_lapsed_holds,
@@ -93,11 +93,11 @@ class FakeRows:
             self.released[hold.session_id, seat] = hold.expires_at
         part = replace(hold, seats=freed)
         self._tell(part, lambda part: SeatsReleased(part.session_id, part.reservation_id, part.seats, now))
-        sale_id = SeatsTaken(self._standing(hold)).sale_id_of_any_seat_of(hold.reservation_id)
+        sale_id = SeatsTakenOrHoldEnded(self._standing(hold)).sale_id_of_any_seat_of(hold.reservation_id)
         is_closed = any((hold.session_id, row) in self.closed for row in seats_by_row(hold.seats))
         return ReleaseResult(freed, sale_id, is_row_of_sold_seat_closed=bool(sale_id) and is_closed)
 
-    def read_entries_with_lapsed_unless_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_entries_with_lapsed_or_raise_if_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
         if any((session.id, row) in self.closed for row in session.rows):
             raise RowsOfCancelledSession(self.taken[session.id])
         return dict(self.taken[session.id])
@@ -120,8 +120,8 @@ class FakeRows:
         return standing
 
     def _refuse_unless(self, hold: Hold, now: datetime, allowed: Callable[[str, Occupancy | None], bool]) -> None:
-        """Raises SeatsTaken or RowsOfCancelledSession unless each seat is allowed. Reports only the rows that
-        refuse."""
+        """Raises SeatsTakenOrHoldEnded or RowsOfCancelledSession unless each seat is allowed. Reports only the rows
+        that refuse."""
         seats, refused, closed = self.taken[hold.session_id], list[str](), False
         for row, members in seats_by_row(hold.seats).items():
             is_closed = (hold.session_id, row) in self.closed
@@ -130,7 +130,7 @@ class FakeRows:
                 closed = closed or is_closed
         if refused:
             standing = {seat: seats[seat] for seat in refused if seat in seats}
-            raise (RowsOfCancelledSession if closed else SeatsTaken)(without_lapsed_holds(standing, now))
+            raise (RowsOfCancelledSession if closed else SeatsTakenOrHoldEnded)(without_lapsed_holds(standing, now))
 
     def _was_later(self, hold: Hold, seat: str) -> bool:
         """Tells whether this hold of the seat, or a later one, was released before: holds of a seat expire in order."""
@@ -155,7 +155,7 @@ class FakeReservations:
     barred: dict[str, datetime] = field(default_factory=dict)
     """The expiry, by reservation id, up to which no hold may be stored."""
 
-    def get_or_add_unless_hold_barred(self, reservation: Reservation) -> Reservation:
+    def get_or_add_unless_hold_ended(self, reservation: Reservation) -> Reservation:
         barred = self.barred.get(reservation.id)
         if reservation.id not in self.stored and barred and reservation.expires_at <= barred:
             raise HoldEndedBeforeStored(reservation.id)

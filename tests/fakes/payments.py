@@ -12,7 +12,7 @@ from chalicelib.domain.payments import (
     PaymentIntent,
     PaymentNotYetAtGateway,
     PaymentStatus,
-    RefundNotConfirmed,
+    RefundDeclinedOrUnknown,
 )
 from chalicelib.domain.reservations import (
     Reservation,
@@ -149,9 +149,9 @@ class FakeGateway:
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
         if self.is_silent:
-            raise RefundNotConfirmed("no answer")
+            raise RefundDeclinedOrUnknown("no answer")
         if transaction_id in self.declined:
-            raise RefundNotConfirmed("declined")
+            raise RefundDeclinedOrUnknown("declined")
         if transaction_id in self.unknown or (self.charged and transaction_id not in self.charged):
             raise PaymentNotYetAtGateway("unknown")
         if idempotency_key not in self.returned:

@@ -22,7 +22,7 @@ class FakeTickets:
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     voided: dict[str, VoidReason] = field(default_factory=dict)
 
-    def add(self, sold: LatestTicketPerSeatOfSale) -> None:
+    def add_unless_issued_or_voided(self, sold: LatestTicketPerSeatOfSale) -> None:
         if sold.reservation_id in self.codes or sold.reservation_id in self.voided:
             return
         if any(ticket.code in self.known for ticket in sold.tickets):
@@ -30,7 +30,7 @@ class FakeTickets:
         self.codes[sold.reservation_id] = {ticket.seat: ticket.code for ticket in sold.tickets}
         self.known |= {ticket.code: ticket for ticket in sold.tickets}
 
-    def find_latest_or_voided_by_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
+    def find_latest_tickets_or_voided_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
         if reservation_id not in self.codes and reservation_id not in self.voided:
             return None
         codes = sorted(self.codes.get(reservation_id, {}).items())
@@ -62,7 +62,7 @@ class FakeTickets:
         self.known[ticket.code] = replace(stored, void=VoidReason.TRANSFERRED, renewed_as=renewed.code)
         return self.known[ticket.code]
 
-    def void_sale(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
+    def void_sale_for_good(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
         self.voided.setdefault(reservation_id, reason)
         for code in self.codes.get(reservation_id, {}).values():
             self.known[code] = replace(self.known[code], void=self.known[code].void or reason)

@@ -7,7 +7,7 @@
  *     Requester   hold.py, resend.py: two of them with one idempotency key are twins
  *     Payer       the buyer pays at the gateway, then confirm.py
  *     Canceller   release.py, CancelReservation
- *     Consumer    release.py, ExpireHoldUnlessSold, for each hold that was ever written to the row
+ *     Consumer    release.py, ExpireLapsedHoldUnlessSold, for each hold that was ever written to the row
  *                 payments.py: the gateway's messages, and claims whose hold is over; confirm.py once more
  *                 refunds.py
  *                 relay.py: what a request that died has left undone is done from the streams

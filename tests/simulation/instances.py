@@ -225,11 +225,11 @@ class Instance:
     def relays(self) -> Mapping[str, Callable[[Record], list[OutgoingMessage]]]:
         relaying, planted = self.relaying, self.adapters.relay
         return {
-            "rows": partial(_follow_up_row, planted("rows", relaying.follow_up_row_event)),
+            "rows": partial(_follow_up_row, planted("rows", relaying.finish_sales_and_list_messages)),
             "reservations": partial(
-                _follow_up_reservation, planted("reservations", relaying.follow_up_reservation_change)
+                _follow_up_reservation, planted("reservations", relaying.mark_sold_or_expire_and_list_messages)
             ),
-            "payments": partial(_follow_up_payment, planted("payments", relaying.follow_up_payment_change)),
+            "payments": partial(_follow_up_payment, planted("payments", relaying.mark_refunded_and_list_messages)),
         }
 
     def send(self, messages: Sequence[OutgoingMessage]) -> set[int]:
@@ -245,7 +245,7 @@ class Instance:
     def consumers(self) -> Mapping[str, Callable[[Record], None]]:
         """Handlers of records, by queue. `tests/simulation/world.py` says which of them a run has."""
         of_records = {
-            consumers.EXPIRY: lambda record: self.selling.expire_hold(envelopes.hold_in(record)),
+            consumers.EXPIRY: lambda record: self.selling.expire_lapsed_hold(envelopes.hold_in(record)),
             consumers.PAYMENTS: lambda record: self.settling.settle_payment(envelopes.payment_in(record)),
             consumers.REFUNDS: _of_events(self.settling.execute_refund),
             consumers.AUDIT: _of_events(RecordEvent(self.event_log)),

@@ -246,7 +246,7 @@ class AdmitsAgain(DynamoTickets):
 
 
 class NeverVoid(DynamoTickets):
-    def void_sale(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
+    def void_sale_for_good(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
         """Leaves the tickets in force after a refund."""
 
 

@@ -83,7 +83,7 @@ def _listed(numbers: frozenset[int]) -> str:
 
 def _occupancy(instance: Instance, screening: Session) -> Mapping[str, Occupancy]:
     try:
-        return instance.cached_rows.read_entries_with_lapsed_unless_cancelled(screening)
+        return instance.cached_rows.read_entries_with_lapsed_or_raise_if_cancelled(screening)
     except RowsOfCancelledSession as closed:
         return closed.occupancy
 

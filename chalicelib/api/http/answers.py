@@ -16,7 +16,7 @@ from . import access, limits, paths
 from .errors import ROWS, ErrorRow, InternalError, MethodNotAllowed, nearest_error_row
 from .logs import log
 from .messages import error_body
-from .routes import Route, route_of
+from .routes import Route, route_row_of_view
 
 if TYPE_CHECKING:
     from chalicelib.domain.email import File
@@ -44,7 +44,7 @@ def guarded_and_answered(blueprint: Blueprint) -> Callable[[View], View]:
     """
 
     def decorate(view: View) -> View:
-        route = route_of(view.__name__)
+        route = route_row_of_view(view.__name__)
 
         @wraps(view)
         def answer(**raw_path: str) -> Response:
@@ -76,7 +76,8 @@ def _answer(view: View, route: Route, request: Request, path: Mapping[str, str])
 
 
 def _may_be_shared(response: Response) -> bool:
-    """Tells whether a shared cache may store the answer. Such an answer must not show one client's quota to others."""
+    """Tells whether a shared cache, such as a CDN, may store the answer. Such an answer must not have the headers of
+    one client's quota."""
     return str(response.headers.get("Cache-Control", "")).startswith("public")
 
 
@@ -148,7 +149,7 @@ def _refuse(error: Exception, request: Request, path: Mapping[str, str]) -> Resp
     if isinstance(error, refusals.BackendUnavailable):
         log.warning("store unavailable", operation=error.operation, cause=repr(error.__cause__))
     if row.counts_as_refusal:
-        wiring.gate.refusals().count_refusal(row.code)
+        wiring.gate.refusal_counts().count_refusal(row.code)
     return error_response(error, request)
 
 

@@ -15,7 +15,7 @@ EXPOSED_HEADERS = (
 PREFLIGHT_CACHE_SECONDS = 600
 
 
-def with_cors(request: Request, get_response: Callable[[Request], Response]) -> Response:
+def with_cors_and_preflights(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Middleware: answers the preflight requests of allowed origins, and adds the CORS headers to all answers for them.
 
     Does nothing if CORS_ORIGINS is empty.

@@ -12,11 +12,11 @@ from chalicelib.domain.rate_limits import Quota, RateLimits, RequesterKind
 from chalicelib.domain.refusals import RateLimited
 from chalicelib.settings import SettingInvalid
 
-from .routes import route_of
+from .routes import route_row_of_view
 
 HOLDS = "hold_seats"
-"""The name of the view that holds seats. For its limit per address, each seat of a hold counts as a request; for its
-limit per user, a hold counts as one."""
+"""The name of the view that holds seats. For the limit per address, each seat of a hold counts as a request. For the
+limit per user, each hold does."""
 
 SUBSCRIBE = "subscribe"
 """The name that RATE_LIMITS has for the WebSocket message that subscribes a viewer. It is limited like a route."""
@@ -40,7 +40,7 @@ def enforce_rate_limits(route: str, request: Request, user: str) -> dict[str, st
     if not quotas:
         return {}
     gate = wiring.gate
-    limiter = gate.instance_rate_limiter() if route_of(route).is_counted_per_instance else gate.rate_limiter()
+    limiter = gate.instance_rate_limiter() if route_row_of_view(route).is_counted_per_instance else gate.rate_limiter()
     verdict = limiter.take_from_all_or_none(quotas, wiring.clock())
     if not verdict.admitted:
         raise RateLimited(verdict.tightest)
@@ -76,7 +76,7 @@ def require_known_routes(app: Chalice, limits: RateLimits) -> None:
 
 def _quotas_of_request(route: str, request: Request, user: str) -> Iterator[tuple[str, Quota]]:
     limits = wiring.settings().rate_limits
-    if not route_of(route).is_limited:
+    if not route_row_of_view(route).is_limited:
         return
     of_user, of_address = limits.quota_for(RequesterKind.USER, route), limits.quota_for(RequesterKind.ADDRESS, route)
     if of_user and user:

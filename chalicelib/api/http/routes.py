@@ -82,7 +82,7 @@ class ViewWithoutRouteRow(Exception):
     """A view has no row in ROUTES. The message tells to add one."""
 
 
-def route_of(view: str) -> Route:
+def route_row_of_view(view: str) -> Route:
     """Gives the entry of a view in ROUTES. Raises ViewWithoutRouteRow if there is none."""
     if view not in ROUTES:
         raise ViewWithoutRouteRow(f"Say whom {view} admits: give it a row in ROUTES of chalicelib/api/http/routes.py.")

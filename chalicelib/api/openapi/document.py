@@ -12,10 +12,10 @@ from msgspec.json import schema_components
 from chalicelib.api.http.answers import HEADERS
 from chalicelib.api.http.errors import ERRORS, ROWS, ErrorRow, nearest_error_row
 from chalicelib.api.http.methods import is_added_head_or_refusal_view
-from chalicelib.api.http.routes import route_of
+from chalicelib.api.http.routes import route_row_of_view
 from chalicelib.domain.identity import AccessRule
 
-from .error_schemas import error_code_table, error_schema, header_names, named_examples, schema_name
+from .error_schemas import error_code_table, error_examples_by_name, error_header_names, error_schema, schema_name
 from .parameters import LANGUAGE, PATH, Parameter
 from .routes import FOR_BROWSERS, OPERATIONS, TOPICS, Operation
 from .schemas import Json, refs_and_schemas, to_request_schema
@@ -123,7 +123,7 @@ def require_described(names: Iterable[str], described: Container[str], table: st
 def _components(schemas: Json) -> Json:
     return {
         "schemas": {**schemas, **{schema_name(row): error_schema(row) for row in ERRORS}},
-        "examples": {name: example for row in ERRORS for name, example in named_examples(row)},
+        "examples": {name: example for row in ERRORS for name, example in error_examples_by_name(row)},
         "headers": ANSWER_HEADERS,
         "parameters": {LANGUAGE.name: _parameter(LANGUAGE, "header")},
         "securitySchemes": SECURITY_SCHEMES,
@@ -156,8 +156,8 @@ def _paths(views: Mapping[str, str], refs: Mapping[type, Json]) -> Json:
         method, path = route.split(" ")
         paths.setdefault(path, {})[method.lower()] = {
             "operationId": views[route],
-            **_operation(path, operation, route_of(views[route]).admits, refs),
-            "responses": _responses(operation, route_of(views[route]).admits, refs, views),
+            **_operation(path, operation, route_row_of_view(views[route]).admits, refs),
+            "responses": _responses(operation, route_row_of_view(views[route]).admits, refs, views),
         }
     return paths
 
@@ -241,8 +241,10 @@ def _response(
 
 def _error_response(rows: list[ErrorRow]) -> Json:
     refs = [{"$ref": f"#/components/schemas/{schema_name(row)}"} for row in rows]
-    examples = {name: {"$ref": f"#/components/examples/{name}"} for row in rows for name, _ in named_examples(row)}
-    headers = sorted({name for row in rows for name in header_names(row)})
+    examples = {
+        name: {"$ref": f"#/components/examples/{name}"} for row in rows for name, _ in error_examples_by_name(row)
+    }
+    headers = sorted({name for row in rows for name in error_header_names(row)})
     return {
         "description": ", ".join(f"`{row.code}`" for row in rows),
         "headers": _headers("X-Request-Id", "Content-Language", *headers),
@@ -264,7 +266,7 @@ def _links(operation: Operation, views: Mapping[str, str]) -> Json:
 
 
 def _links_by_id(name: str, views: Mapping[str, str]) -> Iterator[tuple[str, Json]]:
-    """Gives a link to each operation that takes the id called `name`, in its path or in its body."""
+    """Gives, by its name, a link to each operation that takes the id `name` in its path or its body."""
     value, in_path = f"$response.body#/{name}", re.sub(r"(?=[A-Z])", "_", name).lower()
     for route, operation in OPERATIONS.items():
         body = msgspec.to_builtins(operation.request) if operation.request else {}

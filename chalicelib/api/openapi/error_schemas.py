@@ -26,7 +26,7 @@ def error_schema(row: ErrorRow) -> Json:
     }
 
 
-def named_examples(row: ErrorRow) -> Iterator[tuple[str, Json]]:
+def error_examples_by_name(row: ErrorRow) -> Iterator[tuple[str, Json]]:
     """Gives an error's examples by name. A name has the code and the language, and a number if there are several
     examples.
     """
@@ -36,7 +36,7 @@ def named_examples(row: ErrorRow) -> Iterator[tuple[str, Json]]:
         yield f"{row.code}{suffix}.{language}", {"summary": f"{row.code} ({language})", "value": body}
 
 
-def header_names(row: ErrorRow) -> set[str]:
+def error_header_names(row: ErrorRow) -> set[str]:
     return {name for example in row.examples for name in row.headers(example)}
 
 

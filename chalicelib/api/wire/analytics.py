@@ -39,7 +39,7 @@ class DayBody(Answer):
 
 
 class OccupancyBucketBody(Answer):
-    """How many seats were sold and held at the end of five minutes, which begin at `at`."""
+    """The numbers of sold and of held seats at the end of the five minutes that begin at `at`."""
 
     at: Moment
     sold_seats: int
@@ -84,7 +84,7 @@ def _totals(tally: "Tally") -> TotalsBody:
         seats_in_sales=tally.seats_in_sales,
         expiries=tally.expiries,
         cancellations=tally.cancellations,
-        revenue=money(tally.revenue),
+        revenue=money(tally.gross_revenue),
         refunds=tally.refunds,
         refunded=money(tally.refunded_amount),
         net_revenue=money(tally.net_revenue),
@@ -98,7 +98,7 @@ def _day(day: date, tally: "Tally") -> DayBody:
         sales=tally.sales,
         expiries=tally.expiries,
         cancellations=tally.cancellations,
-        revenue=money(tally.revenue),
+        revenue=money(tally.gross_revenue),
         refunds=tally.refunds,
         refunded=money(tally.refunded_amount),
     )

@@ -53,8 +53,8 @@ Ratio = Annotated[
 
 
 class MalformedRequest(Exception):
-    """The request does not have the contract's form. `field` names the faulty field, in a body by its JSON path, or is
-    ''."""
+    """The request does not have the contract's form. `field` is the faulty field's name, or its JSON path if it is in a
+    body; '' if the fault is in no field."""
 
     def __init__(self, detail: str, field: str = "") -> None:
         super().__init__(detail)
@@ -140,7 +140,7 @@ def check_user_id_in_path(path: Mapping[str, str]) -> None:
 
 def check_name(text: str, field: str) -> None:
     """Checks that a text can be a name, by the rule in names.py. Raises MalformedRequest, which names `field`."""
-    if fault := names.why_not_a_name(text):
+    if fault := names.reason_name_is_refused(text):
         raise MalformedRequest(fault, field)
 
 

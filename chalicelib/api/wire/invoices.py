@@ -23,7 +23,7 @@ class InvoiceLinkBody(Answer):
     expires_at: Moment
 
 
-def wants_link(request: Request) -> bool:
+def read_wants_link(request: Request) -> bool:
     """Tells whether the client wants the link in the body instead of a redirect: it sends `as=link`.
 
     Raises MalformedRequest for any other value of `as`.

@@ -137,7 +137,7 @@ class PurchasesBody(Answer):
     next_cursor: str | None = None
 
 
-def hold_seats(request: Request, asked_by: Principal) -> HoldSeatsCommand:
+def read_hold_command(request: Request, asked_by: Principal) -> HoldSeatsCommand:
     """Reads a request to hold seats. Raises MalformedRequest, BodyTooLarge.
 
     Raises Forbidden if the request has another user or email address than the signed-in user's. Without sign-in, the
@@ -184,7 +184,7 @@ def _address_of(body: HoldRequest, asked_by: Principal) -> str | None:
     return asked_by.email if _EMAIL.fullmatch(asked_by.email) else None
 
 
-def confirm_reservation(request: Request, reservation_id: str, asked_by: Principal) -> ConfirmReservationCommand:
+def read_confirm_command(request: Request, reservation_id: str, asked_by: Principal) -> ConfirmReservationCommand:
     body = body_of(request, ConfirmationRequest)
     if (body.payment_method is None) != (body.transaction_id is None):
         raise MalformedRequest("Expected a payment method and a transaction, or neither", "$")

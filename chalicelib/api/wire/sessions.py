@@ -85,7 +85,7 @@ class SeatMapBody(Answer):
     seats: list[SeatBody]
 
 
-def schedule_session(request: Request) -> ScheduleSessionCommand:
+def read_schedule_command(request: Request) -> ScheduleSessionCommand:
     body = body_of(request, SessionRequest)
     return ScheduleSessionCommand(
         movie_title=body.movie_title,

@@ -133,14 +133,12 @@ class TicketKeysBody(Answer):
 
 
 def normal_ticket_code_or_unchanged(typed: str) -> str:
-    """Gives a ticket's code in its normal form: upper case, with a hyphen.
-
-    If the text is not a code, gives it unchanged. No ticket has such a code, so none is found.
-    """
+    """Gives a ticket's code in its normal form: upper case, with a hyphen. Gives any other text unchanged; a search for
+    it then finds no ticket."""
     return to_hyphenated_code(typed) or typed
 
 
-def admit_ticket(request: Request) -> AdmitTicketCommand:
+def read_admit_command(request: Request) -> AdmitTicketCommand:
     """Reads a gate's request to admit a ticket. Raises MalformedRequest, BodyTooLarge.
 
     A request must have exactly one of `token` and `code`; any other is malformed, too.

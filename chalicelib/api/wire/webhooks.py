@@ -26,7 +26,7 @@ class ReplayedBody(Answer):
     next_after_sequence: int | None = None
 
 
-def replay_notifications(request: Request, webhook_id: str) -> "ReplayNotificationsCommand":
+def read_replay_command(request: Request, webhook_id: str) -> "ReplayNotificationsCommand":
     from chalicelib.application.consumers.webhooks import (
         ReplayNotificationsCommand,  # a rare path: not at every cold start
     )

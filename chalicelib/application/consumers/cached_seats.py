@@ -25,7 +25,7 @@ class CorrectSeatCacheByEvent:
     def __call__(self, event: Event) -> None:
         """Makes the corrections for one event. Raises BackendUnavailable."""
         if event.type is EventType.SEAT_RELEASED:
-            self.cache.forget_seats(event.session_id, event.reservation_id, event.seats)
+            self.cache.delete_seat_entries_of_reservation(event.session_id, event.reservation_id, event.seats)
         if event.type is EventType.SESSION_CANCELLED:
             self.cache.invalidate_map(event.session_id)
         if event.type is EventType.RESERVATION_CREATED and event.data.get("fingerprint"):

@@ -44,11 +44,8 @@ second or two."""
 
 
 def _is_own_hold_live(event: Event, reservation: Reservation, now: datetime) -> bool:
-    """Tells whether the hold that the event reports is still live.
-
-    Compares the expiry with the stored reservation's. An idempotency key that is used again after a day makes a later
-    hold with the same reservation id.
-    """
+    """Tells whether the hold that the event reports is still live. The stored reservation must have this hold's expiry:
+    a day later, the same idempotency key may make another hold with the same reservation id."""
     same_hold = event.data.get("expiresAtMs") == to_ms(reservation.expires_at)
     return same_hold and reservation.state_at(now) is State.PENDING
 
@@ -68,7 +65,7 @@ class EmailKind:
     """
 
     name: str
-    is_worth_saying: Callable[[Event, Reservation, datetime], bool]
+    is_still_true: Callable[[Event, Reservation, datetime], bool]
     has_tickets: bool = False
 
 
@@ -121,7 +118,7 @@ class SendBuyerEmail:
         reservation = self.reservations.find(event.reservation_id) if kind else None
         if kind is None or reservation is None or reservation.contact is None:
             return None
-        if not kind.is_worth_saying(event, reservation, self.clock()):
+        if not kind.is_still_true(event, reservation, self.clock()):
             return None
         session = self.sessions.get(reservation.session_id)
         return EmailContext(kind.name, reservation.contact, event, reservation, session)
@@ -132,7 +129,7 @@ class SendBuyerEmail:
         Raises TicketsUnsigned if the tickets are not signed yet. Once WAITS_FOR_TICKETS have passed since the sale,
         gives the email without tickets instead.
         """
-        sold = self.tickets.find_latest_or_voided_by_sale(email.reservation.id)
+        sold = self.tickets.find_latest_tickets_or_voided_sale(email.reservation.id)
         if sold and sold.void:
             return None
         if sold and not sold.unsigned:

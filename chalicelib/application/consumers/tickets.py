@@ -44,16 +44,16 @@ class IssueOrVoidTickets:
         if event.type is EventType.PAYMENT_CONFIRMED:
             self._issue(event)
         elif event.data.get("saleId"):
-            self.tickets.void_sale(event.reservation_id, VoidReason.REFUNDED, event.occurred_at)
+            self.tickets.void_sale_for_good(event.reservation_id, VoidReason.REFUNDED, event.occurred_at)
 
     def _issue(self, sale: Event) -> None:
-        known = self.tickets.find_latest_or_voided_by_sale(sale.reservation_id)
+        known = self.tickets.find_latest_tickets_or_voided_sale(sale.reservation_id)
         unsigned = self._draft(sale) if known is None else known.unsigned
         if not unsigned:
             return
         signed = self._sign(unsigned, self.sessions.get(sale.session_id).starts_at)
         if known is None:
-            self.tickets.add(LatestTicketPerSeatOfSale(sale.reservation_id, signed))
+            self.tickets.add_unless_issued_or_voided(LatestTicketPerSeatOfSale(sale.reservation_id, signed))
             return
         for ticket in signed:
             self.tickets.store_token_if_missing(ticket)

@@ -98,7 +98,7 @@ class DeliverOrDisableIfGone:
         Raises DeliveryFailed for any other status that is not a success.
         """
         if status == GONE:
-            self.webhooks.set_disabled(webhook.id, "it answered 410 Gone")
+            self.webhooks.disable_for_reason_or_enable(webhook.id, "it answered 410 Gone")
         elif not 200 <= status < 300:
             raise DeliveryFailed(f"webhook {webhook.id} answered {status}")
 

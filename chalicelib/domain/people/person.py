@@ -30,9 +30,9 @@ class Person:
 
     def is_named_in(self, value: Any) -> bool:
         """Tells whether a JSON value names the person. Searches strings, and JSON that is embedded in strings."""
-        return bool(self.copy_without_own_names(value) != value)
+        return bool(self.copy_with_person_erased(value) != value)
 
-    def copy_without_own_names(self, value: Any) -> Any:
+    def copy_with_person_erased(self, value: Any) -> Any:
         """Gives a copy of the value in which ERASED replaces each name of the person.
 
         A user's id is replaced only as the whole value of a field in USER_FIELDS, because it may also be the name of a
@@ -44,7 +44,7 @@ class Person:
             case dict():
                 return {name: self._erase_from_field(name, one) for name, one in value.items()}
             case list():
-                return [self.copy_without_own_names(one) for one in value]
+                return [self.copy_with_person_erased(one) for one in value]
         return value
 
     def _erase_from_field(self, name: str, value: Any) -> Any:
@@ -54,11 +54,11 @@ class Person:
                 return ERASED
             if value == {"S": self.user_id}:
                 return {"S": ERASED}
-        return self.copy_without_own_names(value)
+        return self.copy_with_person_erased(value)
 
     def _erase_from_text(self, text: str) -> str:
         if text[:1] in ("{", "[") and (inner := _parse(text)) is not None:
-            erased = self.copy_without_own_names(inner)
+            erased = self.copy_with_person_erased(inner)
             return text if erased == inner else json.dumps(erased)
         for email in self.emails:
             text = _address(email).sub(ERASED, text)

@@ -52,9 +52,8 @@ class Rows(Protocol):
         """Holds all the seats or none. Each seat must be free, or its earlier hold must have lapsed.
 
         A new hold of a seat must expire later than the seat's previous hold. So a delayed repeat of a request can't
-        restore a released hold.
-
-        Raises SeatsTaken, or RowsOfCancelledSession if the session is cancelled.
+        bring back a hold that was released. Raises SeatsTakenOrHoldEnded, or RowsOfCancelledSession if the session is
+        cancelled.
         """
         ...
 
@@ -62,8 +61,8 @@ class Rows(Protocol):
         """Sells all the hold's seats or none: the commit point of a purchase. Each seat must still have exactly this
         hold, and the hold must not have lapsed.
 
-        Raises SeatsTaken if a seat or the hold does not fulfil this, or RowsOfCancelledSession if the session is
-        cancelled.
+        Raises SeatsTakenOrHoldEnded if a seat or the hold does not fulfil this, or RowsOfCancelledSession if the
+        session is cancelled.
         """
         ...
 
@@ -72,7 +71,7 @@ class Rows(Protocol):
         same reservation id."""
         ...
 
-    def read_entries_with_lapsed_unless_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_entries_with_lapsed_or_raise_if_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
         """Reads the entries of held and sold seats, by seat. Strongly consistent, except that a cache may answer with
         entries that are up to a second old.
 
@@ -104,7 +103,7 @@ class SeatCacheUpdates(Protocol):
     The methods correct the copy after rows or reservations have changed. Each method raises BackendUnavailable.
     """
 
-    def forget_seats(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
+    def delete_seat_entries_of_reservation(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
         """Removes the reservation's entries for these seats. Entries of other reservations stay."""
         ...
 
@@ -123,7 +122,7 @@ class SeatCacheUpdates(Protocol):
 class Reservations(Protocol):
     """The stored reservations: each is pending, confirmed, cancelled or expired."""
 
-    def get_or_add_unless_hold_barred(self, reservation: Reservation) -> Reservation:
+    def get_or_add_unless_hold_ended(self, reservation: Reservation) -> Reservation:
         """Stores the reservation and gives it. If one is already stored under its id, gives the stored one unchanged.
 
         Raises HoldEndedBeforeStored if the hold was barred: see `bar_hold_or_read_stored`.
@@ -131,12 +130,10 @@ class Reservations(Protocol):
         ...
 
     def bar_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
-        """Bars the hold: from now on `get_or_add_unless_hold_barred` refuses it.
+        """Bars the hold: from now on `get_or_add_unless_hold_ended` refuses this hold, and every earlier hold with the
+        same reservation id. Gives None.
 
-        Earlier holds with the same reservation id are refused, too: requests with one idempotency key have one id.
-
-        If a reservation is already stored under the id, changes nothing and gives the stored one. Gives None if the
-        hold was barred.
+        If a reservation is already stored under the id, changes nothing and gives the stored one.
         """
         ...
 
@@ -187,8 +184,8 @@ class HoldsCountedUntilExpiry(Protocol):
     ) -> None:
         """Counts the hold against the holder's limit. Idempotent.
 
-        Raises HoldLimitReachedOrEntryChanged if `limit` holds are counted and the oldest of the last `limit` has not
-        expired. All holds last equally long, so no newer one has expired then.
+        Raises HoldLimitReachedOrEntryChanged if the holder's last `limit` holds are all live. Only the oldest of these
+        is compared with `now`, because all holds last equally long.
 
         With `instead_of`, the hold replaces that counted hold, which was sold or released. Then the error means that
         the entry of `instead_of` has changed since it was read.

@@ -34,12 +34,13 @@ class Payments(Protocol):
         ...
 
     def record_charge_if_allowed_and_read(self, charge: Charge) -> Payment:
-        """Stores the charge that the gateway reports. Changes nothing if a charge is stored already.
+        """Stores the charge that the gateway reports. Gives the payment as it is then stored. Changes nothing if a
+        charge is stored already.
 
-        A charge for the payment's own reservation leaves the payment's status as it is. For a charge for another
-        reservation, the status decides: while the payment is claimed, nothing is stored, because the claim may still
-        sell seats. Once the claim's refund is requested, the charge replaces the claim and the refund request, and the
-        status becomes asserted.
+        If the charge is for the payment's own reservation, the payment's status stays. If it is for another
+        reservation, the status decides. A claimed payment is left unchanged, because its reservation may still be sold.
+        Once the refund of a claimed payment is requested, the charge replaces the claim and the request, and the status
+        becomes asserted.
         """
         ...
 
@@ -56,9 +57,9 @@ class Payments(Protocol):
         Changes nothing if the stored payment belongs to another reservation, or has a sale with another id than
         `payment.sale_id`.
 
-        Marks a claimed payment only if `payment.session_id` is set: it is set by those who know that the claim can buy
-        nothing any more, because its hold was released or sold, or its rows are closed. A request without a session may
-        be older than the claim, which may have bought seats by now.
+        Marks a claimed payment only if `payment.session_id` is set. Callers set it once the claim can buy nothing any
+        more, because its hold was released or sold, or its rows are closed. Otherwise the claim may be newer than this
+        request, and may have bought seats.
         """
         ...
 
@@ -108,8 +109,8 @@ class PaymentGateway(Protocol):
         """Refunds the amount, or the whole charge if `amount_cents` is None. Gives the gateway's id of the refund. The
         same key refunds once.
 
-        Raises RefundNotConfirmed if the refund is declined or its outcome is unknown. Raises PaymentNotYetAtGateway if
-        the gateway does not know the payment.
+        Raises RefundDeclinedOrUnknown if the refund is declined or its outcome is unknown. Raises
+        PaymentNotYetAtGateway if the gateway does not know the payment.
         """
         ...
 

@@ -21,14 +21,14 @@ class Tickets(Protocol):
     Each method raises BackendUnavailable. Reads are strongly consistent, except `list_by_session`.
     """
 
-    def add(self, sold: LatestTicketPerSeatOfSale) -> None:
+    def add_unless_issued_or_voided(self, sold: LatestTicketPerSeatOfSale) -> None:
         """Stores the tickets of a sale. Changes nothing if the sale has tickets already, or was voided.
 
         Also raises BackendUnavailable if one of the codes is in use. Then retry with new codes.
         """
         ...
 
-    def find_latest_or_voided_by_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
+    def find_latest_tickets_or_voided_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
         """Reads the latest ticket of each seat of a sale.
 
         Gives None if the sale has no tickets and was not voided. A sale that was voided before it had tickets is given
@@ -57,7 +57,7 @@ class Tickets(Protocol):
         """
         ...
 
-    def void_sale(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
+    def void_sale_for_good(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
         """Voids all tickets of a sale. A sale that is voided before it has tickets never receives any. Idempotent."""
         ...
 

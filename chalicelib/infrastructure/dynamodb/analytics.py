@@ -51,7 +51,7 @@ class DynamoAnalytics:
         added = {name: getattr(tally, name) for name in COUNTERS if getattr(tally, name)}
         counters = {
             "TableName": self.table_name,
-            "Key": text_key(session_id=session_id, bucket=sort_key(bucket, shard_of(event_id))),
+            "Key": text_key(session_id=session_id, bucket=counter_sort_key(bucket, shard_of(event_id))),
             "UpdateExpression": f"ADD {', '.join(f'{name} :{name}' for name in added)}",
             "ExpressionAttributeValues": {f":{name}": number_value(number) for name, number in added.items()},
         }
@@ -86,10 +86,10 @@ def tally_from_item(item: Item) -> Tally:
     return Tally(**{name: read_required_number(item, name) for name in COUNTERS if name in item})
 
 
-def sort_key(bucket: datetime, shard: int) -> str:
+def counter_sort_key(bucket: datetime, shard: int) -> str:
     """Gives the sort key of a counter item: 07#1708023600000."""
     return f"{shard:02}#{to_ms(bucket):013}"
 
 
-def _bucket_in(sort_key: str) -> datetime:
-    return from_ms(int(sort_key.partition("#")[2]))
+def _bucket_in(counter_sort_key: str) -> datetime:
+    return from_ms(int(counter_sort_key.partition("#")[2]))

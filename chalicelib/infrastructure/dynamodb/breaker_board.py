@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 log = Logger(service="cinema-tickets", child=True)
 
 FORGOTTEN = timedelta(minutes=15)
-"""After its pause, an open breaker is reported as half-open for so long, then as closed. A process that has sent
-nothing for so long has ended, and a new process begins with a closed breaker."""
+"""How long after its pause an open breaker is reported as half-open. After that it is reported as closed: the process
+that reported it has ended, and a new process begins with a closed breaker."""
 
 
 @dataclass(frozen=True)

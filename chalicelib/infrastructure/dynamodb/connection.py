@@ -227,9 +227,8 @@ BATCH_GET_KEYS = 100
 
 UNPROCESSED_ATTEMPTS = 8
 UNPROCESSED_FIRST_PAUSE_SECONDS = 0.025
-"""The longest pause after the first answer in which DynamoDB left keys unprocessed, before they are asked for again. It
-doubles with each try: a partition that is overloaded needs a pause, and one that has split is ready in some tenths of a
-second."""
+"""The longest pause before the first retry of keys that DynamoDB left unprocessed. It doubles with each retry: a
+partition that is overloaded needs a pause, and one that has split is ready in some tenths of a second."""
 UNPROCESSED_LONGEST_PAUSE_SECONDS = 0.8
 UNPROCESSED_SECONDS = 3.0
 """The longest time of all tries of one read together. It is short, because a request's client waits only eight

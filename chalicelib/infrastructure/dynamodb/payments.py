@@ -222,11 +222,8 @@ class _PaymentUpdate:
 
 
 def _update_where_charge_fits(charged: Mapping[str, Any], charge: Charge) -> _PaymentUpdate:
-    """Makes the update that records a charge.
-
-    The update applies to a payment that is not stored yet. It also applies to a payment without a charge if that
-    payment is for the charge's reservation, or if the charge names no reservation.
-    """
+    """Makes the conditional update that records a charge. It succeeds if no payment is stored. It also succeeds if the
+    stored payment has no charge yet and is for the same reservation as the charge, or the charge names none."""
     asserted = {"fate": PaymentStatus.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
     is_right = "reservation_id = :reservation_id" if charge.reservation_id else "attribute_exists(fate)"
     return _PaymentUpdate(charged, set_if_missing=asserted).where(
@@ -249,11 +246,9 @@ def _update_where_claim_was_wrong(charged: Mapping[str, Any], charge: Charge) ->
 
 
 def _update_where_used_or_returned(charged: Mapping[str, Any]) -> _PaymentUpdate:
-    """Makes the update that records a charge of which the gateway tells only now, although the payment has bought
-    something or was returned. Its status stays.
-
-    It applies to a payment that has no charge yet and is not claimed.
-    """
+    """Makes the update that records a charge which the gateway reports late: the payment has bought something, or its
+    refund was requested or made. It applies to a payment that has no charge yet and is not claimed. Its status
+    stays."""
     return _PaymentUpdate(charged).where(
         "attribute_exists(transaction_id) AND attribute_not_exists(charged_at) AND fate <> :claimed",
         claimed=PaymentStatus.CLAIMED,

@@ -43,7 +43,7 @@ class DynamoReservations:
     client: "DynamoDBClient"
     table_name: str
 
-    def get_or_add_unless_hold_barred(self, reservation: Reservation) -> Reservation:
+    def get_or_add_unless_hold_ended(self, reservation: Reservation) -> Reservation:
         try:
             self._put_if_none(reservation.hold, _item_from_reservation(reservation))
         except ConditionFailed as failed:

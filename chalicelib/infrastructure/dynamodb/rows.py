@@ -30,7 +30,7 @@ from chalicelib.domain.reservations import (
     ReleaseResult,
     RowsOfCancelledSession,
     Sale,
-    SeatsTaken,
+    SeatsTakenOrHoldEnded,
     SoldSeat,
     without_lapsed_holds,
 )
@@ -112,7 +112,7 @@ class DynamoRows:
         seats = tuple(seat for part in parts for seat in part.seats)
         return ReleaseResult(seats, next(sales, None), any(part.is_row_of_sold_seat_closed for part in parts))
 
-    def read_entries_with_lapsed_unless_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_entries_with_lapsed_or_raise_if_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
         items = list(BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session)))
         occupancy = {seat: entry for row in items for seat, entry in seat_entries_with_lapsed_in(row).items()}
         if any("closed" in item for item in items):
@@ -147,10 +147,10 @@ class DynamoRows:
         return "attribute_not_exists(#closed)"
 
     def may_be_held_condition(self, seat_path: str) -> str:
-        """Gives the condition that the seat at this path may be held.
+        """Gives the condition that the seat at this path may be held. The seat has no entry, or its hold has lapsed, or
+        its last hold was released and would have expired before the new hold will.
 
-        The seat has no entry, or a hold that has lapsed, or a released hold that would have expired before the new hold
-        will. The last part refuses the write of the released hold itself if it arrives a second time.
+        The last part refuses a delayed repeat of the released hold's own write.
         """
         seat_is_free = f"attribute_not_exists({seat_path})"
         hold_has_lapsed = f"{seat_path}.x <= :now"
@@ -184,7 +184,7 @@ class DynamoRows:
         )
 
     def _write(self, writes: list["_SeatsWrite"], now: datetime) -> None:
-        """Makes all writes, or none. Raises SeatsTaken, RowsOfCancelledSession, BackendUnavailable."""
+        """Makes all writes, or none. Raises SeatsTakenOrHoldEnded, RowsOfCancelledSession, BackendUnavailable."""
         try:
             if len(writes) == 1:
                 retry_on_conflict(lambda: self._update(writes[0]), self.sleep)
@@ -193,7 +193,7 @@ class DynamoRows:
         except _Refused as refused:
             seats = {seat for write in writes for seat in write.seats}
             closed = any("closed" in item for item in refused.items)
-            refusal = RowsOfCancelledSession if closed else SeatsTaken
+            refusal = RowsOfCancelledSession if closed else SeatsTakenOrHoldEnded
             raise refusal(_occupancy_in_force(refused.items, seats, now)) from refused
 
     def _update(self, write: "_SeatsWrite") -> None:

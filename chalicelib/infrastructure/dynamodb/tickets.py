@@ -77,14 +77,14 @@ class DynamoTickets:
     table_name: str
     sleep: Callable[[float], None] = time.sleep
 
-    def add(self, sold: LatestTicketPerSeatOfSale) -> None:
+    def add_unless_issued_or_voided(self, sold: LatestTicketPerSeatOfSale) -> None:
         codes = {ticket.seat: text_value(ticket.code) for ticket in sold.tickets}
         sale = {**text_key(id=sold.reservation_id), "codes": map_value(codes)}
         failed = self._transact([self._ticket_put(sale), *(self._ticket_put(_item(ticket)) for ticket in sold.tickets)])
         if any(failed) and not failed[0]:
             raise BackendUnavailable("TransactWriteItems")  # a code is taken: the next delivery comes with others
 
-    def find_latest_or_voided_by_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
+    def find_latest_tickets_or_voided_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
         if not buyer_pseudonym_or_empty(reservation_id):
             return None
         item = self._table.get(text_key(id=reservation_id))
@@ -134,7 +134,7 @@ class DynamoTickets:
         )
         return self.find(ticket.code) or ticket
 
-    def void_sale(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
+    def void_sale_for_good(self, reservation_id: str, reason: VoidReason, now: datetime) -> None:
         item = self._table.update(
             text_key(id=reservation_id),
             UpdateExpression="SET voided_as = if_not_exists(voided_as, :why), voided_at = :now",

@@ -66,20 +66,17 @@ class DynamoRateLimiter:
                 self._shorten(known, due)
                 return _verdict(quotas, after | due, now_us, admitted=False)
             for key, quota in list(open_quotas.items()):
-                if not self._write_due(key, known.get(key), due[key] + quota.cost_us):
+                if not self._write_due(key, known.get(key), due[key] + quota.weighted_interval_us):
                     break
-                after[key] = due[key] + open_quotas.pop(key).cost_us
+                after[key] = due[key] + open_quotas.pop(key).weighted_interval_us
             else:
                 return _verdict(quotas, after, now_us, admitted=True)
         raise BackendUnavailable("count a request")
 
     def _shorten(self, known: Mapping[str, int], due: Mapping[str, int]) -> None:
-        """Corrects buckets that are filled further than the present window allows, because a longer window was set when
-        they were filled.
-
-        So no requester is refused for longer than the present window. `known` has the stored moment at which each
-        bucket will be empty, and `due` the corrected one, both in microseconds.
-        """
+        """Shortens the wait of requesters whose buckets were filled while a longer window was set. So none is refused
+        for longer than the present window. `known` has the stored moment at which each bucket will be empty, `due` the
+        corrected one, both in microseconds."""
         for key, known_us in known.items():
             if known_us > due[key]:
                 self._write_due(key, known_us, due[key])

@@ -41,7 +41,7 @@ PARTS_OF_KEY = {("RSA", None): ("n", "e"), ("OKP", "Ed25519"): ("crv", "x")}
 ALGORITHM_OF = {"RSA": "RS256", "OKP": "EdDSA"}
 
 Keys = Mapping[str, PyJWK]
-ReadText = Callable[[], bytes]
+ReadKeySetBytes = Callable[[], bytes]
 
 
 class IdentityProviderKeysUnreadable(Exception):
@@ -55,7 +55,7 @@ class ProviderKeys:
     `read` fetches the provider's JSON Web Key Set, and may raise IdentityProviderKeysUnreadable.
     """
 
-    read: ReadText
+    read: ReadKeySetBytes
     _keys: Keys = field(default_factory=dict)
     _read_at: datetime | None = None
     _tried_at: datetime | None = None
@@ -122,7 +122,7 @@ def _key_in(described: Mapping[str, Any]) -> PyJWK | None:
         return None
 
 
-def new_key_set_reader(issuer: str) -> ReadText:
+def new_key_set_reader(issuer: str) -> ReadKeySetBytes:
     """Makes a function that fetches an issuer's key set over HTTP, and may raise IdentityProviderKeysUnreadable.
 
     The function tries once, follows no redirect, and limits the time and the size of the answer.

@@ -30,7 +30,7 @@ from chalicelib.domain.payments import (
     GatewayUnavailable,
     PaymentIntent,
     PaymentNotYetAtGateway,
-    RefundNotConfirmed,
+    RefundDeclinedOrUnknown,
 )
 from chalicelib.domain.refusals import MessageSignatureInvalid
 from chalicelib.domain.reservations import Reservation
@@ -118,17 +118,18 @@ class HttpClientOfSimulatedGateway:
         raise GatewayUnavailable("the payment gateway's list of payments does not end")
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
-        """Requests a refund from the gateway. Gives the refund's id. Raises PaymentNotYetAtGateway, RefundNotConfirmed.
+        """Requests a refund from the gateway. Gives the refund's id. Raises PaymentNotYetAtGateway,
+        RefundDeclinedOrUnknown.
 
         An unclear answer counts as a refusal, because a retry with the same idempotency key is safe.
         """
         amount = {} if amount_cents is None else {"amountCents": amount_cents}
         body = {"transactionId": transaction_id, **amount}
-        answer = self._ask("POST", "/refunds", RefundNotConfirmed, body, idempotency_key)
+        answer = self._ask("POST", "/refunds", RefundDeclinedOrUnknown, body, idempotency_key)
         refund_id = answer.body.get("refundId")
         if answer.status_and_error in RETURNED and _is_id(refund_id):
             return str(refund_id)
-        raise (PaymentNotYetAtGateway if answer.status_and_error == UNKNOWN else RefundNotConfirmed)(str(answer))
+        raise (PaymentNotYetAtGateway if answer.status_and_error == UNKNOWN else RefundDeclinedOrUnknown)(str(answer))
 
     def ping(self) -> None:
         """Checks that the gateway answers.

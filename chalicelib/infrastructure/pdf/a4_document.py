@@ -129,7 +129,8 @@ class A4Document:
             self.y += pen.line_height_mm
 
     def lines_in_drawing_order(self, text: str, pen: Pen, width: float) -> list[str]:
-        """Breaks a text into lines, with the letters of each line as they are drawn, from left to right."""
+        """Breaks a text into lines. Puts the letters of right-to-left words into visual order, so that each line can be
+        drawn from left to right."""
         return [line for paragraph in text.split("\n") for line in _lines_of_paragraph(paragraph, pen, width)]
 
     def draw_ordered_line(

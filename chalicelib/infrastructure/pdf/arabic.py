@@ -60,10 +60,8 @@ def _place_after_marks(letters: list[str], place: int) -> int:
 
 
 def _is_mark(letter: str) -> bool:
-    """Tells whether a letter is passed over when two letters are joined.
-
-    True for a vowel sign, and for the empty text that stands where an alef was before it was joined to a lam.
-    """
+    """Tells whether the joining of letters skips this one. It skips vowel signs. It also skips the empty text that is
+    left in the place of an alef once the alef is joined to a lam."""
     return letter == "" or (len(letter) == 1 and unicodedata.category(letter) == "Mn")
 
 

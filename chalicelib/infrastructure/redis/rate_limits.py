@@ -30,9 +30,9 @@ MOST_REMEMBERED = 10_000
 
 # The same as Quota.drained_at_before_request_us, Quota.admits and ProcessRateLimiter.take_from_all_or_none: the
 # contract tests hold them together.
-# KEYS: one for each requester, all of one slot. ARGV: now, how far clocks may differ, then cost_us and window_us of
-# each key's quota; all in microseconds. Gives 1 or 0, then how far ahead each bucket is filled. %.0f, because Lua's own
-# way of writing numbers loses digits.
+# KEYS: one for each requester, all of one slot. ARGV: now, how far clocks may differ, then weighted_interval_us and
+# window_us of each key's quota; all in microseconds. Gives 1 or 0, then how far ahead each bucket is filled. %.0f,
+# because Lua's own way of writing numbers loses digits.
 TAKE = """
 local now, admitted, due = tonumber(ARGV[1]), 1, {}
 for i, key in ipairs(KEYS) do
@@ -71,7 +71,7 @@ class RedisRateLimiter:
 
     def take_from_all_or_none(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         keys = [Keys(self.prefix).rate_limit(requester_digest(requester)) for requester in quotas]
-        sizes = [size for quota in quotas.values() for size in (quota.cost_us, quota.window_us)]
+        sizes = [size for quota in quotas.values() for size in (quota.weighted_interval_us, quota.window_us)]
 
         def evaluate(redis: Redis) -> Any:
             # EVAL and not EVALSHA: a Redis that was started anew has the script with the first request, too.
@@ -103,7 +103,7 @@ class ProcessRateLimiter:
             }
             admitted = all(quota.admits(due[key], now_us) for key, quota in by_key.items())
             for key, quota in by_key.items():
-                due[key] += quota.cost_us if admitted else 0
+                due[key] += quota.weighted_interval_us if admitted else 0
                 self._remember(key, due[key])
         return Verdict(admitted, tuple(QuotaUsage(quota, due[key] - now_us) for key, quota in by_key.items()))
 

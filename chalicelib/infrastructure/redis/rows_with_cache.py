@@ -1,6 +1,6 @@
 """The rows behind a cache. If Redis shows that seats are taken, they are refused without a call of the database.
 
-    hold ──► Redis: taken by others? ──yes──► SeatsTaken
+    hold ──► Redis: taken by others? ──yes──► SeatsTakenOrHoldEnded
                   │ no, or no answer
                   ▼
              rows: the decision ──► Redis: the outcome
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.reservations import Hold, Occupancy, ReleaseResult, Sale, SeatsTaken, SoldSeat
+from chalicelib.domain.reservations import Hold, Occupancy, ReleaseResult, Sale, SeatsTakenOrHoldEnded, SoldSeat
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.times import to_ms
 
@@ -38,10 +38,8 @@ reads the rows itself."""
 
 @dataclass(frozen=True)
 class RowsWithCache:
-    """The port Rows with a cache before `rows`.
-
-    If it can, the cache refuses taken seats and gives seat maps. `rows` decides every hold and sale.
-    """
+    """The port Rows, with a cache in front of `rows`. The cache refuses seats that it knows to be taken, and gives seat
+    maps. Only `rows` decides holds and sales."""
 
     rows: Rows
     sessions: Sessions
@@ -63,10 +61,10 @@ class RowsWithCache:
 
     def release(self, hold: Hold, now: datetime) -> ReleaseResult:
         release = self.rows.release(hold, now)
-        self._try_cache(lambda: self.cache.forget_hold(hold))
+        self._try_cache(lambda: self.cache.delete_entries_of_hold(hold))
         return release
 
-    def read_entries_with_lapsed_unless_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
+    def read_entries_with_lapsed_or_raise_if_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
         """Gives the cached seat map if it shows the last write and is less than a second old. Else reads the rows."""
         try:
             wanted, kept = self.cache.read_map(session.id)
@@ -74,7 +72,7 @@ class RowsWithCache:
                 return kept.occupancy
             return self._read_or_await_map(session, wanted)
         except RedisUnavailable:
-            return self.rows.read_entries_with_lapsed_unless_cancelled(session)
+            return self.rows.read_entries_with_lapsed_or_raise_if_cancelled(session)
 
     def sale_ids_by_reservation_in_rows_last_written_between(
         self, session: Session, since: datetime, until: datetime
@@ -89,8 +87,8 @@ class RowsWithCache:
     def _read_or_await_map(self, session: Session, wanted: int) -> Mapping[str, Occupancy]:
         """Reads a new map, or waits for the process that is reading one.
 
-        A map of version `wanted` or later shows every write made before this request, also if it is stale again when it
-        arrives. So one read serves all waiting requests.
+        All waiting requests may use one map of version `wanted` or later: it has every write made before they began.
+        That it may be stale when it arrives does not matter to them.
         """
         for _ in range(POLLS):
             mine, version, kept = self.cache.try_to_claim_rebuild_and_read_map(session.id)
@@ -101,13 +99,13 @@ class RowsWithCache:
             if mine:
                 return self._read_and_store_map(session, version)
             self.sleep(POLL_SECONDS)
-        return self.rows.read_entries_with_lapsed_unless_cancelled(session)
+        return self.rows.read_entries_with_lapsed_or_raise_if_cancelled(session)
 
     def _read_and_store_map(self, session: Session, version: int) -> Mapping[str, Occupancy]:
         """Reads the rows, and stores the result in the cache as the map of this version. Gives the result."""
         read_at = self.clock()
         try:
-            occupancy = self.rows.read_entries_with_lapsed_unless_cancelled(session)
+            occupancy = self.rows.read_entries_with_lapsed_or_raise_if_cancelled(session)
         except Exception:
             self._try_cache(lambda: self.cache.release_rebuild(session.id))
             raise
@@ -117,7 +115,8 @@ class RowsWithCache:
         return built.occupancy
 
     def _refuse_if_known(self, hold: Hold, now: datetime) -> None:
-        """Raises SeatsTaken if the cache shows that other reservations have some of the seats, and this hold has none.
+        """Raises SeatsTakenOrHoldEnded if the cache shows that others have some of the seats, and this hold has none of
+        them.
 
         If the hold has one of the seats, the request may be a repeated one. Then the rows decide.
         """
@@ -127,20 +126,20 @@ class RowsWithCache:
             return
         others = [entry for entry in known.occupancy.values() if entry.reservation_id != hold.reservation_id]
         if others and len(others) == len(known.occupancy):
-            raise SeatsTaken(known.occupancy, reservation_id_is_surely_new=self._id_is_new(known, hold, now))
+            raise SeatsTakenOrHoldEnded(known.occupancy, is_surely_no_retry=self._id_is_new(known, hold, now))
 
     def _id_is_new(self, known: KnownSeatsOfHold, hold: Hold, now: datetime) -> bool:
-        return known.reservation_id_is_surely_new(self.sessions.get(hold.session_id).created_at, now)
+        return known.is_surely_no_retry(self.sessions.get(hold.session_id).created_at, now)
 
     @contextmanager
     def _record_refusals(self, hold: Hold, now: datetime) -> Iterator[None]:
-        """Records in the cache the seats of a SeatsTaken that the block raises, then raises it again.
+        """Records in the cache the seats of a SeatsTakenOrHoldEnded that the block raises, then raises it again.
 
         So the next refusal needs no read of the rows.
         """
         try:
             yield
-        except SeatsTaken as taken:
+        except SeatsTakenOrHoldEnded as taken:
             occupancy = taken.occupancy
             self._try_cache(lambda: self.cache.record_seats(hold.session_id, occupancy, now, invalidates_map=False))
             raise

@@ -34,12 +34,12 @@ from .connection import RedisConnection, RedisUnavailable
 from .keys import Keys
 from .seat_format import (
     SeatMap,
+    cached_entry_valid_until,
     cached_map_text,
     entry_and_valid_until,
     entry_text,
     map_from_text,
     text_signed_for_key,
-    valid_until,
     verified_text,
 )
 
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from redis.client import Pipeline
 
 ID_IS_REMEMBERED = REMEMBERED + timedelta(hours=1)
-"""How long Redis keeps the mark of a used id: longer than the idempotency key of a reservation that was not sold works,
-which is until REMEMBERED has passed since its expiry."""
+"""How long Redis keeps the mark of a used id. That is longer than the id's idempotency key works: for an unsold
+reservation, until REMEMBERED has passed since its expiry."""
 
 REBUILD_MS = 500
 """How long one process may claim the rebuild of a map. After that another process may: the first has died, or is very
@@ -91,12 +91,10 @@ class KnownSeatsOfHold:
     reservation_id_was_seen: bool = True
     ids_complete_since: datetime | None = None
 
-    def reservation_id_is_surely_new(self, session_created_at: datetime, now: datetime) -> bool:
-        """Tells whether the hold's id can't be that of a reservation whose idempotency key still works.
-
-        True if Redis does not have the id, although it has known all ids since the screening was scheduled, or for
-        ID_IS_REMEMBERED, which is longer than the key of an unsold reservation works.
-        """
+    def is_surely_no_retry(self, session_created_at: datetime, now: datetime) -> bool:
+        """Tells whether the hold's request surely repeats no earlier one. True if Redis lacks the hold's id, although
+        Redis has every id that was used since the screening was scheduled, or for ID_IS_REMEMBERED. The idempotency key
+        of an older, unsold reservation no longer works."""
         if self.reservation_id_was_seen or self.ids_complete_since is None:
             return False
         seen_all_of_screening = self.ids_complete_since + CLOCKS_APART <= session_created_at
@@ -112,10 +110,10 @@ class SeatCache:
     prefix: str
     secret: bytes
     _unmarked_ids: dict[str, str] = field(default_factory=dict)
-    """The used reservation ids, each with its screening, that this process has not marked in Redis yet. It marks those
-    of a screening before it asks Redis about an id of the screening."""
+    """The used reservation ids that this process still has to mark in Redis, each with its screening. The ids of a
+    screening are marked before Redis is asked about any id of that screening."""
     _incomplete: set[str] = field(default_factory=set)
-    """Screenings whose unmarked ids became too many and were dropped: Redis has not seen every id of theirs."""
+    """Screenings of which Redis lacks some used reservation ids: too many waited for Redis, so they were discarded."""
     _lock: Lock = field(default_factory=Lock)
 
     # Before the screening is known to anybody.
@@ -129,9 +127,9 @@ class SeatCache:
     def read_known_seats_and_whether_id_was_seen(self, hold: Hold, now: datetime) -> KnownSeatsOfHold:
         """Reads the unexpired entries of the hold's seats, and whether its id is marked as used, in one round trip.
 
-        For a hold with an idempotency key, also reads the moment since when Redis has every id of the screening that
-        was derived from such a key. If there is none, stores `now` as that moment, unless Redis may evict keys. The id
-        of a hold without a key is not looked up, and counts as seen.
+        If the hold has an idempotency key, also reads since when Redis has every id of the screening that was made from
+        such a key. If Redis does not know since when, stores `now`, unless Redis may evict keys. If the hold has no
+        key, its id is not looked up, and counts as seen.
         """
         seats = [self.keys.seat(hold.session_id, seat) for seat in hold.seats]
         if not hold.fingerprint:
@@ -164,21 +162,21 @@ class SeatCache:
 
         def add_entries(pipeline: "Pipeline") -> None:
             for seat, entry in occupancy.items():
-                key, until = self.keys.seat(session_id, seat), valid_until(entry, now)
+                key, until = self.keys.seat(session_id, seat), cached_entry_valid_until(entry, now)
                 if until > now:
                     value = text_signed_for_key(self.secret, key, entry_text(entry, until))
                     pipeline.set(key, value, px=to_ms(until) - to_ms(now))
 
         self._write(session_id, add_entries, invalidates_map=invalidates_map)
 
-    def forget_hold(self, hold: Hold) -> None:
+    def delete_entries_of_hold(self, hold: Hold) -> None:
         """Deletes the entries of this hold, which has ended. Entries of later holds stay."""
         start = entry_text(HeldSeat(hold.reservation_id, hold.expires_at), hold.expires_at)
         self._delete_entries(hold.session_id, hold.seats, start)
 
     # Repairs by the consumer.
 
-    def forget_seats(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
+    def delete_seat_entries_of_reservation(self, session_id: str, reservation_id: str, seats: Sequence[str]) -> None:
         """Deletes the reservation's entries of these seats. Raises BackendUnavailable."""
         with _as_refusal():
             self._delete_entries(session_id, seats, f"{reservation_id}|")
@@ -317,10 +315,8 @@ class SeatCache:
     # Ids that have been used.
 
     def _read_seats_and_id(self, hold: Hold, seats: list[str]) -> list[bytes | None]:
-        """Marks the session's unmarked ids. Then reads the seats' entries, the mark of the hold's id, and `kept-since`.
-
-        If Redis could not mark all ids, gives the hold's id as marked, because it may be one of those.
-        """
+        """Reads the seats' entries, the mark of the hold's id, and since when Redis has all used ids of the session.
+        First writes the marks that Redis still lacks. If one can't be written, gives the hold's id as marked."""
         session_id, ids_complete_since = hold.session_id, self.keys.ids_complete_since(hold.session_id)
         keys = [*seats, self.keys.used_reservation_id(session_id, hold.reservation_id), ids_complete_since]
         unmarked, is_incomplete = self._copy_unmarked_ids(session_id), session_id in self._incomplete
@@ -371,7 +367,7 @@ class SeatCache:
             return [id_ for id_, its_session in self._unmarked_ids.items() if its_session == session_id]
 
     def _forget_ids_now_marked(self, ids: Iterable[str], written: Iterable[bool]) -> None:
-        """Removes from the unmarked ids those whose mark was just written."""
+        """Removes the ids whose mark was just written from `_unmarked_ids`."""
         marked = [id_ for id_, was_written in zip(ids, written, strict=False) if was_written]
         with self._lock:
             for id_ in marked:

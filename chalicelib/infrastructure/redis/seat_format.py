@@ -61,7 +61,7 @@ def _signature(secret: bytes, key: str, content: bytes) -> str:
     return urlsafe_b64encode(hmac.digest(secret, key.encode() + b"\0" + content, "sha256")[:9]).decode()
 
 
-def valid_until(entry: Occupancy, now: datetime) -> datetime:
+def cached_entry_valid_until(entry: Occupancy, now: datetime) -> datetime:
     return now + SOLD_ENTRY_LASTS if isinstance(entry, SoldSeat) else entry.expires_at
 
 

@@ -269,7 +269,7 @@ class TimeAndSizeLimitedTlsConnection(_LimitsReset, SSLConnection):
         return context.wrap_socket(sock, server_hostname=self.host)
 
 
-class MovingSlotConnection(_AskingSent, TimeAndSizeLimitedConnection):
+class AskingConnection(_AskingSent, TimeAndSizeLimitedConnection):
     """A connection that sends ASKING, for a slot that is moving to the node."""
 
 
@@ -279,7 +279,7 @@ class AskingTlsConnection(_AskingSent, TimeAndSizeLimitedTlsConnection):
 
 _CONNECTIONS = {
     (Connection, False): TimeAndSizeLimitedConnection,
-    (Connection, True): MovingSlotConnection,
+    (Connection, True): AskingConnection,
     (SSLConnection, False): TimeAndSizeLimitedTlsConnection,
     (SSLConnection, True): AskingTlsConnection,
 }

@@ -49,10 +49,11 @@ def peek(sqs: "SQSClient", url: str, most: int) -> list[DeadLetter]:
 def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Progress = lambda _: None) -> int:
     """Moves up to `most` messages back to their source queue. Gives the number moved. Raises RedriveInterrupted.
 
-    The caller gives as `most` the number of messages at the beginning: a message that fails again at once comes back to
-    the end of the queue, and with a larger `most` it would be moved again and again. `StartMessageMoveTask` is not
-    used: not every emulator knows it, and it would send along the attributes `reason` and `receives`, which are those
-    of a dead letter.
+    As `most`, the caller gives the number of messages at the beginning. A message that fails again at once comes back
+    to the end of the queue. With a larger `most` it would be moved again and again.
+
+    `StartMessageMoveTask` is not used. Not every emulator has it. It would also keep the attributes `reason` and
+    `receives`, which belong to a dead letter.
     """
     moved = 0
     try:

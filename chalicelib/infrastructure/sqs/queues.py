@@ -122,12 +122,12 @@ class SqsOutbox:
         return [int(failure["Id"]) for failure in answer.get("Failed", [])]
 
 
-def full_jitter(receives: int) -> float:
+def full_jitter_seconds(receives: int) -> float:
     """Draws a random pause in seconds: 1 to 4 after one receive, 1 to 16 after two, at most 300."""
     return random.uniform(1, min(LONGEST_PAUSE_SECONDS, 4**receives))
 
 
-def growing_jitter(deferrals: int, least_seconds: float, most_seconds: float) -> float:
+def growing_jitter_seconds(deferrals: int, least_seconds: float, most_seconds: float) -> float:
     """Draws a random delay between `least_seconds` and an upper limit.
 
     The limit is 4 s above `least_seconds` at first. The 4 s double with each deferral, until the limit is
@@ -146,7 +146,7 @@ class RedeliveryOfFailedMessages:
 
     client: "SQSClient"
     urls: QueueUrls
-    pause: Callable[[int], float] = full_jitter
+    pause: Callable[[int], float] = full_jitter_seconds
 
     def retry_later(self, record: Mapping[str, Any]) -> None:
         """Hides the record's message for a pause that grows with each try. SQS then delivers the message again."""
@@ -170,7 +170,9 @@ class RedeliveryOfFailedMessages:
         self.client.send_message(
             QueueUrl=self.urls[_queue_name(record)],
             MessageBody=record["body"],
-            DelaySeconds=min(round(growing_jitter(deferrals, least_seconds, most_seconds)), LONGEST_DELAY_SECONDS),
+            DelaySeconds=min(
+                round(growing_jitter_seconds(deferrals, least_seconds, most_seconds)), LONGEST_DELAY_SECONDS
+            ),
             MessageAttributes={"deferrals": {"DataType": "Number", "StringValue": str(deferrals + 1)}},
         )
         return True

@@ -32,7 +32,7 @@ class TicketAndCalendarEnclosures:
             return
         entry = calendar_entry_for(email.reservation, email.session)
         if email.tickets or entry.is_cancelled:
-            yield icalendar.to_file(entry, self.cinema, language)
+            yield icalendar.to_icalendar_file(entry, self.cinema, language)
 
     def _pdf(self, email: EmailContext, language: str) -> File:
         from .pdf import print_tickets  # with reportlab: most emails have no tickets

@@ -23,7 +23,7 @@ WORDS = {
 _ESCAPED = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 
 
-def to_file(entry: SaleCalendarEntry, cinema: Sequence[str], language: str) -> File:
+def to_icalendar_file(entry: SaleCalendarEntry, cinema: Sequence[str], language: str) -> File:
     text = to_icalendar(entry, cinema, language)
     return File(f"{entry.booking_code}.ics", CONTENT_TYPE, text.encode())
 

@@ -19,7 +19,7 @@ def to_qr(token: str) -> segno.QRCode:
     return segno.make(token, error=ERROR_CORRECTION, mode="alphanumeric", micro=False, boost_error=False)
 
 
-def to_svg(token: str) -> str:
+def to_svg_without_size(token: str) -> str:
     """Writes the QR code of a token as SVG without width and height, for embedding in a page."""
     out = io.BytesIO()
     to_qr(token).save(out, kind="svg", xmldecl=False, svgns=True, omitsize=True, border=QUIET_DOTS)

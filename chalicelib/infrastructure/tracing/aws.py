@@ -10,7 +10,7 @@ from opentelemetry.instrumentation.botocore import BotocoreInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Span
 
-from .carrying import TRACEPARENT, current_traceparent
+from .carrying import TRACEPARENT, current_traceparent_or_empty
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class TraceContextWriter:
         Never raises, so that no write fails because of a trace.
         """
         write = WRITES.get((service, operation))
-        traceparent = current_traceparent() if write else ""
+        traceparent = current_traceparent_or_empty() if write else ""
         try:
             if write and traceparent:
                 request.update(write(request, traceparent, self.relayed_tables))

@@ -17,7 +17,7 @@ TRACEPARENT = "traceparent"
 _W3C = TraceContextTextMapPropagator()
 
 
-def current_traceparent() -> str:
+def current_traceparent_or_empty() -> str:
     """Gives the traceparent of the current span. Empty if there is no span."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier)
@@ -41,7 +41,7 @@ def span_context_in(context: Context) -> trace.SpanContext:
     return trace.get_current_span(context).get_span_context()
 
 
-def common_trace(contexts: Iterable[Context]) -> Context:
+def common_trace_or_empty_context(contexts: Iterable[Context]) -> Context:
     """Gives the first context if all contexts belong to one trace. Else gives a context without a span."""
     all_ = list(contexts)
     if len({span_context_in(context).trace_id for context in all_}) == 1:

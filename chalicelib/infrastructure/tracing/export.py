@@ -50,10 +50,10 @@ class BackgroundSpanProcessor(SpanProcessor):
                 self._thread.start()
 
     def force_flush(self, timeout_millis: int = FLUSH_MILLISECONDS) -> bool:
-        """Waits until the waiting spans are exported. Tells whether the export ended in time. Never raises.
+        """Waits until the waiting spans are exported. Tells whether that was done in time. A failed export counts as
+        done, because its spans are dropped. Never raises.
 
-        True does not mean success, because a failed export drops its spans. After a wait that was too long, calls no
-        longer wait. They wait again after the next successful export.
+        After one wait that was too long, later calls do not wait, until an export has succeeded.
         """
         with self._changed:
             self._changed.notify_all()

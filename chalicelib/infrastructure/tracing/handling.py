@@ -19,10 +19,10 @@ from chalicelib.domain.events import OutgoingMessage
 
 from .carrying import (
     Record,
-    common_trace,
+    common_trace_or_empty_context,
     context_in_headers,
     context_in_record,
-    current_traceparent,
+    current_traceparent_or_empty,
     span_attributes,
     span_context_in,
     table_or_queue_name_without_prefix,
@@ -77,7 +77,7 @@ class TracingMiddleware:
         """Handles an event within a span. This is a Chalice middleware."""
         records = event.to_dict().get("Records", [])
         contexts = [context_in_record(record) for record in records]
-        parent = common_trace(contexts)
+        parent = common_trace_or_empty_context(contexts)
         links = [] if span_context_in(parent).is_valid else _links_to(contexts)
         name = str(getattr(event.context, "function_name", "")).rpartition("-")[2]
         attributes: dict[str, str | int] = {"faas.name": name, "messaging.batch.message_count": len(records)}
@@ -113,7 +113,7 @@ class TracingMiddleware:
 
 
 def _carrying_context(message: OutgoingMessage) -> OutgoingMessage:
-    return replace(message, trace=current_traceparent())
+    return replace(message, trace=current_traceparent_or_empty())
 
 
 def _context_of_record(record: Record, invocation: Context) -> tuple[Context, list[Link]]:

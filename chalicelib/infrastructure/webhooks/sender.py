@@ -23,7 +23,7 @@ import urllib3
 from chalicelib.domain.addresses import (
     ParsedUrl,
     UrlRefused,
-    check_resolved_address,
+    check_scheme_and_resolved_address,
     parse_webhook_url_without_address_check,
 )
 from chalicelib.domain.signatures import HEADER, sign_body
@@ -83,7 +83,7 @@ class HttpWebhookSender:
         log.info("webhook %s: delivery %s was answered %d", webhook.id, delivery_id, status)
         return status
 
-    def check(self, url: str) -> None:
+    def check_url(self, url: str) -> None:
         """Checks that a webhook may have the URL. Raises UrlRefused, and OSError if the host can't be resolved."""
         self._resolve_address(parse_webhook_url_without_address_check(url, allows_http=self.local))
 
@@ -123,22 +123,22 @@ class HttpWebhookSender:
         """
         addresses = self.resolve(target.host, target.port)
         for address in addresses:
-            check_resolved_address(target, address, allows_private=self.local)
+            check_scheme_and_resolved_address(target, address, allows_private=self.local)
         return addresses[0]
 
 
 @dataclass(frozen=True)
-class CircuitBreakerWebhookSender:
+class WebhookSenderWithBreakerPerWebhook:
     """A sender of deliveries with a circuit breaker for each webhook, so that a hanging webhook does not delay others.
 
     Only time-outs count as failures, because other errors cost no time. While a breaker is open, a delivery raises
     DeliveryFailed, and the queue retries the delivery later. Breakers are kept for the webhooks that were called last,
-    for at most `most` of them.
+    for at most `most_breakers` of them.
     """
 
     sender: WebhookSender
     new_breaker: Callable[[], Breaker]
-    most: int = MOST_BREAKERS
+    most_breakers: int = MOST_BREAKERS
     _breakers: OrderedDict[str, Breaker] = field(default_factory=OrderedDict, init=False, repr=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 
@@ -156,7 +156,7 @@ class CircuitBreakerWebhookSender:
         with self._lock:
             breaker = self._breakers.pop(webhook_id, None) or self.new_breaker()
             self._breakers[webhook_id] = breaker
-            while len(self._breakers) > self.most:
+            while len(self._breakers) > self.most_breakers:
                 self._breakers.popitem(last=False)
             return breaker
 

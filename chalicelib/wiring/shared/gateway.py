@@ -11,7 +11,7 @@ from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 from .breaker_board import breaker_board
 from .breakers import new_breaker
 from .process import once_per_settings, settings, settings_with_secrets
-from .tracing import traced_calls
+from .tracing import traced_calls_if_on
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import PaymentGateway
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def payment_gateway() -> PaymentGateway:
     gateway = stripe_gateway() if settings().pays_by_stripe else simulated_gateway()
     return CircuitBreakerGateway(
-        traced_calls(gateway, "payments"), new_breaker("payments", breaker_board().record_change)
+        traced_calls_if_on(gateway, "payments"), new_breaker("payments", breaker_board().record_change)
     )
 
 

@@ -12,7 +12,7 @@ from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_seat_ca
 
 from .breakers import new_breaker
 from .process import clock, once_per_settings, settings, settings_with_secrets
-from .tracing import traced_redis
+from .tracing import traced_redis_if_on
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Rows, Sessions
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def redis() -> RedisConnection | None:
     """Gives the connection to Redis, with a circuit breaker. None if the setting REDIS_URL is empty."""
     url = settings_with_secrets().redis_url
-    return traced_redis(RedisConnection(url, new_breaker("redis"))) if url else None
+    return traced_redis_if_on(RedisConnection(url, new_breaker("redis"))) if url else None
 
 
 def redis_keys() -> Keys:

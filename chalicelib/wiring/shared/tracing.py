@@ -32,12 +32,14 @@ def trace_app(app: Any) -> None:
         start_tracing_once().register_middleware(app)
 
 
-def traced(handle: Callable[[Record], T]) -> Callable[[Record], T]:
+def traced_if_on(handle: Callable[[Record], T]) -> Callable[[Record], T]:
     """Wraps a handler, so that handling a record makes a span. Gives `handle` unchanged if TRACES is off."""
     return start_tracing_once().wrap_handler(handle) if settings().traces else handle
 
 
-def traced_relay(relay: Callable[[Record], Sequence[OutgoingMessage]]) -> Callable[[Record], Sequence[OutgoingMessage]]:
+def traced_relay_if_on(
+    relay: Callable[[Record], Sequence[OutgoingMessage]],
+) -> Callable[[Record], Sequence[OutgoingMessage]]:
     """Wraps a relay, so that relaying a record makes a span, whose context the messages carry.
 
     Gives `relay` unchanged if TRACES is off.
@@ -45,7 +47,7 @@ def traced_relay(relay: Callable[[Record], Sequence[OutgoingMessage]]) -> Callab
     return start_tracing_once().wrap_relay(relay) if settings().traces else relay
 
 
-def traced_redis(connection: RedisConnection) -> RedisConnection:
+def traced_redis_if_on(connection: RedisConnection) -> RedisConnection:
     """Makes a connection like the given one, on which each call to Redis makes a span.
 
     Gives `connection` unchanged if TRACES is off.
@@ -57,7 +59,7 @@ def traced_redis(connection: RedisConnection) -> RedisConnection:
     return TracedRedis(connection.url, connection.breaker, start_tracing_once().tracer)
 
 
-def traced_calls(adapter: T, peer: str) -> T:
+def traced_calls_if_on(adapter: T, peer: str) -> T:
     """Wraps an adapter, so that each call makes a span, with `peer` as the name of the called service.
 
     Gives `adapter` unchanged if TRACES is off.

@@ -22,17 +22,17 @@ class RelayingUseCases:
     ports: SellingAndSettlingPorts
 
     @cached_property
-    def follow_up_row_event(self) -> FinishSalesAndListMessages:
+    def finish_sales_and_list_messages(self) -> FinishSalesAndListMessages:
         return FinishSalesAndListMessages(self.ports.reservations, self.request_refunds_after_session_cancellation)
 
     @cached_property
-    def follow_up_reservation_change(self) -> MarkSoldOrExpireAndListMessages:
+    def mark_sold_or_expire_and_list_messages(self) -> MarkSoldOrExpireAndListMessages:
         return MarkSoldOrExpireAndListMessages(
-            SellingUseCases(self.ports).expire_hold, TryMarkPaymentSold(self.ports.payments)
+            SellingUseCases(self.ports).expire_lapsed_hold, TryMarkPaymentSold(self.ports.payments)
         )
 
     @cached_property
-    def follow_up_payment_change(self) -> MarkRefundedAndListMessages:
+    def mark_refunded_and_list_messages(self) -> MarkRefundedAndListMessages:
         return MarkRefundedAndListMessages(self.ports.reservations)
 
     @cached_property

@@ -7,7 +7,7 @@ from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import PlaceHold
 from chalicelib.application.live_holds import CountHoldOrRefuse
 from chalicelib.application.queries import ListPurchases, ListSessions, ShowOwnReservation, ShowSeatMap, ShowSession
-from chalicelib.application.release import CancelReservation, ExpireHoldUnlessSold
+from chalicelib.application.release import CancelReservation, ExpireLapsedHoldUnlessSold
 from chalicelib.application.schedule import ScheduleSession
 
 from .ports import SellingAndSettlingPorts
@@ -74,9 +74,9 @@ class SellingUseCases:
         return CancelReservation(ports.cached_rows, ports.reservations, ports.clock)
 
     @cached_property
-    def expire_hold(self) -> ExpireHoldUnlessSold:
+    def expire_lapsed_hold(self) -> ExpireLapsedHoldUnlessSold:
         ports = self.ports
-        return ExpireHoldUnlessSold(ports.rows, ports.reservations, ports.clock)
+        return ExpireLapsedHoldUnlessSold(ports.rows, ports.reservations, ports.clock)
 
     @cached_property
     def list_purchases(self) -> ListPurchases:

@@ -61,5 +61,5 @@ class PersonsEvents:
 
 
 def _erase_from_event(event: Any, person: Person) -> Any:
-    erased = person.copy_without_own_names(event)
+    erased = person.copy_with_person_erased(event)
     return {**erased, "data": {name: value for name, value in erased["data"].items() if name not in PRIVATE}}

@@ -81,7 +81,7 @@ class PersonsDeadLetters:
         before = {"body": message["Body"], "attributes": attributes}
         if not person.is_named_in(before):
             return False
-        erased = person.copy_without_own_names(before)
+        erased = person.copy_with_person_erased(before)
         self.sqs.send_message(
             QueueUrl=self.queue.url, MessageBody=erased["body"], MessageAttributes=erased["attributes"]
         )
@@ -120,7 +120,7 @@ class PersonsStreamFailures:
         for key in sorted({key for key, _ in self._versions()}):
             content = _parse(self._read(key))
             if person.is_named_in(content):
-                body = json.dumps(person.copy_without_own_names(content)).encode()
+                body = json.dumps(person.copy_with_person_erased(content)).encode()
                 self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
                 erased += 1
         for key, version in self._older_versions():

@@ -154,7 +154,7 @@ def tell_invoice(known: KnownFacts) -> Iterator[Told]:
 def tell_tickets(known: KnownFacts) -> Iterator[Told]:
     """Tells the valid tickets, or those that a refund made void. Leaves out their codes, which let people in."""
     tickets = DynamoTickets(known.connection.client("dynamodb"), f"{known.connection.prefix}tickets")
-    sold = tickets.find_latest_or_voided_by_sale(known.reservation_id)
+    sold = tickets.find_latest_tickets_or_voided_sale(known.reservation_id)
     for ticket in sold.tickets if sold else ():
         signed = "signed" if ticket.token else "not signed yet"
         void = f", void since: {ticket.void}" if ticket.void else ""

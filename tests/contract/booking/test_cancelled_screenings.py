@@ -7,7 +7,14 @@ import pytest
 
 from chalicelib.domain.events import RowClosed
 from chalicelib.domain.refusals import SessionNotFound
-from chalicelib.domain.reservations import HeldSeat, ReleaseResult, RowsOfCancelledSession, SeatsTaken, SoldSeat, State
+from chalicelib.domain.reservations import (
+    HeldSeat,
+    ReleaseResult,
+    RowsOfCancelledSession,
+    SeatsTakenOrHoldEnded,
+    SoldSeat,
+    State,
+)
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.sessions import KEPT_SECONDS, DynamoSessions
 from chalicelib.infrastructure.dynamodb.tables import row_id
@@ -112,10 +119,10 @@ def test_the_seats_of_a_screening_with_a_closed_row_are_shown_as_such(backend: B
     backend.rows.close_row_and_read_entries(session.id, "B", NOW)
 
     with pytest.raises(RowsOfCancelledSession) as refused:
-        backend.rows.read_entries_with_lapsed_unless_cancelled(session)
+        backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session)
 
     assert refused.value.occupancy == {"A1": SoldSeat(hold.reservation_id, sale.id)}
-    assert isinstance(refused.value, SeatsTaken)
+    assert isinstance(refused.value, SeatsTakenOrHoldEnded)
 
 
 def test_a_row_that_is_not_there_is_not_made_by_closing_it(backend: Backend, session: Session) -> None:
@@ -171,7 +178,7 @@ def test_another_instance_shows_it_as_cancelled_after_a_minute_at_most(dynamo: D
 
 
 def test_a_purchase_says_when_its_money_went_back_and_stays_a_purchase(backend: Backend) -> None:
-    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation(user_id=(user := a_user())))
+    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation(user_id=(user := a_user())))
     sale = a_sale(reservation.hold)
     backend.reservations.mark_confirmed_unless_sold_and_read(reservation.id, sale)
 
@@ -186,7 +193,7 @@ def test_a_purchase_says_when_its_money_went_back_and_stays_a_purchase(backend: 
 
 @pytest.mark.parametrize("bought", [True, False])
 def test_only_the_sale_that_was_returned_says_so(backend: Backend, bought: Any) -> None:
-    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation())
+    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
     if bought:
         backend.reservations.mark_confirmed_unless_sold_and_read(reservation.id, a_sale(reservation.hold))
     before = backend.reservations.find(reservation.id)

@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 
 from chalicelib.application.hold import HoldSeatsCommand, PlaceHold
 from chalicelib.application.live_holds import CountHoldOrRefuse
-from chalicelib.application.release import ExpireHoldUnlessSold
+from chalicelib.application.release import ExpireLapsedHoldUnlessSold
 from chalicelib.domain.refusals import BackendUnavailable
-from chalicelib.domain.reservations import ReleaseResult, Reservation, SeatsTaken, State
+from chalicelib.domain.reservations import ReleaseResult, Reservation, SeatsTakenOrHoldEnded, State
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.dynamodb.connection import (
     CONFLICT_ATTEMPTS,
@@ -65,7 +65,7 @@ def test_a_conflict_is_tried_again_until_it_is_over(
     with answering(moto, "TransactWriteItems", cancelled(CONFLICT, NOTHING_WRONG), cancelled(CONFLICT, CONFLICT)):
         rows.hold(hold, NOW)
 
-    assert rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
+    assert rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
     assert len(pauses.seconds) == 2
 
 
@@ -77,7 +77,7 @@ def test_a_single_row_waits_for_a_transaction_to_end(
     with answering(moto, "UpdateItem", error("TransactionConflictException")):
         rows.hold(hold, NOW)
 
-    assert rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(ONE_ROW, held_entry(hold))
+    assert rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == dict.fromkeys(ONE_ROW, held_entry(hold))
     assert len(pauses.seconds) == 1
 
 
@@ -105,7 +105,7 @@ def test_pauses_grow_with_full_jitter_and_end_in_unavailable(
     longest = [CONFLICT_FIRST_PAUSE_SECONDS * 2**attempt for attempt in range(CONFLICT_ATTEMPTS - 1)]
     assert all(0 <= pause <= most for pause, most in zip(pauses.seconds, longest, strict=False))
     assert len(set(pauses.seconds)) > 1
-    assert rows.read_entries_with_lapsed_unless_cancelled(session) == {}
+    assert rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {}
 
 
 @pytest.mark.parametrize("is_mine", [False, True], ids=["somebody else's", "my own"])
@@ -119,7 +119,10 @@ def test_nothing_is_concluded_from_one_row_while_another_has_a_conflict(
     item = moto.client.get_item(TableName=moto.rows_table, Key={"id": {"S": f"{session.id}#B"}})["Item"]
     failed = {"Code": "ConditionalCheckFailed", "Item": item}
 
-    with answering(moto, "TransactWriteItems", cancelled(CONFLICT, failed)), pytest.raises(SeatsTaken) as refused:
+    with (
+        answering(moto, "TransactWriteItems", cancelled(CONFLICT, failed)),
+        pytest.raises(SeatsTakenOrHoldEnded) as refused,
+    ):
         rows.hold(hold, NOW)
 
     assert refused.value.occupancy == dict.fromkeys(TWO_ROWS, held_entry(standing))
@@ -217,7 +220,7 @@ def test_rows_that_a_batch_left_out_are_read_again(moto: Dynamo, rows: DynamoRow
     nothing_yet = HttpStatus(200), {"Responses": {moto.rows_table: []}, "UnprocessedKeys": {moto.rows_table: keys}}
 
     with answering(moto, "BatchGetItem", nothing_yet, nothing_yet) as scripted:
-        assert rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
+        assert rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == dict.fromkeys(TWO_ROWS, held_entry(hold))
 
     assert scripted.calls == 3
 
@@ -235,7 +238,7 @@ def test_rows_that_are_left_out_again_and_again_are_unavailable_after_growing_pa
     with answering(moto, "BatchGetItem", *[nothing_of(rows, session)] * (2 * tries)) as scripted:
         for _ in range(2):
             with pytest.raises(BackendUnavailable):
-                rows.read_entries_with_lapsed_unless_cancelled(session)
+                rows.read_entries_with_lapsed_or_raise_if_cancelled(session)
 
     assert scripted.calls == 2 * tries
     first, second = pauses.seconds[: tries - 1], pauses.seconds[tries - 1 :]
@@ -275,7 +278,7 @@ class WakingUp:
     def __call__(self, **_: Any) -> None:
         self.calls += 1
         if self.calls == self.nth:
-            self.moto.reservations.get_or_add_unless_hold_barred(self.reservation)
+            self.moto.reservations.get_or_add_unless_hold_ended(self.reservation)
 
 
 def test_a_refused_end_does_not_tell_of_a_reservation_that_came_after_it(moto: Dynamo) -> None:
@@ -290,7 +293,7 @@ def test_a_refused_end_does_not_tell_of_a_reservation_that_came_after_it(moto: D
 def test_a_hold_whose_request_wakes_up_while_it_expires_ends(moto: Dynamo, rows: DynamoRows, session: Session) -> None:
     """Found by the simulator: it stayed pending for a day, without its event."""
     reservation = a_reservation(session=session)
-    expire = ExpireHoldUnlessSold(rows, moto.reservations, MovableClock(reservation.expires_at))
+    expire = ExpireLapsedHoldUnlessSold(rows, moto.reservations, MovableClock(reservation.expires_at))
 
     with hooked(moto, "after-call.dynamodb.UpdateItem", WakingUp(moto, reservation, nth=2)):
         expire(reservation.hold)
@@ -322,9 +325,7 @@ class LosingTheFirstAnswer:
 def test_a_hold_whose_answer_was_lost_does_not_refuse_itself(
     moto: Dynamo, rows: DynamoRows, session: Session, operation: str, seats: tuple[str, ...], key: str | None
 ) -> None:
-    count_live_hold = CountHoldOrRefuse(
-        holds_counted_until_expiry=moto.live_holds, reservations=moto.reservations, limit=MAX_LIVE_HOLDS
-    )
+    count_live_hold = CountHoldOrRefuse(moto.live_holds, moto.reservations, MAX_LIVE_HOLDS)
     place_hold = PlaceHold(
         sessions=moto.sessions,
         rows=rows,
@@ -343,7 +344,8 @@ def test_a_hold_whose_answer_was_lost_does_not_refuse_itself(
 
     assert losing.lost >= 2
     assert moto.reservations.find(reservation.id) == reservation
-    assert rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(seats, held_entry(reservation.hold))
+    found = rows.read_entries_with_lapsed_or_raise_if_cancelled(session)
+    assert found == dict.fromkeys(seats, held_entry(reservation.hold))
 
 
 def test_a_count_whose_answer_was_lost_counts_once(moto: Dynamo) -> None:
@@ -366,4 +368,4 @@ def test_a_release_whose_answer_was_lost_leaves_the_seats_free(
     with hooked(moto, "needs-retry.dynamodb.UpdateItem", LosingTheFirstAnswer()):
         rows.release(hold, NOW)
 
-    assert rows.read_entries_with_lapsed_unless_cancelled(session) == {}
+    assert rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {}

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.reservations import ReleaseResult, SeatsTaken, SoldSeat
+from chalicelib.domain.reservations import ReleaseResult, SeatsTakenOrHoldEnded, SoldSeat
 from chalicelib.domain.sessions import Session
 from tests.builders import HOLD_SECONDS, NOW, a_hold, a_sale, later_hold_of
 from tests.contract.conftest import Backend
@@ -19,7 +19,7 @@ def test_released_seats_are_free(backend: Backend, session: Session, seats: tupl
     hold = held(backend, session, *seats)
 
     assert backend.rows.release(hold, NOW) == ReleaseResult(seats)
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {}
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {}
     held(backend, session, *seats, expires_in=HOLD_SECONDS + 0.001)
 
 
@@ -31,10 +31,10 @@ def test_a_released_hold_can_not_be_made_again(backend: Backend, session: Sessio
     backend.rows.release(hold, NOW)
 
     for late in (hold, older):
-        with pytest.raises(SeatsTaken) as refused:
+        with pytest.raises(SeatsTakenOrHoldEnded) as refused:
             backend.rows.hold(late, NOW)
         assert refused.value.occupancy == {}
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {}
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {}
 
 
 @in_one_row_and_in_two
@@ -46,7 +46,7 @@ def test_a_released_hold_can_not_be_made_again_after_others_had_the_seats(
     theirs = held(backend, session, *seats, expires_in=HOLD_SECONDS + 1)
     backend.rows.release(theirs, NOW)
 
-    with pytest.raises(SeatsTaken):
+    with pytest.raises(SeatsTakenOrHoldEnded):
         backend.rows.hold(hold, NOW)
 
 
@@ -54,7 +54,7 @@ def test_a_seat_given_back_is_not_shown_to_viewers_nor_sold(backend: Backend, se
     hold = held(backend, session, "A1")
     backend.rows.release(hold, NOW)
 
-    with pytest.raises(SeatsTaken):
+    with pytest.raises(SeatsTakenOrHoldEnded):
         backend.rows.sell(hold, a_sale(hold), NOW)
     assert backend.rows.close_row_and_read_entries(session.id, "A", NOW) == {}
 
@@ -76,7 +76,7 @@ def test_a_lapsed_hold_is_released_too(backend: Backend, session: Session, seats
     hold = held(backend, session, *seats)
 
     assert backend.rows.release(hold, hold.expires_at) == ReleaseResult(seats)
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {}
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {}
 
 
 @in_one_row_and_in_two
@@ -86,7 +86,9 @@ def test_releasing_twice_frees_nothing_more(backend: Backend, session: Session, 
     theirs = held(backend, session, *seats, expires_in=HOLD_SECONDS + 1)
 
     assert backend.rows.release(hold, NOW) == ReleaseResult(())
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(seats, held_entry(theirs))
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == dict.fromkeys(
+        seats, held_entry(theirs)
+    )
 
 
 @in_one_row_and_in_two
@@ -96,7 +98,7 @@ def test_sold_seats_are_not_released_and_tell_their_sale(
     hold, sale = sold(backend, session, *seats)
 
     assert backend.rows.release(hold, hold.expires_at) == ReleaseResult((), sale.id)
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == dict.fromkeys(
         seats, SoldSeat(hold.reservation_id, sale.id)
     )
 
@@ -119,14 +121,16 @@ def test_a_later_hold_under_the_same_id_is_not_released(
     backend.rows.hold(later, hold.expires_at)
 
     assert backend.rows.release(hold, hold.expires_at) == ReleaseResult(())
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(seats, held_entry(later))
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == dict.fromkeys(
+        seats, held_entry(later)
+    )
 
 
 def test_another_request_under_the_same_id_is_not_released(backend: Backend, session: Session) -> None:
     hold = held(backend, session, "A1", fingerprint="0123456789ab")
 
     assert backend.rows.release(replace(hold, fingerprint="another"), NOW) == ReleaseResult(())
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {"A1": held_entry(hold)}
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {"A1": held_entry(hold)}
 
 
 @pytest.mark.parametrize("taken", ["A1", "A2", "A10", "B1", "B2"])
@@ -137,7 +141,7 @@ def test_what_is_left_of_a_partly_taken_hold_is_released(backend: Backend, sessi
     backend.rows.hold(taker, hold.expires_at)
 
     assert backend.rows.release(hold, hold.expires_at) == ReleaseResult(tuple(seat for seat in seats if seat != taken))
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {taken: held_entry(taker)}
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {taken: held_entry(taker)}
 
 
 def test_what_is_left_of_a_hold_is_released_though_a_later_one_under_the_same_id_has_the_rest(
@@ -148,4 +152,4 @@ def test_what_is_left_of_a_hold_is_released_though_a_later_one_under_the_same_id
     backend.rows.hold(later, hold.expires_at)
 
     assert backend.rows.release(hold, hold.expires_at) == ReleaseResult(("A1",))
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {"A2": held_entry(later)}
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {"A2": held_entry(later)}

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.events import SeatsHeld, SeatsReleased, SeatsSold
-from chalicelib.domain.reservations import HeldSeat, Occupancy, SeatsTaken, SoldSeat
+from chalicelib.domain.reservations import HeldSeat, Occupancy, SeatsTakenOrHoldEnded, SoldSeat
 from chalicelib.domain.sessions import Session
 from tests.builders import NOW, a_hold, a_sale, a_session, later_hold_of
 from tests.contract.conftest import Backend
@@ -25,13 +25,15 @@ def test_held_seats_stand_in_their_rows(
 ) -> None:
     hold = held(backend, session, *seats, fingerprint=fingerprint)
 
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(seats, held_entry(hold))
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == dict.fromkeys(
+        seats, held_entry(hold)
+    )
 
 
 def test_other_seats_of_a_row_are_held_beside(backend: Backend, session: Session) -> None:
     one, other = held(backend, session, "A1"), held(backend, session, "A2")
 
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {
         "A1": held_entry(one),
         "A2": held_entry(other),
     }
@@ -42,7 +44,7 @@ def test_the_same_seat_of_another_screening_is_another_seat(backend: Backend, se
     backend.sessions.get_or_add_with_rows(another)
     held(backend, session, "A1")
 
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(another) == {}
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(another) == {}
     held(backend, another, "A1")
 
 
@@ -51,22 +53,22 @@ def test_the_same_seat_of_another_screening_is_another_seat(backend: Backend, se
 def test_one_held_seat_refuses_all(backend: Backend, session: Session, seats: tuple[str, ...], taken: int) -> None:
     theirs = held(backend, session, seats[taken])
 
-    with pytest.raises(SeatsTaken) as refused:
+    with pytest.raises(SeatsTakenOrHoldEnded) as refused:
         held(backend, session, *seats)
 
     assert refused.value.occupancy == {seats[taken]: held_entry(theirs)}
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {seats[taken]: held_entry(theirs)}
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {seats[taken]: held_entry(theirs)}
 
 
 @in_one_row_and_in_two
 def test_one_sold_seat_refuses_all(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     theirs, sale = sold(backend, session, seats[1])
 
-    with pytest.raises(SeatsTaken) as refused:
+    with pytest.raises(SeatsTakenOrHoldEnded) as refused:
         held(backend, session, *seats)
 
     assert refused.value.occupancy == {seats[1]: SoldSeat(theirs.reservation_id, sale.id)}
-    assert list(backend.rows.read_entries_with_lapsed_unless_cancelled(session)) == [seats[1]]
+    assert list(backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session)) == [seats[1]]
 
 
 @pytest.mark.parametrize("rows", ["A", "AB"])
@@ -80,7 +82,7 @@ def test_a_refusal_names_every_seat_taken_held_or_sold_and_no_other(
         taken |= {f"{row}1": held_entry(hold), f"{row}2": SoldSeat(buyer.reservation_id, sale.id)}
     held(backend, session, "A5")
 
-    with pytest.raises(SeatsTaken) as refused:
+    with pytest.raises(SeatsTakenOrHoldEnded) as refused:
         held(backend, session, *wanted)
 
     assert refused.value.occupancy == taken
@@ -93,7 +95,9 @@ def test_a_hold_is_taken_over_from_its_very_expiry(backend: Backend, session: Se
 
     backend.rows.hold(taker, lapsed.expires_at)
 
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(seats, held_entry(taker))
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == dict.fromkeys(
+        seats, held_entry(taker)
+    )
 
 
 @in_one_row_and_in_two
@@ -102,7 +106,7 @@ def test_a_hold_is_not_taken_over_a_millisecond_before(
 ) -> None:
     hold = held(backend, session, *seats)
 
-    with pytest.raises(SeatsTaken) as refused:
+    with pytest.raises(SeatsTakenOrHoldEnded) as refused:
         backend.rows.hold(a_hold(*seats, session=session), hold.expires_at - A_MILLISECOND)
 
     assert refused.value.occupancy == dict.fromkeys(seats, held_entry(hold))
@@ -115,7 +119,7 @@ def test_a_lapsed_hold_beside_a_live_one_is_not_named(
     held(backend, session, seats[0], expires_in=10)
     live = held(backend, session, seats[1], expires_in=20)
 
-    with pytest.raises(SeatsTaken) as refused:
+    with pytest.raises(SeatsTakenOrHoldEnded) as refused:
         backend.rows.hold(a_hold(*seats, session=session), NOW + timedelta(seconds=10))
 
     assert refused.value.occupancy == {seats[1]: held_entry(live)}
@@ -124,7 +128,7 @@ def test_a_lapsed_hold_beside_a_live_one_is_not_named(
 def test_a_sold_seat_is_never_taken_over(backend: Backend, session: Session) -> None:
     sold(backend, session, "A1")
 
-    with pytest.raises(SeatsTaken):
+    with pytest.raises(SeatsTakenOrHoldEnded):
         backend.rows.hold(a_hold("A1", session=session), NOW + timedelta(days=3650))
 
 
@@ -132,7 +136,7 @@ def test_a_sold_seat_is_never_taken_over(backend: Backend, session: Session) -> 
 def test_a_hold_sent_again_meets_itself(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold = held(backend, session, *seats, fingerprint="0123456789ab")
 
-    with pytest.raises(SeatsTaken) as refused:
+    with pytest.raises(SeatsTakenOrHoldEnded) as refused:
         backend.rows.hold(hold, NOW)
 
     assert all(isinstance(found, HeldSeat) and found.is_exactly_of(hold) for found in refused.value.occupancy.values())
@@ -146,7 +150,7 @@ def test_a_hold_sent_again_meets_itself(backend: Backend, session: Session, seat
 def test_a_live_hold_is_sold(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold, sale = sold(backend, session, *seats)
 
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == dict.fromkeys(
         seats, SoldSeat(hold.reservation_id, sale.id)
     )
 
@@ -162,11 +166,13 @@ def test_a_hold_is_sold_in_its_last_millisecond(backend: Backend, session: Sessi
 def test_a_hold_is_not_sold_from_its_very_expiry(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold = held(backend, session, *seats)
 
-    with pytest.raises(SeatsTaken) as refused:
+    with pytest.raises(SeatsTakenOrHoldEnded) as refused:
         backend.rows.sell(hold, a_sale(hold), hold.expires_at)
 
     assert refused.value.sale_id_of_any_seat_of(hold.reservation_id) is None
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(seats, held_entry(hold))
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == dict.fromkeys(
+        seats, held_entry(hold)
+    )
 
 
 @in_one_row_and_in_two
@@ -175,11 +181,11 @@ def test_sold_seats_are_not_sold_again_and_tell_by_which_sale(
 ) -> None:
     hold, sale = sold(backend, session, *seats)
 
-    with pytest.raises(SeatsTaken) as refused:
+    with pytest.raises(SeatsTakenOrHoldEnded) as refused:
         backend.rows.sell(hold, a_sale(hold, "tx-2"), NOW)
 
     assert refused.value.sale_id_of_any_seat_of(hold.reservation_id) == sale.id
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == dict.fromkeys(
         seats, SoldSeat(hold.reservation_id, sale.id)
     )
 
@@ -187,11 +193,11 @@ def test_sold_seats_are_not_sold_again_and_tell_by_which_sale(
 def test_free_seats_are_not_sold(backend: Backend, session: Session) -> None:
     hold = a_hold("A1", session=session)
 
-    with pytest.raises(SeatsTaken) as refused:
+    with pytest.raises(SeatsTakenOrHoldEnded) as refused:
         backend.rows.sell(hold, a_sale(hold), NOW)
 
     assert refused.value.occupancy == {}
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {}
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {}
 
 
 @pytest.mark.parametrize(
@@ -200,10 +206,10 @@ def test_free_seats_are_not_sold(backend: Backend, session: Session) -> None:
 def test_only_this_very_hold_is_sold(backend: Backend, session: Session, change: dict[str, str]) -> None:
     hold = held(backend, session, "A1", fingerprint="0123456789ab")
 
-    with pytest.raises(SeatsTaken):
+    with pytest.raises(SeatsTakenOrHoldEnded):
         backend.rows.sell(replace(hold, **change), a_sale(hold), NOW)  # type: ignore[arg-type] # both are text
 
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {"A1": held_entry(hold)}
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {"A1": held_entry(hold)}
 
 
 def test_a_later_hold_under_the_same_id_is_not_sold_for_the_earlier_one(backend: Backend, session: Session) -> None:
@@ -211,10 +217,10 @@ def test_a_later_hold_under_the_same_id_is_not_sold_for_the_earlier_one(backend:
     later = later_hold_of(hold)
     backend.rows.hold(later, hold.expires_at)
 
-    with pytest.raises(SeatsTaken):
+    with pytest.raises(SeatsTakenOrHoldEnded):
         backend.rows.sell(hold, a_sale(hold), NOW)
 
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {"A1": held_entry(later)}
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {"A1": held_entry(later)}
 
 
 @in_one_row_and_in_two
@@ -225,10 +231,12 @@ def test_a_hold_that_lost_a_seat_is_not_sold_in_part(
     hold = held(backend, session, *seats)
     backend.rows.release(replace(hold, seats=(seats[missing],)), NOW)
 
-    with pytest.raises(SeatsTaken):
+    with pytest.raises(SeatsTakenOrHoldEnded):
         backend.rows.sell(hold, a_sale(hold), NOW)
 
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {seats[1 - missing]: held_entry(hold)}
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {
+        seats[1 - missing]: held_entry(hold)
+    }
 
 
 # All seats at once.
@@ -244,7 +252,9 @@ def test_the_occupancy_of_250_rows_is_complete(backend: Backend) -> None:
 
     hold = held(backend, session, *seats)
 
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == dict.fromkeys(seats, held_entry(hold))
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == dict.fromkeys(
+        seats, held_entry(hold)
+    )
 
 
 # What a row tells, with the fact itself.
@@ -286,7 +296,7 @@ def test_a_refused_write_tells_nothing(backend: Backend, session: Session) -> No
     hold = held(backend, session, "A1")
     event = backend.last_event(session.id, "A")
 
-    with pytest.raises(SeatsTaken):
+    with pytest.raises(SeatsTakenOrHoldEnded):
         held(backend, session, "A1", "A2")
     backend.rows.release(later_hold_of(hold), NOW)
 

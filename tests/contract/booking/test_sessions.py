@@ -54,7 +54,7 @@ def test_adding_again_replaces_nothing_and_gives_what_is_stored(backend: Backend
     cancelled = backend.sessions.mark_cancelled_for_display(session.id, NOW)
 
     assert backend.sessions.get_or_add_with_rows(replace(session, created_at=NOW + AN_HOUR)) == cancelled
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session).keys() == {"A1"}
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session).keys() == {"A1"}
     assert backend.sessions.get(session.id) == cancelled
 
 
@@ -110,7 +110,7 @@ def test_cancelling_makes_no_screening(backend: Backend) -> None:
 
 
 def test_the_seats_of_a_new_screening_are_all_free(backend: Backend, session: Session) -> None:
-    assert backend.rows.read_entries_with_lapsed_unless_cancelled(session) == {}
+    assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {}
 
 
 def test_the_programme_is_in_the_order_of_starts(backend: Backend, far_future: datetime) -> None:

@@ -23,7 +23,7 @@ from chalicelib.infrastructure.sqs.queues import (
     QueueUrls,
     RedeliveryOfFailedMessages,
     SqsOutbox,
-    full_jitter,
+    full_jitter_seconds,
 )
 from tests.builders import NOW, a_hold, an_event
 from tests.contract.conftest import open_client
@@ -287,7 +287,7 @@ def test_the_fifth_receive_is_the_last(receives: str, last: bool) -> None:
 
 
 def test_pauses_grow_from_a_second_to_five_minutes_at_most() -> None:
-    longest = [max(full_jitter(receives) for _ in range(400)) for receives in (1, 2, 3, 4, 5, 50)]
+    longest = [max(full_jitter_seconds(receives) for _ in range(400)) for receives in (1, 2, 3, 4, 5, 50)]
 
     assert all(1 <= pause <= 300 for pause in longest)
     assert longest[0] <= 4 < longest[1] <= 16 < longest[2] <= 64 < longest[3] <= 256

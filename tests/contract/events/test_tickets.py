@@ -61,7 +61,7 @@ def sold(*seats: str, text: str = "TOKEN") -> LatestTicketPerSeatOfSale:
 
 def stored(tickets: Tickets, *seats: str) -> tuple[Ticket, ...]:
     sale = sold(*seats)
-    tickets.add(sale)
+    tickets.add_unless_issued_or_voided(sale)
     return sale.tickets
 
 
@@ -70,29 +70,29 @@ def stored(tickets: Tickets, *seats: str) -> tuple[Ticket, ...]:
 
 def test_what_is_added_is_found_as_it_is(tickets: Tickets) -> None:
     sale = sold("A1", "B10")
-    tickets.add(sale)
+    tickets.add_unless_issued_or_voided(sale)
 
-    assert tickets.find_latest_or_voided_by_sale(sale.reservation_id) == sale
+    assert tickets.find_latest_tickets_or_voided_sale(sale.reservation_id) == sale
     assert [tickets.find(ticket.code) for ticket in sale.tickets] == list(sale.tickets)
 
 
 def test_a_sale_is_given_tickets_once(tickets: Tickets) -> None:
     first = sold("A1")
-    tickets.add(first)
-    tickets.add(replace(first, tickets=(replace(first.tickets[0], code=random_ticket_code()),)))
+    tickets.add_unless_issued_or_voided(first)
+    tickets.add_unless_issued_or_voided(replace(first, tickets=(replace(first.tickets[0], code=random_ticket_code()),)))
 
-    assert tickets.find_latest_or_voided_by_sale(first.reservation_id) == first
+    assert tickets.find_latest_tickets_or_voided_sale(first.reservation_id) == first
 
 
 def test_a_code_is_given_once(tickets: Tickets) -> None:
     first, second = sold("A1"), sold("A2", "A3")
-    tickets.add(first)
+    tickets.add_unless_issued_or_voided(first)
     clashing = replace(second, tickets=(second.tickets[0], replace(second.tickets[1], code=first.tickets[0].code)))
 
     with pytest.raises(BackendUnavailable):
-        tickets.add(clashing)
+        tickets.add_unless_issued_or_voided(clashing)
 
-    assert tickets.find_latest_or_voided_by_sale(second.reservation_id) is None
+    assert tickets.find_latest_tickets_or_voided_sale(second.reservation_id) is None
     assert tickets.find(first.tickets[0].code) == first.tickets[0]
 
 
@@ -101,25 +101,25 @@ def test_what_is_no_tickets_code_is_found_nowhere(tickets: Tickets, keys: Ticket
     keys.publish(PublicKey(bytes(32)), NOW)
 
     assert tickets.find(code) is None
-    assert tickets.find_latest_or_voided_by_sale(code) is None
+    assert tickets.find_latest_tickets_or_voided_sale(code) is None
 
 
 def test_a_sale_is_not_found_as_a_ticket(tickets: Tickets) -> None:
     sale = sold("A1")
-    tickets.add(sale)
+    tickets.add_unless_issued_or_voided(sale)
 
     assert tickets.find(sale.reservation_id) is None
-    assert tickets.find_latest_or_voided_by_sale(a_reservation().id) is None
+    assert tickets.find_latest_tickets_or_voided_sale(a_reservation().id) is None
 
 
 def test_a_token_is_stored_once(tickets: Tickets) -> None:
     sale = sold("A1", text="")
-    tickets.add(sale)
+    tickets.add_unless_issued_or_voided(sale)
 
     tickets.store_token_if_missing(sale.tickets[0].with_token("FIRST"))
     tickets.store_token_if_missing(sale.tickets[0].with_token("SECOND"))
 
-    found = tickets.find_latest_or_voided_by_sale(sale.reservation_id)
+    found = tickets.find_latest_tickets_or_voided_sale(sale.reservation_id)
     assert found
     assert [ticket.token for ticket in found.tickets] == ["FIRST"]
 
@@ -153,7 +153,7 @@ def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) 
 
     assert (old.void, old.renewed_as) == (VoidReason.TRANSFERRED, renewed.code)
     assert tickets.find(first.code) == old
-    assert tickets.find_latest_or_voided_by_sale(first.reservation_id) == LatestTicketPerSeatOfSale(
+    assert tickets.find_latest_tickets_or_voided_sale(first.reservation_id) == LatestTicketPerSeatOfSale(
         first.reservation_id, (renewed, other)
     )
     assert tickets.try_admit_and_reread(first, ENTRY).admission is None
@@ -183,9 +183,9 @@ def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     tickets.try_transfer_and_reread_old(first, renewed)
 
     for _ in range(2):
-        tickets.void_sale(first.reservation_id, VoidReason.REFUNDED, NOW)
+        tickets.void_sale_for_good(first.reservation_id, VoidReason.REFUNDED, NOW)
 
-    found = tickets.find_latest_or_voided_by_sale(first.reservation_id)
+    found = tickets.find_latest_tickets_or_voided_sale(first.reservation_id)
     assert found
     assert found.void is VoidReason.REFUNDED
     assert {ticket.void for ticket in found.tickets} == {VoidReason.REFUNDED}
@@ -198,14 +198,14 @@ def test_why_tickets_are_void_is_said_once(tickets: Tickets) -> None:
     (ticket,) = stored(tickets, "A1")
 
     for reason in (VoidReason.REFUNDED, VoidReason.TRANSFERRED):
-        tickets.void_sale(ticket.reservation_id, reason, NOW)
+        tickets.void_sale_for_good(ticket.reservation_id, reason, NOW)
 
     assert (tickets.find(ticket.code) or ticket).void is VoidReason.REFUNDED
 
 
 def test_a_ticket_of_a_sale_that_is_being_voided_is_not_transferred(dynamo: Dynamo) -> None:
     tickets, (ticket,) = dynamo_tickets(dynamo), sold("A1").tickets
-    tickets.add(LatestTicketPerSeatOfSale(ticket.reservation_id, (ticket,)))
+    tickets.add_unless_issued_or_voided(LatestTicketPerSeatOfSale(ticket.reservation_id, (ticket,)))
     dynamo.client.update_item(  # as far as a refund comes that dies then
         TableName=tickets.table_name,
         Key={"id": {"S": ticket.reservation_id}},
@@ -218,11 +218,11 @@ def test_a_ticket_of_a_sale_that_is_being_voided_is_not_transferred(dynamo: Dyna
 
 def test_a_sale_that_is_void_is_given_no_tickets(tickets: Tickets) -> None:
     sale = sold("A1")
-    tickets.void_sale(sale.reservation_id, VoidReason.REFUNDED, NOW)
+    tickets.void_sale_for_good(sale.reservation_id, VoidReason.REFUNDED, NOW)
 
-    tickets.add(sale)
+    tickets.add_unless_issued_or_voided(sale)
 
-    assert tickets.find_latest_or_voided_by_sale(sale.reservation_id) == LatestTicketPerSeatOfSale(
+    assert tickets.find_latest_tickets_or_voided_sale(sale.reservation_id) == LatestTicketPerSeatOfSale(
         sale.reservation_id, (), VoidReason.REFUNDED
     )
     assert tickets.find(sale.tickets[0].code) is None
@@ -232,7 +232,7 @@ def of_one_session(tickets: Tickets, *seats: str) -> tuple[str, tuple[Ticket, ..
     """Stores the tickets of a sale in a screening of its own."""
     sale, session_id = sold(*seats), str(uuid.uuid4())
     sale = replace(sale, tickets=tuple(replace(ticket, session_id=session_id) for ticket in sale.tickets))
-    tickets.add(sale)
+    tickets.add_unless_issued_or_voided(sale)
     return session_id, sale.tickets
 
 
@@ -361,13 +361,13 @@ DYNAMODB_LOCALS_UNITS = 12
 def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
     tickets, sale = dynamo_tickets(emulated), sold("A1", "A2", text="T" * 167)
     with counting(emulated) as issuing:
-        assert tickets.find_latest_or_voided_by_sale(sale.reservation_id) is None
-        tickets.add(sale)
+        assert tickets.find_latest_tickets_or_voided_sale(sale.reservation_id) is None
+        tickets.add_unless_issued_or_voided(sale)
     with counting(emulated) as transferring:
         tickets.find(sale.tickets[0].code)
         tickets.try_transfer_and_reread_old(sale.tickets[0], sale.tickets[0].replacement(random_ticket_code(), NOW))
     with counting(emulated) as showing:
-        tickets.find_latest_or_voided_by_sale(sale.reservation_id)
+        tickets.find_latest_tickets_or_voided_sale(sale.reservation_id)
     with counting(emulated) as admitting:
         DynamoTicketPublicKeys(emulated.client, tickets.table_name).read_published(NOW)
         tickets.find(sale.tickets[1].code)
@@ -411,7 +411,7 @@ def test_an_unreachable_table_is_an_outage(moto: Dynamo, operation: str) -> None
         "GetItem": lambda: tickets.find(sale.tickets[0].code),
         "Query": lambda: tickets.list_by_session(sale.tickets[0].session_id, 10, None),
         "UpdateItem": lambda: tickets.try_admit_and_reread(sale.tickets[0], ENTRY),
-        "TransactWriteItems": lambda: tickets.add(sale),
+        "TransactWriteItems": lambda: tickets.add_unless_issued_or_voided(sale),
     }
 
     with hooked(moto, f"before-call.dynamodb.{operation}", unreachable), pytest.raises(BackendUnavailable):

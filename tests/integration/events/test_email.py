@@ -18,7 +18,7 @@ from chalicelib.api.batches import handle_messages
 from chalicelib.application.consumers.email import SendBuyerEmail
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.email import EmailNotConfirmed, TicketsUnsigned
-from chalicelib.domain.events import Event, EventType, OutgoingMessage, reservation_left_pending
+from chalicelib.domain.events import Event, EventType, OutgoingMessage, reservation_confirmed_or_ended
 from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.reservations import Contact, Reservation, State
 from chalicelib.domain.tickets.ticket import LatestTicketPerSeatOfSale, Ticket
@@ -291,7 +291,7 @@ def stored(data_stack: str, api: Api, address: str) -> Reservation:
         contact=Contact(address, "en"),
     )
     with closing(connection.new_dynamodb_client()) as client:
-        DynamoReservations(client, f"{data_stack}-reservations").get_or_add_unless_hold_barred(reservation)
+        DynamoReservations(client, f"{data_stack}-reservations").get_or_add_unless_hold_ended(reservation)
     return reservation
 
 
@@ -392,7 +392,7 @@ def a_sale_with_tickets(api: Api, database: Any, prefix: str, address: str) -> t
     assert api.confirm(reservation_id).status == 200
     reservation = DynamoReservations(database, f"{prefix}-reservations").find(reservation_id)
     assert reservation
-    event = replace(reservation_left_pending(reservation, State.CONFIRMED, utc_now()), id=f"own:{reservation_id}")
+    event = replace(reservation_confirmed_or_ended(reservation, State.CONFIRMED, utc_now()), id=f"own:{reservation_id}")
     tickets = (
         Ticket(random_ticket_code(), reservation_id, session_id, seat, utc_now(), token="TOKEN")
         for seat in reservation.seats
@@ -408,7 +408,7 @@ def test_the_letter_of_a_sale_costs_two_reads_more_and_four_each_time_that_it_is
     at_work.write.sessions.get(sale.session_id)  # a function knows the screening since the letter of the hold
     with wire.counting() as too_soon, pytest.raises(TicketsUnsigned):
         at_work.write(sale)
-    at_work.write.tickets.add(sold)
+    at_work.write.tickets.add_unless_issued_or_voided(sold)
     with wire.counting() as sent:
         at_work.write(sale)
 
@@ -428,7 +428,7 @@ def test_a_letter_that_waits_for_its_tickets_comes_by_its_queue_and_leaves_no_ti
     at_work.queue.feed()
     assert inbox(address) == []
 
-    at_work.write.tickets.add(sold)
+    at_work.write.tickets.add_unless_issued_or_voided(sold)
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not inbox(address):
         assert time.monotonic() < deadline, "the letter has not come"

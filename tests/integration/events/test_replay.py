@@ -226,7 +226,7 @@ def test_a_record_that_is_parked_twice_lies_there_once(lost: Lost) -> None:
     (record,) = lost.records("rows", session_id)
 
     for _ in range(2):
-        wiring.streams.parking().park(record, "twice")
+        wiring.streams.stream_record_parking().park(record, "twice")
 
     assert lost.count() == 1
     (key,) = lost.failures.list_keys()

@@ -39,7 +39,7 @@ from chalicelib.infrastructure.ids import buyer_partition_of_user
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in, webhook_delivery_in
 from chalicelib.infrastructure.sqs.queues import MOST_RECEIVES, QueueUrls, RedeliveryOfFailedMessages, SqsOutbox
-from chalicelib.infrastructure.webhooks.sender import CircuitBreakerWebhookSender, HttpWebhookSender
+from chalicelib.infrastructure.webhooks.sender import HttpWebhookSender, WebhookSenderWithBreakerPerWebhook
 from infra.local.pump import Pump, QueueSource, queue_source
 from infra.ops.__main__ import main
 from infra.processes import free_port
@@ -91,7 +91,7 @@ class Office:
         return self._source("notification", handle)
 
     def delivering(self) -> QueueSource:
-        courier = CircuitBreakerWebhookSender(self.courier, partial(Breaker, "webhooks", POLICIES["webhooks"]))
+        courier = WebhookSenderWithBreakerPerWebhook(self.courier, partial(Breaker, "webhooks", POLICIES["webhooks"]))
         deliver = DeliverOrDisableIfGone(self.notifications, self.webhooks, courier, utc_now)
 
         def handle(event: Any, _: Any) -> Any:
@@ -435,7 +435,7 @@ def test_who_hangs_is_put_off_without_being_called_and_called_again_half_a_minut
     office: Office, theirs: Receiver, others: Receiver, facts: Facts
 ) -> None:
     ticks = Ticks()
-    guarded = CircuitBreakerWebhookSender(
+    guarded = WebhookSenderWithBreakerPerWebhook(
         impatient_sender(), partial(Breaker, "webhooks", POLICIES["webhooks"], monotonic=ticks)
     )
     webhook, other = office.subscribe(theirs.url), office.subscribe(others.url)
@@ -471,7 +471,7 @@ def test_a_name_that_also_leads_into_our_network_is_refused() -> None:
     courier = HttpWebhookSender(local=False, resolve=lambda host, port: ["93.184.215.14", "169.254.169.254"])
 
     with pytest.raises(UrlRefused, match="not a public address"):
-        courier.check("https://rebinding.example.com/")
+        courier.check_url("https://rebinding.example.com/")
 
 
 def test_the_address_that_was_checked_is_the_one_that_is_called(office: Office, theirs: Receiver, facts: Facts) -> None:
@@ -654,7 +654,7 @@ def test_a_replay_that_is_too_large_is_413(subscriber: Subscriber) -> None:
 
 
 def test_a_disabled_webhook_is_told_so(subscriber: Subscriber, office: Office) -> None:
-    office.webhooks.set_disabled(subscriber.webhook.id, "it answered 410 Gone")
+    office.webhooks.disable_for_reason_or_enable(subscriber.webhook.id, "it answered 410 Gone")
 
     answer = subscriber.replay({"sessionId": "any", "afterSequence": 0})
 

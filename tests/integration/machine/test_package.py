@@ -774,8 +774,8 @@ for owner, needs_it in (adapters(), "ids"), (wiring.payments.settling(), "settle
     except SettingInvalid as error: print(error)
 try: seat_cache()
 except SettingInvalid as error: print(error)
-attrgetter("follow_up_row_event", "follow_up_payment_change")(wiring.streams.relaying())
-attrgetter("expire_hold")(wiring.expiry.selling())
+attrgetter("finish_sales_and_list_messages", "mark_refunded_and_list_messages")(wiring.streams.relaying())
+attrgetter("expire_lapsed_hold")(wiring.expiry.selling())
 wiring.webhooks.queue_webhook_deliveries()
 """
 

@@ -40,7 +40,7 @@ class CachedCinema(Cinema):
         self.reservations = interposed(self.stored, "find", before=lambda: self.asked.append("find"))
 
     def counted(self, rows: Any) -> Any:
-        for method in ("hold", "sell", "release", "read_entries_with_lapsed_unless_cancelled"):
+        for method in ("hold", "sell", "release", "read_entries_with_lapsed_or_raise_if_cancelled"):
             rows = interposed(rows, method, before=lambda method=method: self.asked.append(method))  # type: ignore[misc]
         return rows
 

@@ -18,7 +18,9 @@ from .cached_cinema import MS, CachedCinema, made_lasting, written
 def test_a_seat_map_is_read_once_while_nothing_changes(cinema: CachedCinema) -> None:
     cinema.hold("A1")
 
-    assert cinema.questions(lambda: [cinema.seats() for _ in range(5)]) == ["read_entries_with_lapsed_unless_cancelled"]
+    assert cinema.questions(lambda: [cinema.seats() for _ in range(5)]) == [
+        "read_entries_with_lapsed_or_raise_if_cancelled"
+    ]
     assert cinema.seats() == {"A1": "reserved"}
 
 
@@ -64,10 +66,10 @@ def test_redis_drops_a_map_after_a_second_by_its_own_clock(cinema: CachedCinema)
 def test_a_map_read_before_a_write_is_not_shown_after_it(cinema: CachedCinema) -> None:
     """The write happens between the reading of the rows and the keeping of the map."""
     plain = cinema.plain
-    among = interposed(plain, "read_entries_with_lapsed_unless_cancelled", after=lambda: cinema.hold("A1"))
+    among = interposed(plain, "read_entries_with_lapsed_or_raise_if_cancelled", after=lambda: cinema.hold("A1"))
     slow = RowsWithCache(rows=among, sessions=cinema.sessions, cache=cinema.cache, clock=cinema.clock)
 
-    assert slow.read_entries_with_lapsed_unless_cancelled(cinema.session) == {}
+    assert slow.read_entries_with_lapsed_or_raise_if_cancelled(cinema.session) == {}
     assert cinema.seats() == {"A1": "reserved"}
 
 
@@ -93,13 +95,13 @@ def test_under_a_stampede_one_reads_the_rows(redis_url: str) -> None:
         assert begun.wait(5)
 
     rows = RowsWithCache(
-        rows=interposed(plain, "read_entries_with_lapsed_unless_cancelled", before=slow_read),
+        rows=interposed(plain, "read_entries_with_lapsed_or_raise_if_cancelled", before=slow_read),
         sessions=Cinema(session).sessions,
         cache=cache,
         clock=clock,
     )
     with ThreadPoolExecutor(20) as crowd:
-        asked = [crowd.submit(rows.read_entries_with_lapsed_unless_cancelled, session) for _ in range(20)]
+        asked = [crowd.submit(rows.read_entries_with_lapsed_or_raise_if_cancelled, session) for _ in range(20)]
         threading.Timer(0.05, begun.set).start()
         maps = [each.result(10) for each in asked]
 
@@ -119,13 +121,13 @@ def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_befor
         threading.Event().wait(0.03)
 
     rows = RowsWithCache(
-        rows=interposed(plain, "read_entries_with_lapsed_unless_cancelled", after=written_meanwhile),
+        rows=interposed(plain, "read_entries_with_lapsed_or_raise_if_cancelled", after=written_meanwhile),
         sessions=Cinema(session).sessions,
         cache=cache,
         clock=clock,
     )
     with ThreadPoolExecutor(20) as crowd:
-        maps = list(crowd.map(lambda _: rows.read_entries_with_lapsed_unless_cancelled(session), range(20)))
+        maps = list(crowd.map(lambda _: rows.read_entries_with_lapsed_or_raise_if_cancelled(session), range(20)))
 
     assert all(list(each) == ["A1"] for each in maps)
     assert len(reads) <= 5
@@ -135,5 +137,5 @@ def test_when_the_one_who_reads_dies_the_others_read_by_themselves(cinema: Cache
     cinema.hold("A1")
     assert cinema.cache.try_to_claim_rebuild_and_read_map(cinema.session.id)[0]
 
-    assert cinema.questions(cinema.seats) == ["read_entries_with_lapsed_unless_cancelled"]
+    assert cinema.questions(cinema.seats) == ["read_entries_with_lapsed_or_raise_if_cancelled"]
     assert cinema.seats() == {"A1": "reserved"}

@@ -61,7 +61,7 @@ CACHE_QUESTIONS: dict[str, Callable[[SeatCache], object]] = {
         cache.read_known_seats_and_whether_id_was_seen(KEYED, NOW).occupancy
     ),
     "seats are held": lambda cache: cache.record_hold(HOLD, NOW),
-    "a hold is over": lambda cache: cache.forget_hold(HOLD),
+    "a hold is over": lambda cache: cache.delete_entries_of_hold(HOLD),
     "the map": lambda cache: cache.read_map("session")[1],
     "whose the map is to read": lambda cache: cache.try_to_claim_rebuild_and_read_map("session")[2],
     "giving the map back": lambda cache: cache.release_rebuild("session"),

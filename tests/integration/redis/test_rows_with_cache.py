@@ -18,7 +18,7 @@ from chalicelib.domain.refusals import (
     ReservationCancelled,
     SeatsUnavailable,
 )
-from chalicelib.domain.reservations import HeldSeat, Hold, Reservation, SeatsTaken
+from chalicelib.domain.reservations import HeldSeat, Hold, Reservation, SeatsTakenOrHoldEnded
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
 from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedBeforeAdding
 from chalicelib.infrastructure.redis.connection import RedisConnection, RedisUnavailable
@@ -81,7 +81,7 @@ def test_a_late_release_leaves_the_next_holders_entry(cinema: CachedCinema) -> N
     cinema.hold("A1", user="next")
 
     cinema.rows.release(first.hold, cinema.clock())
-    cinema.cache.forget_seats(cinema.session.id, first.id, ("A1",))
+    cinema.cache.delete_seat_entries_of_reservation(cinema.session.id, first.id, ("A1",))
 
     assert cinema.questions(lambda: cinema.refused("A1")) == []
 
@@ -378,7 +378,7 @@ def ended(cinema: Cinema, step: tuple[str, str, str, str | None]) -> str:
                 past_the_door(
                     cinema.cache.connection.url, lambda redis: [redis.delete(k) for k in redis.scan_iter(f"{prefix}:*")]
                 )
-    except (Refusal, SeatsTaken) as refused:
+    except (Refusal, SeatsTakenOrHoldEnded) as refused:
         return type(refused).__name__
     return ""
 
@@ -398,6 +398,6 @@ def test_a_hold_of_the_same_id_with_other_expiry_is_another(cinema: CachedCinema
         invalidates_map=False,
     )
 
-    cinema.cache.forget_hold(first)
+    cinema.cache.delete_entries_of_hold(first)
 
     assert cinema.cache.read_known_seats_and_whether_id_was_seen(first, NOW).occupancy

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.api.wire.bodies import MalformedRequest
-from chalicelib.api.wire.tickets import admit_ticket
+from chalicelib.api.wire.tickets import read_admit_command
 
 SCAN = {"gateId": "north", "roomNumber": "A1", "code": "K7QX-2MNP"}
 
@@ -30,11 +30,11 @@ def scanned(admitted_at: str) -> Any:
 def test_an_admission_beyond_the_calendar_is_malformed(moment: str) -> None:
     """In UTC, two of these are before the year 1 and after 9999."""
     with pytest.raises(MalformedRequest) as refusal:
-        admit_ticket(scanned(moment))
+        read_admit_command(scanned(moment))
 
     assert refusal.value.field == "$.admittedAt"
 
 
 @pytest.mark.parametrize("moment", ["2000-01-01T00:00:00+14:00", "2099-12-31T23:59:59.999999-14:00"])
 def test_an_admission_within_it_is_read(moment: str) -> None:
-    assert admit_ticket(scanned(moment)).admitted_at
+    assert read_admit_command(scanned(moment)).admitted_at

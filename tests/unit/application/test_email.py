@@ -241,7 +241,7 @@ def test_an_email_that_waits_for_a_ticket_just_transferred_has_the_new_one(offic
 def test_who_is_about_to_get_the_money_back_is_not_told_that_the_seats_are_theirs(office: Office) -> None:
     reservation, _ = office.held()
     sale = office.paid(reservation)
-    office.tickets.void_sale(reservation.id, VoidReason.REFUNDED, office.cinema.clock())
+    office.tickets.void_sale_for_good(reservation.id, VoidReason.REFUNDED, office.cinema.clock())
     office(sale)
 
     assert office.sender.sent == []

@@ -30,7 +30,7 @@ def test_a_lapsed_hold_is_taken_out_of_its_rows_and_its_reservation_expires(cine
     cinema.clock.forward(seconds=HOLD_SECONDS)
 
     assert state_after_expiry(cinema, held) is State.EXPIRED
-    assert cinema.rows.read_entries_with_lapsed_unless_cancelled(cinema.session) == {}
+    assert cinema.rows.read_entries_with_lapsed_or_raise_if_cancelled(cinema.session) == {}
     assert state_of(cinema.reservations.find(held.id)) is State.EXPIRED
 
 
@@ -91,12 +91,12 @@ def test_a_hold_that_was_never_remembered_is_taken_out_of_its_rows(cinema: Cinem
     cinema.clock.forward(seconds=HOLD_SECONDS)
 
     assert cinema.expire(hold)
-    assert cinema.rows.read_entries_with_lapsed_unless_cancelled(cinema.session) == {}
+    assert cinema.rows.read_entries_with_lapsed_or_raise_if_cancelled(cinema.session) == {}
 
 
 def test_a_later_hold_under_the_same_id_is_untouched(cinema: Cinema) -> None:
     """A twin died between its writes; its resend came after the lapse and holds the seats anew."""
-    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_barred", before=crash))
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_ended", before=crash))
     with pytest.raises(Crash):
         dying.hold("A1", key="k")
     cinema.clock.forward(seconds=HOLD_SECONDS)

@@ -78,7 +78,7 @@ def test_a_hold_that_expired_before_it_was_stored_is_never_stored(cinema: Cinema
     cinema.expire(late.hold)
 
     with pytest.raises(HoldEndedBeforeStored):
-        cinema.reservations.get_or_add_unless_hold_barred(late)
+        cinema.reservations.get_or_add_unless_hold_ended(late)
 
 
 def test_a_reservation_that_was_stored_while_it_expired_ends(cinema: Cinema) -> None:
@@ -88,7 +88,7 @@ def test_a_reservation_that_was_stored_while_it_expired_ends(cinema: Cinema) -> 
     stored_meanwhile = interposed(
         cinema.reservations,
         "bar_hold_or_read_stored",
-        before=lambda: cinema.reservations.get_or_add_unless_hold_barred(slow),
+        before=lambda: cinema.reservations.get_or_add_unless_hold_ended(slow),
     )
 
     replace(cinema, reservations=stored_meanwhile).expire(slow.hold)
@@ -107,7 +107,7 @@ def test_a_barred_hold_gives_its_seats_back(cinema: Cinema) -> None:
         reservations.barred[entry.reservation_id] = entry.expires_at
 
     barred_meanwhile = replace(
-        cinema, rows=rows, reservations=interposed(reservations, "get_or_add_unless_hold_barred", before=bar)
+        cinema, rows=rows, reservations=interposed(reservations, "get_or_add_unless_hold_ended", before=bar)
     )
 
     with pytest.raises(ReservationCancelled):

@@ -136,7 +136,7 @@ def test_totals_are_of_all_time_and_of_the_screenings_shown(stage: Stage) -> Non
 
     total = stage.board().total
 
-    assert (total.holds, total.sales, total.held_seats, total.revenue) == (4, 1, 4, Decimal(50))
+    assert (total.holds, total.sales, total.held_seats, total.gross_revenue) == (4, 1, 4, Decimal(50))
     assert total.conversion_rate == Decimal("0.25")
 
 

@@ -205,7 +205,7 @@ def test_a_pending_reservation_that_ttl_deleted_gives_its_seats_back_and_is_told
 
     event = the_event(cinema.follow_up_reservation(changed(forgotten, None)))
 
-    assert cinema.rows.read_entries_with_lapsed_unless_cancelled(cinema.session) == {}
+    assert cinema.rows.read_entries_with_lapsed_or_raise_if_cancelled(cinema.session) == {}
     assert event.id == f"ReservationExpired:{forgotten.id}:{to_ms(forgotten.expires_at)}"
 
 
@@ -223,7 +223,7 @@ def test_a_deleted_reservation_that_was_settled_sets_nothing_off(cinema: Cinema,
     cinema.clock.forward(days=1)
 
     assert cinema.follow_up_reservation(changed(replace(forgotten, state=state), None)) == []
-    assert list(cinema.rows.read_entries_with_lapsed_unless_cancelled(cinema.session)) == ["A1"]
+    assert list(cinema.rows.read_entries_with_lapsed_or_raise_if_cancelled(cinema.session)) == ["A1"]
 
 
 def test_the_refund_of_a_sale_is_marked_on_its_reservation_when_it_was_made(cinema: Cinema) -> None:

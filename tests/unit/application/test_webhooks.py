@@ -259,7 +259,7 @@ def test_410_ends_it_until_an_operator_enables_it(office: Office, delivery: Deli
 
     assert len(office.webhook_sender.posted) == 1
     assert office.webhooks.known[delivery.webhook_id].disabled == "it answered 410 Gone"
-    office.webhooks.set_disabled(delivery.webhook_id, None)
+    office.webhooks.disable_for_reason_or_enable(delivery.webhook_id, None)
     office.deliver(delivery)
     assert len(office.webhook_sender.posted) == 2
 
@@ -400,7 +400,7 @@ def test_an_unknown_webhook_is_told_the_same(ask: Ask) -> None:
 
 
 def test_a_disabled_webhook_learns_it_only_with_its_secret(office: Office, ask: Ask) -> None:
-    office.webhooks.set_disabled("mine", "why not")
+    office.webhooks.disable_for_reason_or_enable("mine", "why not")
 
     with pytest.raises(WebhookDisabled):
         ask()

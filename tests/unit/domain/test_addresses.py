@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 from chalicelib.domain.addresses import (
     LONGEST_URL,
     UrlRefused,
-    check_resolved_address,
+    check_scheme_and_resolved_address,
     parse_webhook_url_without_address_check,
 )
 
@@ -61,21 +61,21 @@ def test_what_no_webhook_may_have_is_refused(url: str) -> None:
 def test_on_a_laptop_http_may_lead_to_this_machine_and_nowhere_else() -> None:
     target = parse_webhook_url_without_address_check("http://localhost:9000/", allows_http=True)
 
-    check_resolved_address(target, "127.0.0.1", allows_private=True)
-    check_resolved_address(target, "::1", allows_private=True)
+    check_scheme_and_resolved_address(target, "127.0.0.1", allows_private=True)
+    check_scheme_and_resolved_address(target, "::1", allows_private=True)
     with pytest.raises(UrlRefused):
-        check_resolved_address(target, "93.184.215.14", allows_private=True)
+        check_scheme_and_resolved_address(target, "93.184.215.14", allows_private=True)
     with pytest.raises(UrlRefused):
-        check_resolved_address(target, "10.0.0.1", allows_private=True)
+        check_scheme_and_resolved_address(target, "10.0.0.1", allows_private=True)
 
 
 def test_on_a_laptop_https_may_lead_to_a_private_address() -> None:
-    check_resolved_address(TARGET, "192.168.1.5", allows_private=True)
+    check_scheme_and_resolved_address(TARGET, "192.168.1.5", allows_private=True)
 
 
 @pytest.mark.parametrize("address", ["93.184.215.14", "2606:4700::1111", "2a00:1450:4001:80b::200e", "2001:4860::8888"])
 def test_a_public_address_may_be_called(address: str) -> None:
-    check_resolved_address(TARGET, address, allows_private=False)
+    check_scheme_and_resolved_address(TARGET, address, allows_private=False)
 
 
 REFUSED = {
@@ -113,11 +113,11 @@ REFUSED = {
 @pytest.mark.parametrize(("kind", "address"), [(kind, each) for kind, all_of in REFUSED.items() for each in all_of])
 def test_an_address_that_is_not_simply_public_is_refused(kind: str, address: str) -> None:
     with pytest.raises(UrlRefused, match="not a public address"):
-        check_resolved_address(TARGET, address, allows_private=False)
+        check_scheme_and_resolved_address(TARGET, address, allows_private=False)
 
 
 def test_on_a_laptop_this_machine_may_be_written_as_an_ipv6_address_in_disguise() -> None:
-    check_resolved_address(
+    check_scheme_and_resolved_address(
         parse_webhook_url_without_address_check("http://localhost:9000/", allows_http=True),
         "::ffff:127.0.0.1",
         allows_private=True,

@@ -9,8 +9,8 @@ from chalicelib.domain.events import (
     SeatsReleased,
     refund_completed,
     refund_requested,
+    reservation_confirmed_or_ended,
     reservation_created,
-    reservation_left_pending,
     seat_released,
     session_cancelled,
 )
@@ -31,7 +31,7 @@ def test_a_new_reservation_tells_its_fingerprint_only_if_it_has_one() -> None:
 
 
 def test_the_end_of_a_hold_has_no_data() -> None:
-    assert reservation_left_pending(a_reservation(), State.CANCELLED, LATER).data == {}
+    assert reservation_confirmed_or_ended(a_reservation(), State.CANCELLED, LATER).data == {}
 
 
 def test_released_seats_name_their_hold() -> None:

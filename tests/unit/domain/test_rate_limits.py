@@ -79,10 +79,10 @@ def test_a_request_that_weighs_more_takes_as_much_and_no_more_than_all_of_it(req
     quota = Quota(requests, 60).with_weight(weight)
     taken = min(max(weight, 1), requests)
 
-    assert quota.cost_us == taken * quota.interval_us
+    assert quota.weighted_interval_us == taken * quota.interval_us
     assert quota.admits(0, 0)
-    assert QuotaUsage(quota, quota.cost_us).remaining == requests - taken
-    assert QuotaUsage(quota, quota.window_us).retry_after_seconds == -(-quota.cost_us // SECOND)
+    assert QuotaUsage(quota, quota.weighted_interval_us).remaining == requests - taken
+    assert QuotaUsage(quota, quota.window_us).retry_after_seconds == -(-quota.weighted_interval_us // SECOND)
 
 
 def test_a_quota_that_is_used_up_admits_nothing_and_a_moment_far_ahead_is_no_longer_wait() -> None:

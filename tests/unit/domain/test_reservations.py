@@ -10,7 +10,7 @@ from chalicelib.domain.reservations import (
     CountedHold,
     HeldSeat,
     Occupancy,
-    SeatsTaken,
+    SeatsTakenOrHoldEnded,
     SoldSeat,
     State,
     buyer_pseudonym_or_empty,
@@ -54,7 +54,7 @@ def test_an_entry_is_of_its_hold_but_not_of_an_earlier_or_later_one_under_the_sa
 
 def test_what_is_taken_is_told_apart_by_owner() -> None:
     mine: dict[str, Occupancy] = {"A1": HeldSeat("mine", NOW), "A2": SoldSeat("mine", "sale-1")}
-    taken = SeatsTaken({**mine, "A3": HeldSeat("theirs", NOW), "A4": SoldSeat("theirs", "sale-2")})
+    taken = SeatsTakenOrHoldEnded({**mine, "A3": HeldSeat("theirs", NOW), "A4": SoldSeat("theirs", "sale-2")})
 
     assert taken.entries_of("mine") == mine
     assert taken.seats_of_others("mine") == ("A3", "A4")

@@ -15,7 +15,7 @@ from chalicelib.domain.tickets.checking import GateListEntry, OfflineGateList, v
 from chalicelib.domain.tickets.ticket import ADMITTED_FOR, LAST_VERSION, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey, TicketFacts, TokenMalformed, decode_token, encode_token
 from chalicelib.domain.times import from_ms
-from chalicelib.infrastructure.tickets.qr import to_qr, to_svg
+from chalicelib.infrastructure.tickets.qr import to_qr, to_svg_without_size
 from chalicelib.infrastructure.tickets.signatures import is_signed
 from tests.builders import NOW
 from tests.fakes import FakeSigner
@@ -80,7 +80,7 @@ def test_the_same_facts_as_a_json_web_token_would_need_twice_the_version() -> No
 
 
 def test_the_svg_is_for_a_page_of_any_size() -> None:
-    svg = to_svg(token_of())
+    svg = to_svg_without_size(token_of())
 
     assert svg.startswith("<svg ")
     assert 'viewBox="0 0 53 53"' in svg

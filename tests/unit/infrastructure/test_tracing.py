@@ -24,7 +24,7 @@ from chalicelib.domain.reservations import Hold
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
 from chalicelib.infrastructure.tracing.aws import TraceContextWriter
 from chalicelib.infrastructure.tracing.calls import TracedAdapter
-from chalicelib.infrastructure.tracing.carrying import current_traceparent
+from chalicelib.infrastructure.tracing.carrying import current_traceparent_or_empty
 from chalicelib.infrastructure.tracing.export import BackgroundSpanProcessor, FileExporter
 from chalicelib.infrastructure.tracing.handling import TracingMiddleware
 from chalicelib.infrastructure.tracing.provider import new_exporter
@@ -96,7 +96,7 @@ def test_a_record_is_handled_in_the_trace_that_it_carries() -> None:
     invoke(
         recorded.spans,
         [a_message(HERE, type="PaymentConfirmed", reservationId="res-1")],
-        lambda _: seen.append(current_traceparent()),
+        lambda _: seen.append(current_traceparent_or_empty()),
     )
 
     (invocation,), (record,) = recorded["on_event_to_email"], recorded["process email"]
@@ -229,7 +229,7 @@ def writing(service: str, operation: str, request: dict[str, Any]) -> Any:
     """Gives the request with the context in it, which is written as `?`."""
     sent = dict(request)
     with TracerProvider().get_tracer("test").start_as_current_span("test"):
-        traceparent = current_traceparent()
+        traceparent = current_traceparent_or_empty()
         TraceContextWriter([ROWS])(INVALID_SPAN, service, operation, sent)
     return json.loads(json.dumps(sent).replace(traceparent, "?"))
 
@@ -378,10 +378,10 @@ def test_where_traces_are_off_handlers_and_adapters_are_what_they_were() -> None
     connection: Any = object()
     app: Any = None
     wiring.trace_app(app)
-    assert wiring.traced(handle) is handle
-    assert wiring.traced_relay(relay) is relay
-    assert wiring.traced_redis(connection) is connection
-    assert wiring.traced_calls(connection, "peer") is connection
+    assert wiring.traced_if_on(handle) is handle
+    assert wiring.traced_relay_if_on(relay) is relay
+    assert wiring.traced_redis_if_on(connection) is connection
+    assert wiring.traced_calls_if_on(connection, "peer") is connection
 
 
 def test_a_deployed_stage_needs_a_collector_and_a_laptop_a_file() -> None:

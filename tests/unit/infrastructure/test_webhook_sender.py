@@ -11,7 +11,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.domain.webhooks import DeliveryFailed, DeliveryTimedOut, Notification, Webhook
 from chalicelib.infrastructure.breakers import POLICIES, Breaker, BreakerChange, BreakerState
-from chalicelib.infrastructure.webhooks.sender import CircuitBreakerWebhookSender
+from chalicelib.infrastructure.webhooks.sender import WebhookSenderWithBreakerPerWebhook
 from tests.builders import NOW, a_webhook, an_event
 from tests.fakes import FakeWebhookSender, Ticks
 
@@ -29,10 +29,12 @@ class Office:
     ticks: Ticks = field(default_factory=Ticks)
     changes: list[BreakerChange] = field(default_factory=list)
 
-    def guarded(self, most: int = 10) -> CircuitBreakerWebhookSender:
+    def guarded(self, most: int = 10) -> WebhookSenderWithBreakerPerWebhook:
         policy, on_change = POLICIES["webhooks"], (self.changes.append,)
-        return CircuitBreakerWebhookSender(
-            sender=self.inner, new_breaker=partial(Breaker, "webhooks", policy, on_change, self.ticks), most=most
+        return WebhookSenderWithBreakerPerWebhook(
+            sender=self.inner,
+            new_breaker=partial(Breaker, "webhooks", policy, on_change, self.ticks),
+            most_breakers=most,
         )
 
 
@@ -41,7 +43,7 @@ def office() -> Office:
     return Office()
 
 
-def tried(guarded: CircuitBreakerWebhookSender, webhook: Webhook = WEBHOOK) -> int | str:
+def tried(guarded: WebhookSenderWithBreakerPerWebhook, webhook: Webhook = WEBHOOK) -> int | str:
     """Delivers to the webhook. Gives the status, or the name of the error."""
     try:
         return guarded.post_and_get_status(webhook, NOTIFICATION, NOW)
@@ -52,7 +54,7 @@ def tried(guarded: CircuitBreakerWebhookSender, webhook: Webhook = WEBHOOK) -> i
 
 
 @pytest.fixture
-def hanging(office: Office) -> CircuitBreakerWebhookSender:
+def hanging(office: Office) -> WebhookSenderWithBreakerPerWebhook:
     """Makes an office that has waited for the webhook in vain, three times."""
     office.inner.answers = [HANGS]
     guarded = office.guarded()
@@ -62,7 +64,7 @@ def hanging(office: Office) -> CircuitBreakerWebhookSender:
 
 
 def test_who_hangs_three_times_is_left_alone_for_half_a_minute(
-    office: Office, hanging: CircuitBreakerWebhookSender
+    office: Office, hanging: WebhookSenderWithBreakerPerWebhook
 ) -> None:
     office.inner.answers = [204]
     office.ticks.now = 29.9
@@ -80,14 +82,14 @@ def test_who_hangs_three_times_is_left_alone_for_half_a_minute(
 
 
 def test_who_still_hangs_then_is_left_alone_at_once_and_for_no_longer(
-    office: Office, hanging: CircuitBreakerWebhookSender
+    office: Office, hanging: WebhookSenderWithBreakerPerWebhook
 ) -> None:
     for _ in range(3):
         office.ticks.now += PAUSE_SECONDS
         assert [tried(hanging), tried(hanging)] == ["hangs", "left alone"]
 
 
-def test_others_are_called_meanwhile(office: Office, hanging: CircuitBreakerWebhookSender) -> None:
+def test_others_are_called_meanwhile(office: Office, hanging: WebhookSenderWithBreakerPerWebhook) -> None:
     office.inner.answers = [204]
 
     assert tried(hanging, a_webhook(webhook_id="wh-2")) == 204
@@ -121,7 +123,7 @@ class WaitingSender:
 
 def test_the_time_outs_of_one_batch_count_together(office: Office) -> None:
     together = Barrier(3, timeout=20)
-    guarded = CircuitBreakerWebhookSender(WaitingSender(together), office.guarded().new_breaker)
+    guarded = WebhookSenderWithBreakerPerWebhook(WaitingSender(together), office.guarded().new_breaker)
 
     with ThreadPoolExecutor(3) as batch:
         assert list(batch.map(lambda _: tried(guarded), range(3))) == ["hangs"] * 3
@@ -146,5 +148,5 @@ def test_who_was_called_longest_ago_is_forgotten_first(office: Office) -> None:
 def test_the_courier_in_use_guards_each_webhook_by_itself() -> None:
     in_use = wiring.webhooks.webhook_sender()
 
-    assert isinstance(in_use, CircuitBreakerWebhookSender)
+    assert isinstance(in_use, WebhookSenderWithBreakerPerWebhook)
     assert in_use.new_breaker() is not in_use.new_breaker()

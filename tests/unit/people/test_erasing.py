@@ -48,7 +48,7 @@ class MemoryStore:
         if self.store.at_erasure is ErasureEffect.DELETES:
             self.items.remove(dict(item))
         else:
-            self.items[place] = person.copy_without_own_names(dict(item))
+            self.items[place] = person.copy_with_person_erased(dict(item))
 
 
 @dataclass

@@ -39,7 +39,7 @@ ANA = Person("ana").with_more_emails(["Ana.Lima@example.com", ""])
     ],
 )
 def test_a_name_is_taken_out_wherever_it_stands_and_nothing_else_is(stored: object, erased: object) -> None:
-    assert ANA.copy_without_own_names(stored) == erased
+    assert ANA.copy_with_person_erased(stored) == erased
     assert ANA.is_named_in(stored) is (stored != erased)
     assert not ANA.is_named_in(erased)
 
@@ -49,8 +49,8 @@ def test_a_user_id_that_is_a_word_of_ours_takes_no_other_away(user_id: str) -> N
     """Where users choose their ids, one may be a seat's name. An event's type that is erased can't be read again."""
     event = {"type": "ReservationCreated", "seats": ["A1", "A", "S", "2"], "userId": "bia", "data": {"sub": {"S": "x"}}}
 
-    assert Person(user_id).copy_without_own_names(event) == event
-    assert Person(user_id).copy_without_own_names({**event, "userId": user_id}) == {**event, "userId": ERASED}
+    assert Person(user_id).copy_with_person_erased(event) == event
+    assert Person(user_id).copy_with_person_erased({**event, "userId": user_id}) == {**event, "userId": ERASED}
 
 
 def test_json_that_escapes_letters_is_read() -> None:

@@ -84,10 +84,10 @@ def _canonical(request: LeanRequest) -> tuple[str, str]:
 
 @lru_cache(maxsize=64)
 def _signed(names: tuple[str, ...]) -> tuple[list[tuple[str, str]], str]:
-    """Gives the headers to sign, sorted. Each is a pair: the name in lower case, and the name as the request writes it.
-    Also gives all names in lower case, joined by semicolons.
+    """Gives the headers to sign, sorted, each as a pair: its name in lower case, and its name in the request. Also
+    gives the names in lower case, joined by semicolons.
 
-    The second name of `host` is empty: the request has no such header until it is sent.
+    For `host`, the name in the request is empty, because this header is only added on sending.
     """
     signed = {"host": "", **{name.lower(): name for name in names if name.lower() not in UNSIGNED}}
     return sorted(signed.items()), ";".join(sorted(signed))

@@ -69,8 +69,8 @@ def parse_answer_unless_it_has_bytes(body: bytes) -> dict[str, Any] | None:
     """Parses the JSON of an answer. Gives None if a value is of DynamoDB's type for bytes, which botocore's parser has
     to decode.
 
-    Raises MalformedHttpAnswer if the body is not JSON. botocore's parser would take it for an answer without contents:
-    a read would find nothing, and a write would count as done.
+    Raises MalformedHttpAnswer if the body is not JSON. botocore's parser would take such a body for an empty answer: a
+    read would find nothing, and a write would count as done.
     """
     try:
         result = _decode(body)

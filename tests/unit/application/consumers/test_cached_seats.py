@@ -17,7 +17,7 @@ class Corrections:
 
     made: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def forget_seats(self, session_id: str, reservation_id: str, seats: tuple[str, ...]) -> None:
+    def delete_seat_entries_of_reservation(self, session_id: str, reservation_id: str, seats: tuple[str, ...]) -> None:
         self.made.append(("forget", session_id, reservation_id, seats))
 
     def invalidate_map(self, session_id: str) -> None:

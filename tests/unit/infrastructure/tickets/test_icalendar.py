@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.booking_codes import booking_code
 from chalicelib.domain.refusals import ReservationNotPaid
 from chalicelib.domain.tickets.calendar_entry import SaleCalendarEntry, calendar_entry_for
-from chalicelib.infrastructure.tickets.icalendar import LINE_OCTETS, to_file, to_icalendar
+from chalicelib.infrastructure.tickets.icalendar import LINE_OCTETS, to_icalendar, to_icalendar_file
 from tests.builders import NOW, a_reservation, a_sale, a_session
 
 CINEMA = ("Cine São José", "Rua da Estreia, 1", "São Paulo")
@@ -91,9 +91,9 @@ def test_no_title_begins_a_line_of_its_own(title: str) -> None:
 
 
 def test_the_same_entry_is_the_same_file() -> None:
-    file = to_file(ENTRY, CINEMA, "en")
+    file = to_icalendar_file(ENTRY, CINEMA, "en")
 
-    assert file == to_file(ENTRY, CINEMA, "en")
+    assert file == to_icalendar_file(ENTRY, CINEMA, "en")
     assert (file.name, file.content_type) == ("K7QX-2MNP.ics", "text/calendar; charset=utf-8")
     assert file.content.decode() == written()
 
