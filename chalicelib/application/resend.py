@@ -156,4 +156,4 @@ def _refusal_of_taken(asked: Reservation, taken: SeatsTakenOrHoldEnded) -> Refus
     own = taken.entries_of(asked.id)
     if any(isinstance(entry, SoldSeat) or entry.fingerprint != asked.fingerprint for entry in own.values()):
         return IdempotencyKeyReused()
-    return SeatsUnavailable(seats=taken.seats_of_others(asked.id) or tuple(own) or asked.seats)
+    return SeatsUnavailable(seats=taken.seats_of_others(asked.id) or tuple(own) or taken.held_meanwhile or asked.seats)

@@ -179,12 +179,22 @@ class SeatsTakenOrHoldEnded(Exception):
     `occupancy` has the known entries of the requested seats, without lapsed holds. It may be empty. A seat without an
     entry may be taken all the same.
 
+    `held_meanwhile` has the free seats that refused a new hold, because their last hold would have expired after it:
+    that hold was made and released while the new one was under way.
+
     `is_surely_no_retry` is true only if it is certain that no reservation is stored under the request's id.
     """
 
-    def __init__(self, occupancy: Mapping[str, Occupancy], *, is_surely_no_retry: bool = False) -> None:
+    def __init__(
+        self,
+        occupancy: Mapping[str, Occupancy],
+        *,
+        held_meanwhile: tuple[str, ...] = (),
+        is_surely_no_retry: bool = False,
+    ) -> None:
         super().__init__(", ".join(occupancy))
-        self.occupancy, self.is_surely_no_retry = dict(occupancy), is_surely_no_retry
+        self.occupancy, self.held_meanwhile = dict(occupancy), held_meanwhile
+        self.is_surely_no_retry = is_surely_no_retry
 
     def seats_of_others(self, reservation_id: str) -> tuple[str, ...]:
         """Gives the seats that other reservations hold or own."""

@@ -76,7 +76,10 @@ class FakeRows:
                 return not self._was_later(hold, seat)
             return isinstance(entry, HeldSeat) and _has_lapsed(entry, now)
 
-        self._refuse_unless(hold, now, may_be_held)
+        late = tuple(
+            seat for seat in hold.seats if seat not in self.taken[hold.session_id] and self._was_later(hold, seat)
+        )
+        self._refuse_unless(hold, now, may_be_held, late)
         self._put(hold, _held(hold))
         self._tell(hold, lambda part: SeatsHeld(part, now))
 
@@ -119,7 +122,13 @@ class FakeRows:
             self.events[session_id, row].append(RowClosed(session_id, row, tuple(sold), now))
         return standing
 
-    def _refuse_unless(self, hold: Hold, now: datetime, allowed: Callable[[str, Occupancy | None], bool]) -> None:
+    def _refuse_unless(
+        self,
+        hold: Hold,
+        now: datetime,
+        allowed: Callable[[str, Occupancy | None], bool],
+        held_meanwhile: tuple[str, ...] = (),
+    ) -> None:
         """Raises SeatsTakenOrHoldEnded or RowsOfCancelledSession unless each seat is allowed. Reports only the rows
         that refuse."""
         seats, refused, closed = self.taken[hold.session_id], list[str](), False
@@ -130,7 +139,10 @@ class FakeRows:
                 closed = closed or is_closed
         if refused:
             standing = {seat: seats[seat] for seat in refused if seat in seats}
-            raise (RowsOfCancelledSession if closed else SeatsTakenOrHoldEnded)(without_lapsed_holds(standing, now))
+            raise (RowsOfCancelledSession if closed else SeatsTakenOrHoldEnded)(
+                without_lapsed_holds(standing, now),
+                held_meanwhile=tuple(seat for seat in held_meanwhile if seat in refused),
+            )
 
     def _was_later(self, hold: Hold, seat: str) -> bool:
         """Tells whether this hold of the seat, or a later one, was released before: holds of a seat expire in order."""

@@ -88,7 +88,7 @@ class DynamoRows:
             )
             for row, seats in seats_by_row(hold.seats).items()
         ]
-        self._write(writes, now)
+        self._write(writes, now, hold.expires_at)
 
     def sell(self, hold: Hold, sale: Sale, now: datetime) -> None:
         values = {":now": ms_value(now), ":hold": _held_value(hold), ":new": _sold_value(hold, sale)}
@@ -183,8 +183,11 @@ class DynamoRows:
             ReturnValues="ALL_NEW",
         )
 
-    def _write(self, writes: list["_SeatsWrite"], now: datetime) -> None:
-        """Makes all writes, or none. Raises SeatsTakenOrHoldEnded, RowsOfCancelledSession, BackendUnavailable."""
+    def _write(self, writes: list["_SeatsWrite"], now: datetime, expires_at: datetime | None = None) -> None:
+        """Makes all writes, or none. `expires_at` is the expiry of a new hold.
+
+        Raises SeatsTakenOrHoldEnded, RowsOfCancelledSession, BackendUnavailable.
+        """
         try:
             if len(writes) == 1:
                 retry_on_conflict(lambda: self._update(writes[0]), self.sleep)
@@ -194,7 +197,8 @@ class DynamoRows:
             seats = {seat for write in writes for seat in write.seats}
             closed = any("closed" in item for item in refused.items)
             refusal = RowsOfCancelledSession if closed else SeatsTakenOrHoldEnded
-            raise refusal(_occupancy_in_force(refused.items, seats, now)) from refused
+            held_meanwhile = _released_with_later_expiry(refused.items, seats, expires_at) if expires_at else ()
+            raise refusal(_occupancy_in_force(refused.items, seats, now), held_meanwhile=held_meanwhile) from refused
 
     def _update(self, write: "_SeatsWrite") -> None:
         """Makes one write. Raises _Refused, WriteConflict, BackendUnavailable."""
@@ -316,6 +320,12 @@ def _occupancy_in_force(items: Iterable[Item], seats: set[str], now: datetime) -
         seat: entry for item in items for seat, entry in seat_entries_with_lapsed_in(item).items() if seat in seats
     }
     return without_lapsed_holds(entries, now)
+
+
+def _released_with_later_expiry(items: Iterable[Item], seats: set[str], expires_at: datetime) -> tuple[str, ...]:
+    """Gives the seats whose last hold was released, and would have expired at `expires_at` or later."""
+    entries = (pair for item in items for pair in read_map_of_maps_or_empty(item, "seats").items() if pair[0] in seats)
+    return tuple(seat for seat, entry in entries if "z" in entry and read_ms(entry, "z") >= expires_at)
 
 
 def _written_at(item: Item) -> datetime:

@@ -33,7 +33,7 @@ def test_a_released_hold_can_not_be_made_again(backend: Backend, session: Sessio
     for late in (hold, older):
         with pytest.raises(SeatsTakenOrHoldEnded) as refused:
             backend.rows.hold(late, NOW)
-        assert refused.value.occupancy == {}
+        assert (refused.value.occupancy, {*refused.value.held_meanwhile}) == ({}, {*seats})
     assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session) == {}
 
 
@@ -48,6 +48,21 @@ def test_a_released_hold_can_not_be_made_again_after_others_had_the_seats(
 
     with pytest.raises(SeatsTakenOrHoldEnded):
         backend.rows.hold(hold, NOW)
+
+
+@pytest.mark.parametrize("theirs", ["A2", "B1"])
+def test_only_the_seats_that_others_had_meanwhile_refuse_a_hold(
+    backend: Backend, session: Session, theirs: str
+) -> None:
+    slow = a_hold("A1", "A2", "B1", session=session)
+    later = a_hold(theirs, session=session, expires_in=HOLD_SECONDS + 1)
+    backend.rows.hold(later, NOW)
+    backend.rows.release(later, NOW)
+
+    with pytest.raises(SeatsTakenOrHoldEnded) as refused:
+        backend.rows.hold(slow, NOW)
+
+    assert refused.value.held_meanwhile == (theirs,)
 
 
 def test_a_seat_given_back_is_not_shown_to_viewers_nor_sold(backend: Backend, session: Session) -> None:

@@ -133,6 +133,21 @@ def test_a_hold_lasts_until_the_last_millisecond(cinema: Cinema) -> None:
         cinema.hold("A1", user="bia")
 
 
+def test_a_seat_that_was_held_and_given_back_meanwhile_is_refused_and_no_other(cinema: Cinema) -> None:
+    """The rows refuse it, so that no delayed write brings back a hold; the other seats nobody ever had."""
+
+    def hold_and_give_back() -> None:
+        cinema.clock.forward(milliseconds=1)
+        cinema.cancel(cinema.hold("A2", user="bia").id)
+
+    slow = replace(cinema, rows=interposed(cinema.rows, "hold", before=hold_and_give_back))
+
+    with pytest.raises(SeatsUnavailable) as refused:
+        slow.hold("A1", "A2", "A3")
+
+    assert refused.value.seats == ("A2",)
+
+
 # The same request again.
 
 
