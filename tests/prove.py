@@ -63,8 +63,8 @@ PARTS = (
     Part(
         "histories",
         "each seat's history over HTTP is a legal one, with faults",
-        ("tests.histories", "--operations", "40000"),
-        22,
+        ("tests.histories", "--operations", "100000"),
+        45,
         r"[\d,]+ operations.*",
     ),
     Part(

@@ -20,7 +20,7 @@ from infra.processes import ROOT
 from tests.histories.campaign import Result, describe_counts
 from tests.simulation.campaign import code_digest
 
-OPERATIONS, AT_ONCE = 5_000, 3
+OPERATIONS, AT_ONCE = 5_000, 5
 SEEDS_APART = 1_000
 """A share's seed is the run's, times this, plus the share's number."""
 FOLDER = ROOT / "build" / "histories"
