@@ -16,7 +16,7 @@ from benchmarks.frame.pairs import FEWEST_ROUNDS, ratio
 from benchmarks.frame.run import Run
 from benchmarks.frame.system import PREFIX, run_tables
 from chalicelib.application.hold import HoldSeatsCommand, PlaceHold
-from chalicelib.application.live_holds import CountHoldOrRefuse
+from chalicelib.application.live_holds import CountHoldInSessionOrRefuse
 from chalicelib.domain.ports import Rows
 from chalicelib.domain.refusals import SeatsUnavailable
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
@@ -29,7 +29,7 @@ from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.tables import row_id
 from chalicelib.infrastructure.ids import KeyedIds
 from chalicelib.infrastructure.redis.connection import RedisConnection
-from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
+from chalicelib.infrastructure.redis.rows_with_cache import RowsBehindCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_seat_cache_signing_key
 from chalicelib.settings import LOCAL_SECRET, load
 from infra.local.redis_server import run_redis
@@ -143,9 +143,9 @@ def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
     sessions = DynamoSessions(client, f"{PREFIX}-sessions")
     rows: Rows = DynamoRows(client, f"{PREFIX}-rows")
     if redis_url:
-        rows = RowsWithCache(rows, sessions, make_seat_cache(redis_url), utc_now)
+        rows = RowsBehindCache(rows, sessions, make_seat_cache(redis_url), utc_now)
     reservations = DynamoReservations(client, f"{PREFIX}-reservations")
-    count_live_hold = CountHoldOrRefuse(
+    count_live_hold = CountHoldInSessionOrRefuse(
         DynamoHoldsCountedUntilExpiry(client, f"{PREFIX}-live-holds"), reservations, limit=2
     )
     ids = KeyedIds(LOCAL_SECRET.encode())

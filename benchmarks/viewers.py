@@ -16,7 +16,7 @@ from benchmarks.frame.plots import Lines
 from benchmarks.frame.run import Run
 from benchmarks.frame.system import run_api
 from benchmarks.serving import Visitor
-from chalicelib.application.live import SendRowChanges, SwitchWatchedSession
+from chalicelib.application.live import SendRowChangesBestEffort, SwitchWatchedSessionUnlessFull
 from chalicelib.domain.live import RowState
 from chalicelib.domain.sessions import Session
 from chalicelib.settings import load
@@ -101,16 +101,16 @@ class SharedCache:
 def count_posts(viewers: int) -> int:
     """Counts the posts that one change makes for a number of subscribed viewers."""
     audience = Audience()
-    watch = SwitchWatchedSession(OneSession(), audience, load({"STAGE": "test"}).max_live_viewers)  # type: ignore[arg-type]
+    watch = SwitchWatchedSessionUnlessFull(OneSession(), audience, load({"STAGE": "test"}).max_live_viewers)  # type: ignore[arg-type]
     for number in range(viewers):
         watch(f"viewer-{number}", SESSION)
-    show = SendRowChanges(audience, audience, lambda: NOW)
+    show = SendRowChangesBestEffort(audience, audience, lambda: NOW)
     show([RowState(SESSION, "A", 1, {})], lambda rows: "a row")
     return audience.posts
 
 
 class OneSession:
-    """The sessions as SwitchWatchedSession needs them."""
+    """The sessions as SwitchWatchedSessionUnlessFull needs them."""
 
     def get(self, session_id: str) -> Session:
         return Session(session_id, "Oppenheimer", NOW, "A1", 200, 20, Decimal("25.00"), NOW)

@@ -129,8 +129,8 @@ class Setting(NamedTuple):
     """The value if the variable is missing or empty. A placeholder {name} stands for an earlier field of Settings, or
     for the region."""
     local_default: str | None = None
-    """The default on a laptop, if it differs from `default`. In a deployment, the setting's parameter is then empty by
-    default, and each process takes the default of its stage."""
+    """The default on a laptop, if it differs from `default`. The deployment's parameter for such a setting is empty by
+    default; the process then chooses the default by its stage."""
     read: Callable[["Setting", str, str], object] = _read_text
     """Makes the setting's value from this row, the variable's text and the stage. Raises SettingInvalid."""
     bounds: tuple[int, int] | None = None
@@ -301,7 +301,7 @@ class Settings:
             given_to=("websocket_message",),
         )
     )
-    sales_end_minutes: int = field(
+    sales_end_minutes_after_start: int = field(
         metadata=_setting(
             "SALES_END_MINUTES",
             "Until so many minutes after its start seats of a screening are held; before it, where that is negative",
@@ -535,7 +535,7 @@ class Settings:
             given_to=API,
         )
     )
-    """Use `needed_auth_issuer`, which refuses an empty issuer. The issuer's keys are below it, at
+    """Use `auth_issuer_with_client_id_required`, which refuses an empty issuer. The issuer's keys are below it, at
     /.well-known/jwks.json."""
     auth_client_id: str = field(
         metadata=_setting(
@@ -582,7 +582,7 @@ class Settings:
         return self.id_secret
 
     @property
-    def needed_auth_issuer(self) -> str:
+    def auth_issuer_with_client_id_required(self) -> str:
         """Gives AUTH_ISSUER, to verify tokens. Raises SettingInvalid if AUTH_ISSUER or AUTH_CLIENT_ID is empty."""
         if not (self.auth_issuer and self.auth_client_id):
             raise SettingInvalid("AUTH is on, and AUTH_ISSUER or AUTH_CLIENT_ID is missing: nobody could sign in.")
@@ -616,16 +616,18 @@ def ssm_parameter_by_variable(environment: Mapping[str, str] = os.environ) -> di
     return {name: text.removeprefix(SSM_PREFIX) for name, text in found.items() if text.startswith(SSM_PREFIX)}
 
 
-def load(environment: Mapping[str, str] = os.environ, fetched_secrets: Mapping[str, str] | None = None) -> Settings:
+def load(
+    environment: Mapping[str, str] = os.environ, fetched_secret_by_variable: Mapping[str, str] | None = None
+) -> Settings:
     """Reads all settings from the environment. Raises SettingInvalid.
 
-    `fetched_secrets` maps environment variables to values fetched from SSM. A variable that names an SSM parameter, but
-    is missing in `fetched_secrets`, counts as not set: its setting gets the default.
+    `fetched_secret_by_variable` maps environment variables to values fetched from SSM. A variable that names an SSM
+    parameter, but is missing in `fetched_secret_by_variable`, counts as not set: its setting gets the default.
     """
     environment = {
         **environment,
         **dict.fromkeys(ssm_parameter_by_variable(environment), ""),
-        **(fetched_secrets or {}),
+        **(fetched_secret_by_variable or {}),
     }
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
     values: dict[str, Any] = {}

@@ -29,7 +29,7 @@ def show_document(request: Request) -> Response:
 @routes.route("/docs", methods=["GET"])
 @guarded_and_answered(routes)
 def show_docs(request: Request) -> Response:
-    return static.page_or_redirect(request, "docs")
+    return static.page_or_redirect_to_canonical(request, "docs")
 
 
 @cache

@@ -29,7 +29,7 @@ from chalicelib.domain.refusals import (
 from chalicelib.domain.reservations import Contact, Reservation, RowsOfCancelledSession, SeatsTakenOrHoldEnded
 from chalicelib.domain.sessions import Session
 
-from .live_holds import CountHoldOrRefuse
+from .live_holds import CountHoldInSessionOrRefuse
 from .resend import AnswerRepeatedHoldRequests
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class HoldSettings(Protocol):
     def max_seats_per_hold(self) -> int: ...
 
     @property
-    def sales_end_minutes(self) -> int:
+    def sales_end_minutes_after_start(self) -> int:
         """Gives the minutes between the session's start and the end of sales.
 
         Negative if sales end before the start.
@@ -69,7 +69,7 @@ class HoldSettings(Protocol):
 class PlaceHold:
     sessions: Sessions
     rows: Rows
-    count_live_hold: CountHoldOrRefuse
+    count_live_hold: CountHoldInSessionOrRefuse
     reservations: Reservations
     clock: Clock
     ids: IdMaker
@@ -129,7 +129,7 @@ class PlaceHold:
         if session.cancelled_at:
             raise SessionCancelled(session.id)
         now = self.clock()
-        sales_end_at = session.starts_at + timedelta(minutes=self.rules.sales_end_minutes)
+        sales_end_at = session.starts_at + timedelta(minutes=self.rules.sales_end_minutes_after_start)
         if now >= sales_end_at:
             raise SalesClosed(session.id, sales_end_at)
         return session, now

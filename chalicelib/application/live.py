@@ -1,6 +1,6 @@
 """Live seat maps: viewers watch a session, and are sent the rows that change in it.
 
-    viewer ──subscribe──► viewers ◄──who watches it?── SendRowChanges ◄── the rows' stream
+    viewer ──subscribe──► viewers ◄──who watches it?── SendRowChangesBestEffort ◄── the rows' stream
                                                             └──► each viewer's screen: whole rows, with their versions
 
 A message holds the whole row, not the change. So a late, lost or doubled message does no harm: a viewer keeps the row
@@ -31,7 +31,7 @@ ROWS_PER_MESSAGE = 8
 
 
 @dataclass(frozen=True)
-class SwitchWatchedSession:
+class SwitchWatchedSessionUnlessFull:
     sessions: Sessions
     viewers: ViewerRegistry
     most_viewers: int
@@ -59,7 +59,7 @@ class StopWatchingSession:
 
 
 @dataclass(frozen=True)
-class SendRowChanges:
+class SendRowChangesBestEffort:
     """Sends changed rows to the viewers of their sessions."""
 
     viewers: ViewerRegistry

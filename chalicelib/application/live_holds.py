@@ -33,7 +33,7 @@ counted meanwhile."""
 
 
 @dataclass(frozen=True)
-class CountHoldOrRefuse:
+class CountHoldInSessionOrRefuse:
     holds_counted_until_expiry: HoldsCountedUntilExpiry
     reservations: Reservations
     limit: int

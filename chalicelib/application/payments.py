@@ -205,7 +205,7 @@ class SettlePayment:
         self.mark_payment_sold(self.reservations.add_sold_if_missing(sold))
 
     def _sale_of_claim(self, payment: Payment) -> Sale:
-        """Makes the sale as its confirmation would have made it after the claim: with the same id."""
+        """Makes the sale that the request which claimed the payment would have made, with the same id."""
         sale_id = self.confirm.ids.sale_id(payment.reservation_id, payment.transaction_id)
         paid_at = payment.claimed_at or payment.charged_at or self.clock()
         return Sale(sale_id, payment.transaction_id, payment.method or BY_GATEWAY, paid_at)

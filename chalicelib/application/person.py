@@ -98,7 +98,7 @@ class ErasePerson:
         record = self.records.begin(person, self.clock())
         person = person.with_more_emails(self.open_matters.known_emails(person))
         changed = [each for each in self.stores if each.store.at_erasure.changes_store]
-        erased = {each.store: each.erase_unless_in_use(person) for each in changed}
+        erased = {each.store: each.erase_items_not_in_use(person) for each in changed}
         left, kept = self._count_what_is_left(person)
         self.records.end(record, _by_name(erased), _by_name(left), self.clock())
         return ErasureResult(record, erased, left, kept)

@@ -31,7 +31,7 @@ from chalicelib.domain.reservations import (
     State,
 )
 
-from .live_holds import CountHoldOrRefuse
+from .live_holds import CountHoldInSessionOrRefuse
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Reservations, Rows
@@ -42,7 +42,7 @@ class AnswerRepeatedHoldRequests:
     """Answers requests for a hold that may repeat an earlier request."""
 
     rows: Rows
-    count_live_hold: CountHoldOrRefuse
+    count_live_hold: CountHoldInSessionOrRefuse
     reservations: Reservations
     clock: Clock
 
@@ -138,9 +138,9 @@ class AnswerRepeatedHoldRequests:
 def _earlier_attempt(asked: Reservation, taken: SeatsTakenOrHoldEnded) -> Reservation | None:
     """Gives the reservation of an earlier attempt of the same request, if that attempt holds all the seats.
 
-    The attempt may be our own, whose answer was lost, and which the client library repeated. It may also be another
-    request with the same key, which is between its two writes or died there. This request then continues with the
-    earlier hold and its expiry.
+    The attempt may be this request's own write: its answer was lost, so the client library sent it again. It may also
+    be another request with the same key, which is between its two writes or died there. This request then continues
+    with the earlier hold and its expiry.
     """
     entry = taken.occupancy.get(asked.seats[0])
     if not isinstance(entry, HeldSeat):

@@ -66,7 +66,7 @@ class ShownTickets:
 
 
 @dataclass(frozen=True)
-class ShowTickets:
+class ShowSignedTickets:
     tickets: Tickets
     reservations: Reservations
     sessions: Sessions
@@ -136,7 +136,9 @@ class TransferTicket:
         reservation = self._owned(ticket, asked_by)
         _session_taking_place(self.sessions, ticket.session_id)
         if not (ticket.renewed_as or ticket.void or ticket.admission):
-            ticket = self.tickets.try_transfer_and_reread_old(ticket, ticket.replacement(self.new_code(), self.clock()))
+            ticket = self.tickets.try_transfer_and_reread_old(
+                ticket, ticket.replacement_if_transfers_left(self.new_code(), self.clock())
+            )
         if not ticket.renewed_as:
             raise _refusal(ticket)
         renewed = self._find(ticket.renewed_as)
@@ -258,7 +260,9 @@ class ShowGateListPage:
         session = _session_taking_place(self.sessions, session_id)
         opens_at, closes_at = admission_times(session.starts_at, self.admission_opens_before)
         now = self.clock()
-        return GateListPage(session, opens_at, closes_at, now, self.tickets.list_by_session(session_id, limit, cursor))
+        return GateListPage(
+            session, opens_at, closes_at, now, self.tickets.list_with_void_by_session(session_id, limit, cursor)
+        )
 
 
 def _session_taking_place(sessions: Sessions, session_id: str) -> Session:

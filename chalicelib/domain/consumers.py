@@ -42,14 +42,14 @@ class Consumer(NamedTuple):
     logical_id: str
     """The queue's logical id in CloudFormation. Never change it: a new queue would be made before the old one is
     deleted, under a name that is still taken."""
-    when_given_up: str
+    dead_letter_alarm_text: str
     """The text of the alarm for dead letters."""
-    when_late: str
+    late_alarm_text: str
     late_after_seconds: int = 300
     """The age of the oldest message at which an alarm goes off."""
-    look_at: str = ""
-    """A further section of docs/operations.md that the alarms name. The sections on dead letters and late events come
-    first."""
+    alarm_docs_section: str = ""
+    """A section of docs/operations.md that the texts of the alarms name, after the sections on dead letters and late
+    events."""
     hears: tuple[EventType, ...] = ()
     takes: str = "events"
     """The kind of messages in the queue."""
@@ -60,7 +60,7 @@ class Consumer(NamedTuple):
     """
     max_concurrency: int = 10
     """The most invocations at the same time, so that a backlog leaves capacity for buyers. AWS requires at least 2."""
-    touches: Mapping[str, str] = {}
+    allowed_actions: Mapping[str, str] = {}
     """The allowed actions by resource, such as `"rows": "get update"`. The resources, mostly tables, are those of
     infra/cloud/permissions.py."""
     sends_to: tuple[str, ...] = ()
@@ -73,32 +73,34 @@ CONSUMERS = (
         handler="on_hold_lapsed",
         purpose="Expires a hold that has lapsed: one delayed message for each hold.",
         takes="holds",
-        touches={"rows": "get update", "reservations": "get put update"},
+        allowed_actions={"rows": "get update", "reservations": "get put update"},
         logical_id="Expiry",
         # A message may rightly wait for the longest hold (900 s); five minutes beyond that nobody is working.
         late_after_seconds=1200,
-        when_given_up="Some hold's expiry failed five times. Its seats are free all the same; its events wait here.",
-        when_late="Lapsed holds are not being expired. Their seats are free all the same; their events are late.",
+        dead_letter_alarm_text=(
+            "Some hold's expiry failed five times. Its seats are free all the same; its events wait here."
+        ),
+        late_alarm_text="Lapsed holds are not being expired. Their seats are free all the same; their events are late.",
     ),
     Consumer(
         queue=AUDIT,
         handler="on_event_to_audit",
         purpose="Appends every event to the audit log.",
         hears=EVERY_EVENT,
-        touches={"events": "get put"},
+        allowed_actions={"events": "get put"},
         logical_id="AuditQueue",
-        when_given_up="Some event is missing in the audit log until its message is redriven.",
-        when_late="Events have been waiting for their audit for more than five minutes.",
+        dead_letter_alarm_text="Some event is missing in the audit log until its message is redriven.",
+        late_alarm_text="Events have been waiting for their audit for more than five minutes.",
     ),
     Consumer(
         queue=ANALYTICS,
         handler="on_event_to_analytics",
         purpose="Counts every event.",
         hears=EVERY_EVENT,
-        touches={"ledger": "put", "analytics": "update"},
+        allowed_actions={"ledger": "put", "analytics": "update"},
         logical_id="AnalyticsQueue",
-        when_given_up="Some event is not counted until its message is redriven.",
-        when_late="Events have been waiting for their analytics for more than five minutes.",
+        dead_letter_alarm_text="Some event is not counted until its message is redriven.",
+        late_alarm_text="Events have been waiting for their analytics for more than five minutes.",
     ),
     Consumer(
         queue=EMAIL,
@@ -107,7 +109,7 @@ CONSUMERS = (
         hears=(EventType.RESERVATION_CREATED, EventType.PAYMENT_CONFIRMED, EventType.REFUND_COMPLETED),
         batch_size=5,  # five emails to a mail service that hangs fit into the handler's 30 seconds
         max_concurrency=2,  # an account sends 1 email a second at first, then 14: more workers are only throttled
-        touches={
+        allowed_actions={
             "reservations": "get",
             "sessions": "get",
             "ledger": "get put",
@@ -118,11 +120,11 @@ CONSUMERS = (
         },
         sends_to=(EMAIL,),  # emails beyond the account's rate, or whose tickets are unsigned: sent anew, they wait
         logical_id="EmailQueue",
-        when_given_up=(
+        dead_letter_alarm_text=(
             "Some buyer was not told what an email should have said; it is sent when its message is redriven."
         ),
-        when_late="Emails have been waiting to be sent for more than five minutes.",
-        look_at="[emails](#emails)",
+        late_alarm_text="Emails have been waiting to be sent for more than five minutes.",
+        alarm_docs_section="[emails](#emails)",
     ),
     Consumer(
         queue=BOUNCES,
@@ -130,11 +132,13 @@ CONSUMERS = (
         purpose="Notes whose emails came back, or who complained of them.",
         takes="bounces and complaints",
         max_concurrency=2,
-        touches={"suppressed-addresses": "put"},
+        allowed_actions={"suppressed-addresses": "put"},
         logical_id="BouncesQueue",
-        when_given_up="Some address that emails can't reach, or whose reader complained, is still written to.",
-        when_late="Bounces and complaints have been waiting for more than five minutes: such addresses are written to.",
-        look_at="[emails](#emails)",
+        dead_letter_alarm_text="Some address that emails can't reach, or whose reader complained, is still written to.",
+        late_alarm_text=(
+            "Bounces and complaints have been waiting for more than five minutes: such addresses are written to."
+        ),
+        alarm_docs_section="[emails](#emails)",
     ),
     Consumer(
         queue=INVOICES,
@@ -143,15 +147,15 @@ CONSUMERS = (
         hears=(EventType.PAYMENT_CONFIRMED,),
         # Printing takes most of the time, some 0.2 s each. All queues together get a tenth of the account's functions.
         max_concurrency=10,
-        touches={
+        allowed_actions={
             "sessions": "get",
             "reservations": "get",
             "invoices": "get get-many put update",
             "invoice files": "put",
         },
         logical_id="InvoicesQueue",
-        when_given_up="Some sale has no invoice until its message is redriven.",
-        when_late="Sales have been waiting for their invoices for more than five minutes.",
+        dead_letter_alarm_text="Some sale has no invoice until its message is redriven.",
+        late_alarm_text="Sales have been waiting for their invoices for more than five minutes.",
     ),
     Consumer(
         queue=TICKETS,
@@ -159,14 +163,14 @@ CONSUMERS = (
         purpose="Signs a ticket for each seat of a sale, and voids those of a refunded one.",
         hears=(EventType.PAYMENT_CONFIRMED, EventType.REFUND_REQUESTED),
         max_concurrency=5,
-        touches={"sessions": "get", "tickets": "get get-many put update", "ticket key": "sign"},
+        allowed_actions={"sessions": "get", "tickets": "get get-many put update", "ticket key": "sign"},
         logical_id="TicketsQueue",
-        when_given_up=(
+        dead_letter_alarm_text=(
             "Some sale has no tickets, or a refunded one still has, until its message is redriven. Its buyer can't "
             "come in."
         ),
-        when_late="Sales have been waiting for their tickets for more than five minutes.",
-        look_at="[tickets](#tickets)",
+        late_alarm_text="Sales have been waiting for their tickets for more than five minutes.",
+        alarm_docs_section="[tickets](#tickets)",
     ),
     Consumer(
         queue=NOTIFICATION,
@@ -178,12 +182,12 @@ CONSUMERS = (
         batch_size=40,
         batch_window_seconds=1,
         max_concurrency=5,
-        touches={"notifications": "get get-many put", "webhooks": "list-without-secrets"},
+        allowed_actions={"notifications": "get get-many put", "webhooks": "list-without-secrets"},
         sends_to=(WEBHOOKS,),
         logical_id="NotificationQueue",
-        when_given_up="Some event was not told to the webhooks until its message is redriven.",
-        when_late="Events have been waiting to be told to the webhooks for more than five minutes.",
-        look_at="[webhooks](#webhooks)",
+        dead_letter_alarm_text="Some event was not told to the webhooks until its message is redriven.",
+        late_alarm_text="Events have been waiting to be told to the webhooks for more than five minutes.",
+        alarm_docs_section="[webhooks](#webhooks)",
     ),
     Consumer(
         queue=WEBHOOKS,
@@ -192,11 +196,11 @@ CONSUMERS = (
         takes="deliveries",
         # Ten deliveries at the same time in each: a receiver that hangs can't take all of the account's functions.
         max_concurrency=20,
-        touches={"notifications": "get", "webhooks": "get update"},
+        allowed_actions={"notifications": "get", "webhooks": "get update"},
         logical_id="WebhooksQueue",
-        when_given_up="Some webhook did not take an event; it is delivered when its message is redriven.",
-        when_late="Webhook deliveries have been waiting for more than five minutes.",
-        look_at="[webhooks](#webhooks)",
+        dead_letter_alarm_text="Some webhook did not take an event; it is delivered when its message is redriven.",
+        late_alarm_text="Webhook deliveries have been waiting for more than five minutes.",
+        alarm_docs_section="[webhooks](#webhooks)",
     ),
     Consumer(
         queue=CACHE,
@@ -204,18 +208,18 @@ CONSUMERS = (
         purpose="Has the cache forget what a seat change made wrong.",
         hears=(EventType.RESERVATION_CREATED, EventType.SEAT_RELEASED, EventType.SESSION_CANCELLED),
         logical_id="CacheQueue",
-        when_given_up="The cache was not told of some seat change. What it says of it has run out by now.",
-        when_late=(
+        dead_letter_alarm_text="The cache was not told of some seat change. What it says of it has run out by now.",
+        late_alarm_text=(
             "The cache has not been told of seat changes for more than five minutes; what it says runs out by itself."
         ),
-        look_at="[Redis](#redis)",
+        alarm_docs_section="[Redis](#redis)",
     ),
     Consumer(
         queue=PAYMENTS,
         handler="on_payment_due",
         purpose="Settles what is due of payments: claims whose hold is over, and what the gateway says.",
         takes="payments due and charges",
-        touches={
+        allowed_actions={
             "rows": "get update",
             "reservations": "get put update",
             "payments": "get update",
@@ -223,13 +227,13 @@ CONSUMERS = (
         },
         logical_id="PaymentsQueue",
         late_after_seconds=1200,  # a claim waits here for up to fifteen minutes on purpose
-        when_given_up=(
+        dead_letter_alarm_text=(
             "Some payment is neither a sale nor on its way back until its message is redriven, or the sweep finds it."
         ),
-        when_late=(
+        late_alarm_text=(
             "What the payment gateway said, or claims that are due, have been waiting for more than twenty minutes."
         ),
-        look_at="[money](#money)",
+        alarm_docs_section="[money](#money)",
     ),
     Consumer(
         queue=REFUNDS,
@@ -238,7 +242,7 @@ CONSUMERS = (
         hears=(EventType.REFUND_REQUESTED,),
         batch_size=5,  # as for emails: five refunds by a gateway that hangs fit into the 30 seconds
         max_concurrency=5,
-        touches={
+        allowed_actions={
             "rows": "get update",
             "reservations": "get put update",
             "payments": "get update",
@@ -246,11 +250,11 @@ CONSUMERS = (
             "breakers": "update",
         },
         logical_id="RefundsQueue",
-        when_given_up=(
+        dead_letter_alarm_text=(
             "Some payment that bought nothing is not returned until its message is redriven. Somebody waits for money."
         ),
-        when_late="Refunds have been waiting for more than five minutes. Somebody waits for money.",
-        look_at="[money](#money)",
+        late_alarm_text="Refunds have been waiting for more than five minutes. Somebody waits for money.",
+        alarm_docs_section="[money](#money)",
     ),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chalicelib.application.consumers.invoices import IssueInvoicesOfSales, LinkToFiledInvoice
+from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesBatch, LinkToFiledInvoice
 from chalicelib.domain.invoices import Invoice
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.invoices import files
@@ -29,8 +29,8 @@ def invoice_files() -> ports.InvoiceFiles:
 
 
 @once_per_settings
-def issue_invoices() -> IssueInvoicesOfSales:
-    return IssueInvoicesOfSales(
+def issue_invoices() -> IssueInvoicesOfSalesBatch:
+    return IssueInvoicesOfSalesBatch(
         reservations=reservations(),
         sessions=sessions(),
         invoices=invoices(),

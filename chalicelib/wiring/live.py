@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.application.live import SendRowChanges, StopWatchingSession
+from chalicelib.application.live import SendRowChangesBestEffort, StopWatchingSession
 from chalicelib.infrastructure.dynamodb.rows import row_state_after_write
 from chalicelib.infrastructure.dynamodb.viewers import DynamoViewers
 from chalicelib.infrastructure.streams.failures import stream_write_time
@@ -25,7 +25,7 @@ __all__ = [
     "is_recent_change",
     "live_connections",
     "row_state_after_write",
-    "send_row_changes",
+    "send_row_changes_best_effort",
     "stop_watching_session",
     "viewers",
 ]
@@ -52,8 +52,8 @@ def live_connections() -> ViewerSender:
 
 
 @once_per_settings
-def send_row_changes() -> SendRowChanges:
-    return SendRowChanges(viewers(), live_connections(), clock)
+def send_row_changes_best_effort() -> SendRowChangesBestEffort:
+    return SendRowChangesBestEffort(viewers(), live_connections(), clock)
 
 
 @once_per_settings

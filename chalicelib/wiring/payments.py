@@ -52,7 +52,7 @@ def reconcile_payments() -> ReconcilePayments:
 
 def write_findings_metric(findings: int) -> None:
     """Writes the number of findings of a reconciliation to the metric that the alarm watches."""
-    metrics().write_findings_count(findings)
+    metrics().write_payment_findings_count(findings)
 
 
 def _messages() -> GatewayMessages:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.application.live import SwitchWatchedSession
+from chalicelib.application.live import SwitchWatchedSessionUnlessFull
 from chalicelib.infrastructure.dynamodb.viewer_limits import DynamoRateLimiter
 from chalicelib.infrastructure.redis.rate_limits import ProcessRateLimiter
 
@@ -19,8 +19,8 @@ __all__ = ["live_connections", "viewer_limiter", "watch_session"]
 
 
 @once_per_settings
-def watch_session() -> SwitchWatchedSession:
-    return SwitchWatchedSession(sessions(), viewers(), settings().max_live_viewers)
+def watch_session() -> SwitchWatchedSessionUnlessFull:
+    return SwitchWatchedSessionUnlessFull(sessions(), viewers(), settings().max_live_viewers)
 
 
 @once_per_settings

@@ -10,7 +10,7 @@ from chalicelib.application.tickets import (
     RequestTicketSigningAgain,
     ShowCalendarEntry,
     ShowGateListPage,
-    ShowTickets,
+    ShowSignedTickets,
     TransferTicket,
 )
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys
@@ -35,8 +35,8 @@ def ticket_public_keys() -> ports.TicketKeys:
 
 
 @once_per_settings
-def show_tickets() -> ShowTickets:
-    return ShowTickets(adapters().tickets, reservations(), sessions(), _ask_for_tokens(), clock)
+def show_tickets() -> ShowSignedTickets:
+    return ShowSignedTickets(adapters().tickets, reservations(), sessions(), _ask_for_tokens(), clock)
 
 
 @once_per_settings

@@ -86,7 +86,7 @@ def _queue_statements(function: Function) -> Iterator[Template]:
 
 
 def _table_statements(function: Function) -> Iterator[Template]:
-    for what, verbs in function.touches.items():
+    for what, verbs in function.allowed_actions.items():
         special = [_SPECIAL[what, verb] for verb in verbs.split() if (what, verb) in _SPECIAL]
         actions = [ON_TABLES[verb] for verb in verbs.split() if (what, verb) not in _SPECIAL]
         if actions:

@@ -21,7 +21,7 @@ from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.tables import row_id
-from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
+from chalicelib.infrastructure.redis.rows_with_cache import RowsBehindCache
 from chalicelib.infrastructure.streams.records import row_event
 from infra.local.emulator import CREDENTIALS
 from tests.builders import a_seat_cache, a_session
@@ -153,7 +153,7 @@ def simulated_backend() -> Dynamo:
 def cached_backend(redis_url: str) -> Iterator[Backend]:
     """Makes the fakes with cached rows, on a real Redis."""
     with fake_backend() as fakes:
-        cached = RowsWithCache(rows=fakes.rows, sessions=fakes.sessions, cache=a_seat_cache(redis_url), clock=utc_now)
+        cached = RowsBehindCache(rows=fakes.rows, sessions=fakes.sessions, cache=a_seat_cache(redis_url), clock=utc_now)
         yield replace(fakes, rows=cached)
 
 

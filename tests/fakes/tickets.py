@@ -37,7 +37,7 @@ class FakeTickets:
         tickets = tuple(self.known[code] for _, code in codes)
         return LatestTicketPerSeatOfSale(reservation_id, tickets, self.voided.get(reservation_id))
 
-    def list_by_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
+    def list_with_void_by_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
         if cursor and not cursor.isdecimal():
             raise CursorInvalid
         start = int(cursor or 0)

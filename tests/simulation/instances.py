@@ -12,8 +12,8 @@ from chalicelib.api.batches import Record
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
-from chalicelib.application.consumers.cached_seats import CorrectSeatCacheByEvent
-from chalicelib.application.consumers.invoices import IssueInvoicesOfSales
+from chalicelib.application.consumers.cached_seats import RemoveStaleEntriesAndMarkIdsInCache
+from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesBatch
 from chalicelib.application.consumers.tickets import IssueOrVoidTickets
 from chalicelib.application.consumers.webhooks import NumberEventsAndQueueDeliveries
 from chalicelib.application.tickets import AdmitTicket
@@ -34,7 +34,7 @@ from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import KEPT_PAGES, PROGRAMME_SECONDS, DynamoSessions
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys, DynamoTickets
 from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedBeforeAdding
-from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
+from chalicelib.infrastructure.redis.rows_with_cache import RowsBehindCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.infrastructure.sqs import envelopes
 from chalicelib.infrastructure.sqs.queues import QueueUrls, RedeliveryOfFailedMessages, SqsOutbox
@@ -155,7 +155,7 @@ class Instance:
     def cached_rows(self) -> Rows:
         if self.cache is None:
             return self.rows
-        return RowsWithCache(self.rows, self.sessions, self.cache, self.clock, self.services.sleep)
+        return RowsBehindCache(self.rows, self.sessions, self.cache, self.clock, self.services.sleep)
 
     @cached_property
     def sessions_announcing_new_to_cache(self) -> Sessions:
@@ -251,7 +251,7 @@ class Instance:
             consumers.AUDIT: _of_events(RecordEvent(self.event_log)),
             consumers.ANALYTICS: _of_events(CountEvent(self.analytics)),
             consumers.TICKETS: _of_events(self._issue_tickets),
-            consumers.CACHE: _of_events(CorrectSeatCacheByEvent(self.cache) if self.cache else _ignore),
+            consumers.CACHE: _of_events(RemoveStaleEntriesAndMarkIdsInCache(self.cache) if self.cache else _ignore),
         }
         return {queue: self.adapters.consume(queue, handle) for queue, handle in of_records.items()}
 
@@ -284,8 +284,8 @@ class Instance:
         return self.adapters.invoices(self.services.dynamodb, f"{PREFIX}-invoices", self.services.sleep)
 
     @cached_property
-    def _issue_invoices(self) -> IssueInvoicesOfSales:
-        return IssueInvoicesOfSales(
+    def _issue_invoices(self) -> IssueInvoicesOfSalesBatch:
+        return IssueInvoicesOfSalesBatch(
             reservations=self.reservations,
             sessions=self.sessions,
             invoices=self.invoices,

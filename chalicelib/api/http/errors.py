@@ -49,9 +49,9 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     `facts`              makes the body's fields, beside `error` and `message`, from the exception
     `message_facts`      makes facts that only the message uses: the body has no fields for them
     `headers`            makes the answer's headers from the exception
-    `counts_as_refusal`  False if what is asked for is not there yet, as an invoice; the operator's board leaves it out
+    `counts_as_refusal`  False for an error that only says "not ready yet": the board does not count it as a refusal
 
-    A row without an example is an error that only API Gateway answers, in English.
+    A row without an example is an error that API Gateway sends, never our code. Its message is in English only.
     """
 
     code: str

@@ -97,19 +97,19 @@ def show_asset(request: Request, part: str, file: str) -> Response:
     return response
 
 
-def page_or_redirect(
-    request: Request, part: str, settings: Mapping[str, str] = NO_SETTINGS, **csp_directives: str
+def page_or_redirect_to_canonical(
+    request: Request, part: str, settings: Mapping[str, str] = NO_SETTINGS, **csp_overrides: str
 ) -> Response:
     """Answers with the index.html of a part of the site, or redirects to the page's canonical address.
 
     `part` is a folder of chalicelib/web. The page refers to its files by relative addresses, assets/<part>/<file>. So
     it works below a stage's path, but only at the canonical address. `settings` has the values for the placeholders
-    {name} in the page. `csp_directives` replace directives of the Content-Security-Policy, such as
+    {name} in the page. `csp_overrides` replace directives of the Content-Security-Policy, such as
     style_src="'self' 'unsafe-inline'".
     """
     if (elsewhere := _where_references_hit(request)) is not None:
         return _moved(elsewhere)
-    policy = CONTENT_SECURITY_POLICY | {name.replace("_", "-"): value for name, value in csp_directives.items()}
+    policy = CONTENT_SECURITY_POLICY | {name.replace("_", "-"): value for name, value in csp_overrides.items()}
     response = text_or_not_modified(request, _page(part, **settings), REVALIDATE_ALWAYS)
     response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     return response
@@ -118,7 +118,7 @@ def page_or_redirect(
 def page_with_sign_in_or_redirect_to_canonical(
     request: Request, part: str, settings: Mapping[str, str] = NO_SETTINGS, live_url: str = ""
 ) -> Response:
-    """Answers like `page_or_redirect`, with a page on which people can sign in.
+    """Answers like `page_or_redirect_to_canonical`, with a page on which people can sign in.
 
     The page's Content-Security-Policy lets it connect to the identity provider and to `live_url`. Besides `settings`,
     the page gets the settings for sign-in and the time zone.
@@ -126,7 +126,9 @@ def page_with_sign_in_or_redirect_to_canonical(
     sign_in = _sign_in_settings()
     elsewhere = (_origin_of(live_url), _origin_of(sign_in["sign_in_url"]))
     known = {"time_zone": wiring.settings().time_zone, **settings, **sign_in}
-    return page_or_redirect(request, part, known, connect_src=" ".join(filter(None, ("'self'", *elsewhere))))
+    return page_or_redirect_to_canonical(
+        request, part, known, connect_src=" ".join(filter(None, ("'self'", *elsewhere)))
+    )
 
 
 def _sign_in_settings() -> dict[str, str]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class CorrectSeatCacheByEvent:
+class RemoveStaleEntriesAndMarkIdsInCache:
     """Removes released seats, and maps of cancelled sessions, from the seat cache. Adds reservation ids made from
     idempotency keys.
 

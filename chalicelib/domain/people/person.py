@@ -48,7 +48,8 @@ class Person:
         return value
 
     def _erase_from_field(self, name: str, value: Any) -> Any:
-        """Gives the field's value without names. A user's id may be plain text, or DynamoDB's form `{"S": …}`."""
+        """Gives the field's value without the person's names. A user's id may be plain text, or DynamoDB's form `{"S":
+        …}`."""
         if name in USER_FIELDS:
             if value == self.user_id:
                 return ERASED

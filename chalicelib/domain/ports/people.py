@@ -26,7 +26,7 @@ class PersonalStore(Protocol):
         """Finds all items of the person in the store, including items without the person's name. Changes nothing."""
         ...
 
-    def erase_unless_in_use(self, person: Person) -> int:
+    def erase_items_not_in_use(self, person: Person) -> int:
         """Deletes the person's items, or takes the person's names out of them: `store.at_erasure` says which. Gives the
         number of changed items. Idempotent.
 

@@ -18,7 +18,7 @@ __all__ = ["TicketKeys", "TicketSigningKey", "Tickets"]
 class Tickets(Protocol):
     """The stored tickets.
 
-    Each method raises BackendUnavailable. Reads are strongly consistent, except `list_by_session`.
+    Each method raises BackendUnavailable. Reads are strongly consistent, except `list_with_void_by_session`.
     """
 
     def add_unless_issued_or_voided(self, sold: LatestTicketPerSeatOfSale) -> None:
@@ -36,7 +36,7 @@ class Tickets(Protocol):
         """
         ...
 
-    def list_by_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
+    def list_with_void_by_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
         """Lists the session's tickets by seat, including void tickets. Eventually consistent.
 
         Raises CursorInvalid.

@@ -72,9 +72,9 @@ def verify_offline_except_reuse(
 def _void_by(listed: GateListEntry | None, facts: TicketFacts) -> VoidReason | None:
     """Gives the reason why the list shows the ticket as void. None if the list does not.
 
-    The ticket may have another code than the one that is listed for its seat. With a higher version it was transferred
-    after the list was made, and is valid. Otherwise it is void: of two tickets with the same version, nobody can tell
-    which is newer.
+    If the ticket's code is not the one that is listed for its seat, the versions decide. With a higher version, it was
+    transferred after the list was made, and is valid. With a lower one, it was replaced, and is void. With the same
+    version, nobody can tell which of the two is newer, so it is void, too.
     """
     if listed is None:
         return None

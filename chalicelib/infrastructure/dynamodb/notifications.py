@@ -56,7 +56,8 @@ because they rarely conflict."""
 
 COUNTER = "counter"
 MOST_NUMBERED = 49
-"""The most events of one transaction: it takes 100 writes, two for each event and one for the counter."""
+"""The most events that one transaction numbers. A transaction has at most 100 writes: two for each event, and one for
+the counter."""
 
 LARGEST_NUMBER = 10**12 - 1
 """The largest number of an event. Keys have numbers with all twelve digits, so that the keys sort as the numbers do."""

@@ -232,11 +232,9 @@ def _update_where_charge_fits(charged: Mapping[str, Any], charge: Charge) -> _Pa
 
 
 def _update_where_claim_was_wrong(charged: Mapping[str, Any], charge: Charge) -> _PaymentUpdate:
-    """Makes the update that records the charge of a payment that was claimed for another reservation, and removes the
-    claim and the request for its refund.
-
-    It applies to a payment whose refund is requested, and that has neither a sale nor a charge yet.
-    """
+    """Makes the conditional update for a payment that the wrong reservation had claimed: records the charge, and
+    removes the wrong claim and the request for the payment's refund. The condition: the refund is requested, and the
+    payment has neither a sale nor a charge yet."""
     asserted = {"fate": PaymentStatus.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
     of_the_claim = ("session_id", "user_id", "seats", "amount_cents", *CLAIM, *REQUEST)
     return _PaymentUpdate({**charged, **asserted}, of_the_claim).where(

@@ -183,7 +183,7 @@ class PaymentItem(Model):
     by_request = OutstandingRefundsIndex()
 
 
-class EventItem(Model):
+class AuditLogItem(Model):
     """An event of the audit log. Each event is stored once, and never deleted.
 
     `position` is the event's moment in ms, with 13 digits, then # and the event's id. `event` is its JSON.
@@ -306,7 +306,7 @@ class InvoiceOrCounterItem(Model):
     language = UnicodeAttribute(null=True)
 
 
-class TicketsWithoutTokensBySessionIndex(GlobalSecondaryIndex["TicketOrSaleOrKeysItem"]):
+class TicketsBySessionIndexOmittingTokens(GlobalSecondaryIndex["TicketOrSaleOrKeysItem"]):
     """The index of a session's tickets by seat, for the offline lists of gates.
 
     The index contains no tokens. So nobody can make QR codes from it, and signing a ticket does not change it.
@@ -344,7 +344,7 @@ class TicketOrSaleOrKeysItem(Model):
     voided_at = NumberAttribute(null=True)
     renewed_as = UnicodeAttribute(null=True)
 
-    by_session = TicketsWithoutTokensBySessionIndex()
+    by_session = TicketsBySessionIndexOmittingTokens()
 
 
 class WebhookItem(Model):
@@ -400,7 +400,7 @@ TABLES = (
     TableDefinition(ReservationItem, "reservations", "Reservations", has_stream=True),
     TableDefinition(HoldsInSessionItem, "live-holds", "LiveHolds"),
     TableDefinition(PaymentItem, "payments", "Payments", has_stream=True),
-    TableDefinition(EventItem, "events", "EventLog"),
+    TableDefinition(AuditLogItem, "events", "EventLog"),
     TableDefinition(AnalyticsShardItem, "analytics", "Analytics"),
     TableDefinition(ProcessedEventItem, "ledger", "Ledger"),
     TableDefinition(ViewerItem, "viewers", "Viewers"),
@@ -450,7 +450,7 @@ TYPES: Mapping[type, tuple[Reader, Callable[[Any], Value]]] = {
 """How each type of attribute is read and written: a text, a whole number, a list of texts."""
 
 
-def read_known_attributes_missing_as_none(model: type[Model], item: Mapping[str, Value]) -> Any:
+def read_known_attributes_missing_as_none(model: type[Model], item: Mapping[str, Value]) -> SimpleNamespace:
     """Reads an item into an object with the model's attributes.
 
     Attributes that the item lacks are None. Attributes that the model lacks are ignored.

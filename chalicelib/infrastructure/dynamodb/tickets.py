@@ -90,7 +90,7 @@ class DynamoTickets:
         item = self._table.get(text_key(id=reservation_id))
         return self._sale_from_item(item) if item else None
 
-    def list_by_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
+    def list_with_void_by_session(self, session_id: str, limit: int, cursor: str | None) -> Page[ListedTicket]:
         after = dict(zip(("seat", "id"), from_cursor(cursor, 2), strict=True)) if cursor else None
         start: Any = {"ExclusiveStartKey": text_key(session_id=session_id, **after)} if after else {}
         with outages_as_refusals("Query"):

@@ -127,10 +127,12 @@ class _Sheet(A4Document):
     def add_head(self) -> None:
         self.draw_rectangle(0, 0, WIDTH, 3, ACCENT)
         half, top = TEXT_WIDTH / 2, self.y
-        self.write(self.bill.seller[0], Pen(15, is_bold=True), width=half)
+        self.write(self.bill.seller[0], Pen(15, is_bold=True), width_mm=half)
         left_end, self.y = self.y, top
-        self.write(self.words.invoice, Pen(15, ACCENT, is_bold=True), left=MARGIN + half, width=half, align="right")
-        self.write(self.invoice.number, Pen(11), left=MARGIN + half, width=half, align="right")
+        self.write(
+            self.words.invoice, Pen(15, ACCENT, is_bold=True), left_mm=MARGIN + half, width_mm=half, align="right"
+        )
+        self.write(self.invoice.number, Pen(11), left_mm=MARGIN + half, width_mm=half, align="right")
         self.y = max(left_end, self.y) + GAP
 
     def add_parties(self) -> None:
@@ -208,7 +210,7 @@ class _Sheet(A4Document):
         top, left, lowest = self.y, float(MARGIN), 0.0
         for (caption, text), width in zip(columns, widths, strict=True):
             self.y = top
-            self.write(caption, CAPTION, left=left, width=width - 3)
-            self.write(text, BODY, left=left, width=width - 3)
+            self.write(caption, CAPTION, left_mm=left, width_mm=width - 3)
+            self.write(text, BODY, left_mm=left, width_mm=width - 3)
             left, lowest = left + width, max(lowest, self.y)
         self.y = lowest + GAP / 2

@@ -107,63 +107,65 @@ class A4Document:
     def draw_footer_if_any(self, page: int, pages: int) -> None:
         """Draws what stands at the end of a page. Pages are counted from 1."""
 
-    def has_room(self, height: float) -> bool:
+    def has_room(self, height_mm: float) -> bool:
         """Tells whether something of this height has room on the page, below what is written."""
-        return self.y + height <= HEIGHT - MARGIN - GAP
+        return self.y + height_mm <= HEIGHT - MARGIN - GAP
 
     def write(
         self,
         text: str,
         pen: Pen,
         *,
-        left: float = MARGIN,
-        width: float = TEXT_WIDTH,
+        left_mm: float = MARGIN,
+        width_mm: float = TEXT_WIDTH,
         align: Align = "left",
         most_lines: int | None = None,
     ) -> None:
         """Writes a text in lines, on as many pages as it needs. Lines after the first `most_lines` are left out."""
-        for line in self.lines_in_drawing_order(text, pen, width)[:most_lines]:
+        for line in self.lines_in_drawing_order(text, pen, width_mm)[:most_lines]:
             if not self.has_room(pen.line_height_mm):
                 self.add_page()
-            self.draw_ordered_line(line, pen, left, self.y, width, align)
+            self.draw_ordered_line(line, pen, left_mm, self.y, width_mm, align)
             self.y += pen.line_height_mm
 
-    def lines_in_drawing_order(self, text: str, pen: Pen, width: float) -> list[str]:
-        """Breaks a text into lines. Puts the letters of right-to-left words into visual order, so that each line can be
-        drawn from left to right."""
-        return [line for paragraph in text.split("\n") for line in _lines_of_paragraph(paragraph, pen, width)]
+    def lines_in_drawing_order(self, text: str, pen: Pen, width_mm: float) -> list[str]:
+        """Breaks a text into lines. Puts the letters of right-to-left words into visual order, so that each line can
+        be drawn from left to right."""
+        return [line for paragraph in text.split("\n") for line in _lines_of_paragraph(paragraph, pen, width_mm)]
 
     def draw_ordered_line(
-        self, line: str, pen: Pen, left: float, top: float, width: float = TEXT_WIDTH, align: Align = "left"
+        self, line: str, pen: Pen, left_mm: float, top_mm: float, width_mm: float = TEXT_WIDTH, align: Align = "left"
     ) -> None:
-        """Draws letters that are in drawing order, vertically in the middle of a line whose upper edge is `top`."""
-        baseline = HEIGHT - top - pen.line_height_mm / 2 - 0.3 * pen.size_mm
+        """Draws letters that are in drawing order, vertically in the middle of a line whose upper edge is `top_mm`."""
+        baseline = HEIGHT - top_mm - pen.line_height_mm / 2 - 0.3 * pen.size_mm
 
         def draw(canvas: Canvas) -> None:
             canvas.setFont(pen.font.fontName, pen.size)
             canvas.setFillColorRGB(*_shares(pen.color))
             if align == "right":
-                canvas.drawRightString((left + width) * mm, baseline * mm, line)
+                canvas.drawRightString((left_mm + width_mm) * mm, baseline * mm, line)
             else:
-                canvas.drawString(left * mm, baseline * mm, line)
+                canvas.drawString(left_mm * mm, baseline * mm, line)
 
         self._page.append(draw)
 
-    def draw_rectangle(self, left: float, top: float, width: float, height: float, color: Color) -> None:
+    def draw_rectangle(self, left_mm: float, top_mm: float, width_mm: float, height_mm: float, color: Color) -> None:
         def draw(canvas: Canvas) -> None:
             canvas.setFillColorRGB(*_shares(color))
-            canvas.rect(left * mm, (HEIGHT - top - height) * mm, width * mm, height * mm, stroke=0, fill=1)
+            canvas.rect(
+                left_mm * mm, (HEIGHT - top_mm - height_mm) * mm, width_mm * mm, height_mm * mm, stroke=0, fill=1
+            )
 
         self._page.append(draw)
 
-    def draw_rule(self, dash: float | None = None) -> None:
+    def draw_rule(self, dash_mm: float | None = None) -> None:
         """Draws a line from margin to margin at `y`, of dashes if their length is given."""
         at = (HEIGHT - self.y) * mm
 
         def draw(canvas: Canvas) -> None:
             canvas.setStrokeColorRGB(*_shares(LINE))
             canvas.setLineWidth(0.2 * mm)
-            canvas.setDash([dash * mm] if dash else [])
+            canvas.setDash([dash_mm * mm] if dash_mm else [])
             canvas.line(MARGIN * mm, at, (WIDTH - MARGIN) * mm, at)
 
         self._page.append(draw)

@@ -41,12 +41,13 @@ def required_value(answer: Any) -> bytes:
 
 
 def list_of_values(count: int) -> Shape[list[bytes | None]]:
-    """Makes the check that an answer, for example to MGET, is a list of `count` values, each bytes or None."""
+    """Makes a function that checks that an answer, for example to MGET, is a list of `count` values, each bytes or
+    None."""
     return lambda answer: [value_or_none(each) for each in _checked_list(answer, count)]
 
 
 def list_of_integers(count: int) -> Shape[list[int]]:
-    """Makes the check that an answer is a list of `count` whole numbers."""
+    """Makes a function that checks that an answer is a list of `count` whole numbers."""
     return lambda answer: [integer(each) for each in _checked_list(answer, count)]
 
 

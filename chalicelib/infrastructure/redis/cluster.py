@@ -110,7 +110,7 @@ class Node:
     def _connect(self, address: Address | None, *, sends_asking: bool) -> Redis:
         """Makes the driver's client of one node. The client connects on first use."""
         client = Redis(
-            connection_pool=wire.new_pool_with_time_and_size_limits(
+            connection_pool=wire.new_pool_limiting_answer_time_and_size(
                 self._url, address, sends_asking=sends_asking, **self._options
             )
         )
@@ -287,7 +287,7 @@ def _range_in(entry: Any, said_by: Node) -> SlotRange:
 
 
 def _address(host: str, port: int, said_by: Node) -> Address:
-    """Checks an address that the node `said_by` named. An empty host means that node's own. Raises
+    """Checks an address in an answer of the node `said_by`. If its host is empty, takes the host of `said_by`. Raises
     MalformedRedisAnswer."""
     if len(host) > LONGEST_HOST or not host.isascii() or not host.isprintable() or not 0 < port < 65_536:
         raise MalformedRedisAnswer("no address")

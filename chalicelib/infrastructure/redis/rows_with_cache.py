@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 POLLS = 10
 POLL_SECONDS = 0.02
-"""A process asks POLLS times, with pauses of POLL_SECONDS, for a map that another process is reading. After that it
-reads the rows itself."""
+"""While another process reads the rows to make a map, this process looks for the map in the cache up to POLLS times,
+with pauses of POLL_SECONDS. After that it reads the rows itself."""
 
 
 @dataclass(frozen=True)
-class RowsWithCache:
+class RowsBehindCache:
     """The port Rows, with a cache in front of `rows`. The cache refuses seats that it knows to be taken, and gives seat
     maps. Only `rows` decides holds and sales."""
 

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from redis.client import Pipeline
 
 ID_IS_REMEMBERED = REMEMBERED + timedelta(hours=1)
-"""How long Redis keeps the mark of a used id. That is longer than the id's idempotency key works: for an unsold
-reservation, until REMEMBERED has passed since its expiry."""
+"""How long Redis keeps the mark of a used id. The mark must outlive the id's idempotency key. The key of an unsold
+reservation works until REMEMBERED has passed since the reservation's expiry."""
 
 REBUILD_MS = 500
 """How long one process may claim the rebuild of a map. After that another process may: the first has died, or is very
@@ -65,8 +65,8 @@ CLOCKS_APART = timedelta(seconds=5)
 MOST_UNMARKED = 1000
 
 IDS_COMPLETE_SECONDS = 400 * 86_400
-"""How long Redis keeps the moment since when it has every id of a screening that was derived from an idempotency key:
-longer than any screening is on sale. Without that moment, ids are looked up in the database."""
+"""How long Redis keeps the moment since when it has every used reservation id of a screening: longer than any screening
+is on sale. Without that moment, ids are looked up in the database."""
 
 
 class PresentVersionAndPossiblyOlderMap(NamedTuple):

@@ -285,7 +285,7 @@ _CONNECTIONS = {
 }
 
 
-def new_pool_with_time_and_size_limits(
+def new_pool_limiting_answer_time_and_size(
     url: str, address: tuple[str, int] | None = None, *, sends_asking: bool = False, **options: Any
 ) -> ConnectionPool:
     """Makes a pool of connections with limits. The option `socket_timeout` is the time for a whole answer, in seconds.

@@ -85,19 +85,19 @@ class _TicketSheet(A4Document):
         self._draw_qr(ticket.token, WIDTH - MARGIN - QR_MM, top)
         self._write_facts(ticket, TEXT_WIDTH - QR_MM - GAP)
         self.y = top + TICKET_MM - GAP
-        self.draw_rule(dash=2)  # where tickets are cut apart
+        self.draw_rule(dash_mm=2)  # where tickets are cut apart
         self.y += GAP
 
     def _write_facts(self, ticket: Ticket, width: float) -> None:
         words, session = self.words, self.session
-        self.write(self.cinema[0], Pen(9, ACCENT), width=width)
-        self.write(session.movie_title, Pen(15, is_bold=True), width=width, most_lines=TITLE_LINES)
-        self.write(words.room_and_start(session.room, self.starts_at), Pen(10), width=width)
+        self.write(self.cinema[0], Pen(9, ACCENT), width_mm=width)
+        self.write(session.movie_title, Pen(15, is_bold=True), width_mm=width, most_lines=TITLE_LINES)
+        self.write(words.room_and_start(session.room, self.starts_at), Pen(10), width_mm=width)
         self.y += 2
-        self.write(f"{words.seat} {ticket.seat}", Pen(15, is_bold=True), width=width)
-        self.write(ticket.code, Pen(17, is_bold=True), width=width)
+        self.write(f"{words.seat} {ticket.seat}", Pen(15, is_bold=True), width_mm=width)
+        self.write(ticket.code, Pen(17, is_bold=True), width_mm=width)
         self.y += 1
-        self.write(words.once, Pen(8, FAINT), width=width)
+        self.write(words.once, Pen(8, FAINT), width_mm=width)
 
     def _draw_qr(self, token: str, left: float, top: float) -> None:
         dots, dark = qr_rectangles(token)

@@ -46,8 +46,8 @@ def settings_with_secrets() -> configuration.Settings:
     Raises SettingInvalid, or BackendUnavailable if SSM does not answer.
     """
     global _settings
-    if configuration.ssm_parameter_by_variable() and (secrets := _secrets.read_first_time_or_none()) is not None:
-        _settings = configuration.load(fetched_secrets=secrets)
+    if configuration.ssm_parameter_by_variable() and (secrets := _secrets.read_unless_already_read()) is not None:
+        _settings = configuration.load(fetched_secret_by_variable=secrets)
     return settings()
 
 
@@ -63,7 +63,7 @@ _secrets: PolledValue[Mapping[str, str]] = PolledValue(_fetch_secrets)
 def _use_changed_secrets() -> None:
     """Reads the secrets in SSM again from time to time. Drops all objects of `once` if a secret has changed."""
     if (secrets := _secrets.reread_if_stale_and_give_change()) is not None:
-        replace_settings_and_drop_objects(configuration.load(fetched_secrets=secrets))
+        replace_settings_and_drop_objects(configuration.load(fetched_secret_by_variable=secrets))
 
 
 def once_per_settings(build: Callable[[], T]) -> Callable[[], T]:

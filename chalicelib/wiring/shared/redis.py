@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedBeforeAdding
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.keys import Keys
-from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
+from chalicelib.infrastructure.redis.rows_with_cache import RowsBehindCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_seat_cache_signing_key
 
 from .breakers import new_breaker
@@ -52,4 +52,4 @@ def with_new_sessions_announced(sessions: Sessions) -> Sessions:
 def with_seat_cache(rows: Rows, sessions: Sessions) -> Rows:
     """Wraps the rows, so that they are read through the seat cache. Without Redis, gives `rows` unchanged."""
     cache = seat_cache()
-    return RowsWithCache(rows, sessions, cache, clock) if cache else rows
+    return RowsBehindCache(rows, sessions, cache, clock) if cache else rows

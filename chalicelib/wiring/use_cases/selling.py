@@ -5,7 +5,7 @@ from functools import cached_property
 
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import PlaceHold
-from chalicelib.application.live_holds import CountHoldOrRefuse
+from chalicelib.application.live_holds import CountHoldInSessionOrRefuse
 from chalicelib.application.queries import ListPurchases, ListSessions, ShowOwnReservation, ShowSeatMap, ShowSession
 from chalicelib.application.release import CancelReservation, ExpireLapsedHoldUnlessSold
 from chalicelib.application.schedule import ScheduleSession
@@ -43,7 +43,7 @@ class SellingUseCases:
         return PlaceHold(
             sessions=ports.sessions,
             rows=ports.cached_rows,
-            count_live_hold=CountHoldOrRefuse(
+            count_live_hold=CountHoldInSessionOrRefuse(
                 ports.holds_counted_until_expiry, ports.reservations, ports.settings.max_live_holds
             ),
             reservations=ports.reservations,

@@ -47,11 +47,11 @@ SIGN_IN_FAILS = Alarm(
 
 
 def _consumer_alarms(consumer: Consumer) -> Iterator[Alarm]:
-    further = f", then {consumer.look_at}" if consumer.look_at else ""
+    further = f", then {consumer.alarm_docs_section}" if consumer.alarm_docs_section else ""
     yield Alarm(
         logical_id=f"{consumer.logical_id}GaveUp",
         name=f"{consumer.queue}-dlq-not-empty",
-        says=consumer.when_given_up,
+        says=consumer.dead_letter_alarm_text,
         what_to_do=f"[dead letters](#dead-letters) of `{consumer.queue}`{further}",
         metric=of_queue("ApproximateNumberOfMessagesVisible", f"{consumer.queue}-dlq"),
         statistic="Maximum",
@@ -60,7 +60,7 @@ def _consumer_alarms(consumer: Consumer) -> Iterator[Alarm]:
     yield Alarm(
         logical_id=f"{consumer.logical_id}IsLate",
         name=f"{consumer.queue}-late",
-        says=consumer.when_late,
+        says=consumer.late_alarm_text,
         what_to_do=f"[events are late](#events-are-late){further}",
         metric=of_queue("ApproximateAgeOfOldestMessage", consumer.queue),
         statistic="Maximum",

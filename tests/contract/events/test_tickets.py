@@ -147,7 +147,7 @@ def test_an_admission_that_is_sent_twice_is_one(tickets: Tickets) -> None:
 
 def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) -> None:
     first, other = stored(tickets, "A1", "A2")
-    renewed = first.replacement(random_ticket_code(), NOW)
+    renewed = first.replacement_if_transfers_left(random_ticket_code(), NOW)
 
     old = tickets.try_transfer_and_reread_old(first, renewed)
 
@@ -162,7 +162,10 @@ def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) 
 
 def test_a_ticket_is_transferred_once(tickets: Tickets) -> None:
     (first,) = stored(tickets, "A1")
-    renewed, again = first.replacement(random_ticket_code(), NOW), first.replacement(random_ticket_code(), NOW)
+    renewed, again = (
+        first.replacement_if_transfers_left(random_ticket_code(), NOW),
+        first.replacement_if_transfers_left(random_ticket_code(), NOW),
+    )
 
     sent_twice(tickets, "try_transfer_and_reread_old").try_transfer_and_reread_old(first, renewed)
 
@@ -174,12 +177,15 @@ def test_who_is_in_is_not_transferred(tickets: Tickets) -> None:
     (ticket,) = stored(tickets, "A1")
     admitted = tickets.try_admit_and_reread(ticket, ENTRY)
 
-    assert tickets.try_transfer_and_reread_old(ticket, ticket.replacement(random_ticket_code(), NOW)) == admitted
+    assert (
+        tickets.try_transfer_and_reread_old(ticket, ticket.replacement_if_transfers_left(random_ticket_code(), NOW))
+        == admitted
+    )
 
 
 def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     first, second = stored(tickets, "A1", "A2")
-    renewed = first.replacement(random_ticket_code(), NOW)
+    renewed = first.replacement_if_transfers_left(random_ticket_code(), NOW)
     tickets.try_transfer_and_reread_old(first, renewed)
 
     for _ in range(2):
@@ -190,7 +196,12 @@ def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     assert found.void is VoidReason.REFUNDED
     assert {ticket.void for ticket in found.tickets} == {VoidReason.REFUNDED}
     assert tickets.try_admit_and_reread(renewed, ENTRY).admission is None
-    assert tickets.try_transfer_and_reread_old(second, second.replacement(random_ticket_code(), NOW)).renewed_as == ""
+    assert (
+        tickets.try_transfer_and_reread_old(
+            second, second.replacement_if_transfers_left(random_ticket_code(), NOW)
+        ).renewed_as
+        == ""
+    )
     assert (tickets.find(first.code) or first).void is VoidReason.TRANSFERRED
 
 
@@ -213,7 +224,12 @@ def test_a_ticket_of_a_sale_that_is_being_voided_is_not_transferred(dynamo: Dyna
         ExpressionAttributeValues={":why": {"S": VoidReason.REFUNDED}},
     )
 
-    assert tickets.try_transfer_and_reread_old(ticket, ticket.replacement(random_ticket_code(), NOW)).renewed_as == ""
+    assert (
+        tickets.try_transfer_and_reread_old(
+            ticket, ticket.replacement_if_transfers_left(random_ticket_code(), NOW)
+        ).renewed_as
+        == ""
+    )
 
 
 def test_a_sale_that_is_void_is_given_no_tickets(tickets: Tickets) -> None:
@@ -244,16 +260,16 @@ def listed(ticket: Ticket) -> ListedTicket:
 def test_a_screenings_tickets_are_listed_by_seat_with_what_became_of_them(tickets: Tickets) -> None:
     session_id, (first, second) = of_one_session(tickets, "A1", "A2")
     stored(tickets, "A1")  # of another screening
-    renewed = second.replacement(random_ticket_code(), NOW)
+    renewed = second.replacement_if_transfers_left(random_ticket_code(), NOW)
     transferred = tickets.try_transfer_and_reread_old(second, renewed)
     admitted = tickets.try_admit_and_reread(first, ENTRY)
 
-    page = tickets.list_by_session(session_id, 10, None)
+    page = tickets.list_with_void_by_session(session_id, 10, None)
 
     expected = sorted([admitted, transferred, renewed], key=lambda ticket: (ticket.seat, ticket.code))
     assert sorted(page.items, key=lambda ticket: (ticket.seat, ticket.code)) == [listed(one) for one in expected]
     assert page.cursor is None
-    assert tickets.list_by_session(str(uuid.uuid4()), 10, None).items == []
+    assert tickets.list_with_void_by_session(str(uuid.uuid4()), 10, None).items == []
 
 
 def test_a_screenings_tickets_come_page_by_page(tickets: Tickets) -> None:
@@ -261,13 +277,13 @@ def test_a_screenings_tickets_come_page_by_page(tickets: Tickets) -> None:
     codes: list[str] = []
     cursor, pages = None, 0
     while cursor or not pages:
-        page = tickets.list_by_session(session_id, 2, cursor)
+        page = tickets.list_with_void_by_session(session_id, 2, cursor)
         codes, cursor, pages = [*codes, *(ticket.code for ticket in page.items)], page.cursor, pages + 1
         assert pages < 5
 
     assert codes == [ticket.code for ticket in sale]
     with pytest.raises(CursorInvalid):
-        tickets.list_by_session(session_id, 2, "nonsense!")
+        tickets.list_with_void_by_session(session_id, 2, "nonsense!")
 
 
 def test_a_key_is_published_as_long_as_any_ticket_needs_it(tickets: Tickets, keys: TicketKeys) -> None:
@@ -336,7 +352,7 @@ def test_a_transfer_and_an_admission_at_once_are_not_both(emulated: Dynamo, pool
     tickets = dynamo_tickets(emulated)
     for _ in range(10):
         (ticket,) = stored(tickets, "A1")
-        renewed, start = ticket.replacement(random_ticket_code(), NOW), Barrier(2)
+        renewed, start = ticket.replacement_if_transfers_left(random_ticket_code(), NOW), Barrier(2)
 
         def admit(ticket: Ticket = ticket, start: Barrier = start) -> bool:
             start.wait()
@@ -364,8 +380,8 @@ def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
         assert tickets.find_latest_tickets_or_voided_sale(sale.reservation_id) is None
         tickets.add_unless_issued_or_voided(sale)
     with counting(emulated) as transferring:
-        tickets.find(sale.tickets[0].code)
-        tickets.try_transfer_and_reread_old(sale.tickets[0], sale.tickets[0].replacement(random_ticket_code(), NOW))
+        old = tickets.find(sale.tickets[0].code) or sale.tickets[0]
+        tickets.try_transfer_and_reread_old(old, old.replacement_if_transfers_left(random_ticket_code(), NOW))
     with counting(emulated) as showing:
         tickets.find_latest_tickets_or_voided_sale(sale.reservation_id)
     with counting(emulated) as admitting:
@@ -391,7 +407,7 @@ def test_a_listed_ticket_is_small_and_has_no_token(emulated: Dynamo) -> None:
     tickets.try_admit_and_reread(ticket, replace(ENTRY, gate="g" * 40))
 
     with counting(emulated) as listing:
-        tickets.list_by_session(session_id, 100, None)
+        tickets.list_with_void_by_session(session_id, 100, None)
     (item,) = emulated.client.query(
         TableName=tickets.table_name,
         IndexName="by_session",
@@ -409,7 +425,7 @@ def test_an_unreachable_table_is_an_outage(moto: Dynamo, operation: str) -> None
     tickets, sale = dynamo_tickets(moto), sold("A1")
     ask: Mapping[str, Callable[[], object]] = {
         "GetItem": lambda: tickets.find(sale.tickets[0].code),
-        "Query": lambda: tickets.list_by_session(sale.tickets[0].session_id, 10, None),
+        "Query": lambda: tickets.list_with_void_by_session(sale.tickets[0].session_id, 10, None),
         "UpdateItem": lambda: tickets.try_admit_and_reread(sale.tickets[0], ENTRY),
         "TransactWriteItems": lambda: tickets.add_unless_issued_or_voided(sale),
     }

@@ -15,7 +15,7 @@ import urllib3
 from mypy_boto3_sqs import SQSClient
 from pypdf import PdfReader
 
-from chalicelib.application.consumers.invoices import IssueInvoicesOfSales
+from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesBatch
 from chalicelib.domain.events import Event
 from chalicelib.domain.invoices import Invoice
 from chalicelib.infrastructure.dynamodb import connection
@@ -193,7 +193,7 @@ def print_every_twentieth(invoice: Invoice) -> bytes:
 
 def crashing_at_any_step(
     store: DynamoInvoices, files: S3InvoiceFiles, sessions: FakeSessions, chance: random.Random
-) -> IssueInvoicesOfSales:
+) -> IssueInvoicesOfSalesBatch:
     """Makes one that crashes after it has numbered, before it files, or before it marks what is filed."""
 
     def sometimes() -> None:
@@ -201,7 +201,7 @@ def crashing_at_any_step(
             raise Crash
 
     crashing = interposed(store, "assign_numbers_in_one_series", after=sometimes)
-    return IssueInvoicesOfSales(
+    return IssueInvoicesOfSalesBatch(
         FakeReservations(),
         sessions,
         interposed(crashing, "mark_filed", before=sometimes),
@@ -241,13 +241,13 @@ def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
     sessions = FakeSessions({session.id: session})
 
     def issue_with(invoices: DynamoInvoices) -> Callable[[Event], None]:
-        return alone(IssueInvoicesOfSales(FakeReservations(), sessions, invoices, print_invoice, files, SELLER, "UTC"))
+        people = FakeReservations()
+        return alone(IssueInvoicesOfSalesBatch(people, sessions, invoices, print_invoice, files, SELLER, "UTC"))
 
-    before: dict[str, Callable[[], object]] = (
-        {"after": crash} if broken == "assign_numbers_in_one_series" else {"before": crash}
-    )
+    when = "before" if broken == "mark_filed" else "after"
+    crashing = {when: crash}
     with pytest.raises(Crash):
-        issue_with(interposed(store, broken, **before))(sale)
+        issue_with(interposed(store, broken, **crashing))(sale)
     half_made = store.find(sale.reservation_id)
     assert half_made
     assert not half_made.filed

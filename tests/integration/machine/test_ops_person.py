@@ -426,9 +426,9 @@ class Interposed:
     def find(self, person: Person) -> Iterator[Any]:
         return self.inner.find(person)
 
-    def erase_unless_in_use(self, person: Person) -> int:
+    def erase_items_not_in_use(self, person: Person) -> int:
         self.happens()
-        return self.inner.erase_unless_in_use(person)
+        return self.inner.erase_items_not_in_use(person)
 
 
 @thorough
@@ -540,7 +540,7 @@ def test_the_account_of_the_user_pool_is_exported_and_deleted(emulator: str, can
         mine, other = map(Person, subjects)
 
         (account,) = accounts.find(mine)
-        erased = [accounts.erase_unless_in_use(mine), accounts.erase_unless_in_use(mine)]
+        erased = [accounts.erase_items_not_in_use(mine), accounts.erase_items_not_in_use(mine)]
 
         assert account["attributes"]["email"] == canary.email
         assert (erased, list(accounts.find(mine)), len(list(accounts.find(other)))) == ([1, 0], [], 1)

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.refusals import (
     SeatsUnavailable,
 )
-from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
+from chalicelib.infrastructure.redis.rows_with_cache import RowsBehindCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from tests.builders import NOW, Cinema, a_hold, a_seat_cache
 from tests.fakes import FakeReservations, FakeRows, interposed
@@ -30,7 +30,7 @@ class CachedCinema(Cinema):
         super().__post_init__()
         self.plain = FakeRows()
         self.stored = FakeReservations()
-        self.rows = RowsWithCache(
+        self.rows = RowsBehindCache(
             rows=self.counted(self.plain),
             sessions=self.sessions,
             cache=self.cache,

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.domain.reservations import HeldSeat, Occupancy, SoldSeat
-from chalicelib.infrastructure.redis.rows_with_cache import RowsWithCache
+from chalicelib.infrastructure.redis.rows_with_cache import RowsBehindCache
 from chalicelib.infrastructure.redis.seat_format import SeatMap
 from tests.builders import NOW, Cinema, a_hold, a_seat_cache, a_session, seconds
 from tests.fakes import FakeRows, MovableClock, interposed
@@ -67,7 +67,7 @@ def test_a_map_read_before_a_write_is_not_shown_after_it(cinema: CachedCinema) -
     """The write happens between the reading of the rows and the keeping of the map."""
     plain = cinema.plain
     among = interposed(plain, "read_entries_with_lapsed_or_raise_if_cancelled", after=lambda: cinema.hold("A1"))
-    slow = RowsWithCache(rows=among, sessions=cinema.sessions, cache=cinema.cache, clock=cinema.clock)
+    slow = RowsBehindCache(rows=among, sessions=cinema.sessions, cache=cinema.cache, clock=cinema.clock)
 
     assert slow.read_entries_with_lapsed_or_raise_if_cancelled(cinema.session) == {}
     assert cinema.seats() == {"A1": "reserved"}
@@ -94,7 +94,7 @@ def test_under_a_stampede_one_reads_the_rows(redis_url: str) -> None:
         reads.append(1)
         assert begun.wait(5)
 
-    rows = RowsWithCache(
+    rows = RowsBehindCache(
         rows=interposed(plain, "read_entries_with_lapsed_or_raise_if_cancelled", before=slow_read),
         sessions=Cinema(session).sessions,
         cache=cache,
@@ -120,7 +120,7 @@ def test_while_writes_go_on_those_who_wait_share_a_map_that_shows_what_was_befor
         cache.record_seats(session.id, {}, NOW, invalidates_map=True)
         threading.Event().wait(0.03)
 
-    rows = RowsWithCache(
+    rows = RowsBehindCache(
         rows=interposed(plain, "read_entries_with_lapsed_or_raise_if_cancelled", after=written_meanwhile),
         sessions=Cinema(session).sessions,
         cache=cache,

@@ -16,7 +16,7 @@ ON_ONES_OWN_MACHINE = Settings(
     max_seats_per_hold=8,
     max_live_holds=2,
     max_live_viewers=1000,
-    sales_end_minutes=0,
+    sales_end_minutes_after_start=0,
     rate_limits=NO_LIMITS,
     id_secret="",
     edge_secrets=(),
@@ -98,7 +98,7 @@ OF_ENVIRONMENT = Settings(
     max_seats_per_hold=1,
     max_live_holds=10,
     max_live_viewers=200,
-    sales_end_minutes=-15,
+    sales_end_minutes_after_start=-15,
     rate_limits=NO_LIMITS.with_overrides("off"),
     id_secret="s",
     edge_secrets=("e",),
@@ -293,7 +293,7 @@ def test_who_verifies_tokens_needs_to_know_whose(missing: str) -> None:
     given = {"AUTH_ISSUER": "https://issuer.example", "AUTH_CLIENT_ID": "page", missing: ""}
 
     with pytest.raises(SettingInvalid, match="AUTH_ISSUER or AUTH_CLIENT_ID is missing"):
-        _ = load({"STAGE": "dev", **given}).needed_auth_issuer
+        _ = load({"STAGE": "dev", **given}).auth_issuer_with_client_id_required
 
 
 @pytest.mark.parametrize(

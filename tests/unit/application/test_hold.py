@@ -57,7 +57,7 @@ def test_the_same_request_without_a_key_is_another_request(cinema: Cinema) -> No
 
 @pytest.mark.parametrize("minutes", [0, 15, -15])
 def test_a_screening_that_has_begun_is_not_sold_any_more(cinema: Cinema, minutes: int) -> None:
-    cinema.change_settings(sales_end_minutes=minutes)
+    cinema.change_settings(sales_end_minutes_after_start=minutes)
     closed_at = cinema.session.starts_at + timedelta(minutes=minutes)
     cinema.clock.now = closed_at - timedelta(milliseconds=1)
     in_time = cinema.hold("A1", user="ana")

@@ -8,9 +8,9 @@ import pytest
 from chalicelib.application.live import (
     ROWS_PER_MESSAGE,
     SHOWING_TIME,
-    SendRowChanges,
+    SendRowChangesBestEffort,
     StopWatchingSession,
-    SwitchWatchedSession,
+    SwitchWatchedSessionUnlessFull,
 )
 from chalicelib.domain.live import RowState
 from chalicelib.domain.refusals import SessionNotFound
@@ -34,7 +34,7 @@ def as_text(rows: Sequence[RowState]) -> str:
 def shown(*states: RowState, viewers: dict[str, str], gone: set[str] | None = None) -> dict[str, list[str]]:
     """What each viewer sees of these states."""
     screens = FakeConnections(gone or set())
-    SendRowChanges(FakeViewers(viewers), screens, MovableClock(NOW))(states, as_text)
+    SendRowChangesBestEffort(FakeViewers(viewers), screens, MovableClock(NOW))(states, as_text)
     return dict(screens.shown)
 
 
@@ -67,7 +67,7 @@ def test_who_is_gone_is_forgotten_and_the_others_are_shown_everything() -> None:
     screens = FakeConnections({"gone"})
     rows = [a_row(chr(ord("A") + number)) for number in range(ROWS_PER_MESSAGE + 1)]
 
-    SendRowChanges(viewers, screens, MovableClock(NOW))(rows, as_text)
+    SendRowChangesBestEffort(viewers, screens, MovableClock(NOW))(rows, as_text)
 
     assert viewers.watched == {"one": "s"}
     assert len(screens.shown["one"]) == 2
@@ -76,7 +76,7 @@ def test_who_is_gone_is_forgotten_and_the_others_are_shown_everything() -> None:
 def test_a_viewer_looks_at_one_screening_at_a_time() -> None:
     one, other = a_session(), a_session()
     viewers = FakeViewers()
-    watch = SwitchWatchedSession(FakeSessions({one.id: one, other.id: other}), viewers, most_viewers=10)
+    watch = SwitchWatchedSessionUnlessFull(FakeSessions({one.id: one, other.id: other}), viewers, most_viewers=10)
 
     watch("viewer", one.id)
     watch("viewer", other.id)
@@ -88,7 +88,7 @@ def test_an_unknown_screening_can_not_be_watched() -> None:
     viewers = FakeViewers()
 
     with pytest.raises(SessionNotFound):
-        SwitchWatchedSession(FakeSessions(), viewers, most_viewers=10)("viewer", "unknown")
+        SwitchWatchedSessionUnlessFull(FakeSessions(), viewers, most_viewers=10)("viewer", "unknown")
     assert not viewers.watched
 
 
@@ -107,7 +107,7 @@ def test_who_leaves_is_shown_nothing_more() -> None:
 def test_a_screening_that_has_its_most_viewers_takes_one_more_when_one_has_left() -> None:
     session = a_session()
     viewers = FakeViewers()
-    watch = SwitchWatchedSession(FakeSessions({session.id: session}), viewers, most_viewers=2)
+    watch = SwitchWatchedSessionUnlessFull(FakeSessions({session.id: session}), viewers, most_viewers=2)
 
     assert [watch(viewer, session.id) for viewer in ("one", "two", "three")] == [True, True, False]
     assert viewers.viewers_of(session.id) == ["one", "two"]
@@ -120,7 +120,7 @@ def test_a_batch_that_takes_too_long_drops_its_rest_before_the_function_is_stopp
     screens = interposed(FakeConnections(), "send_and_list_gone", after=lambda: clock.forward(seconds=7))
     rows = [a_row(chr(ord("A") + number)) for number in range(26)]
 
-    SendRowChanges(FakeViewers({"one": "s"}), screens, clock)(rows, as_text)
+    SendRowChangesBestEffort(FakeViewers({"one": "s"}), screens, clock)(rows, as_text)
 
     assert screens.seconds == [20, 13, 6], "three messages of four: the fourth would begin after 21 s"
     assert len(screens.shown["one"]) == 3

@@ -15,7 +15,7 @@ from chalicelib.application.tickets import (
     RequestTicketSigningAgain,
     ShowCalendarEntry,
     ShowGateListPage,
-    ShowTickets,
+    ShowSignedTickets,
     TransferTicket,
 )
 from chalicelib.domain.booking_codes import code_from_number
@@ -89,9 +89,9 @@ class House:
         return RequestTicketSigningAgain(self.outbox, self.cinema.clock)
 
     @property
-    def show(self) -> ShowTickets:
+    def show(self) -> ShowSignedTickets:
         cinema = self.cinema
-        return ShowTickets(self.tickets, cinema.reservations, cinema.sessions, self.ask, cinema.clock)
+        return ShowSignedTickets(self.tickets, cinema.reservations, cinema.sessions, self.ask, cinema.clock)
 
     @property
     def transfer(self) -> TransferTicket:

@@ -33,7 +33,7 @@ class MemoryStore:
         assert EMAIL in person.emails or person.user_id == ANA.user_id
         return iter(list(self.items))
 
-    def erase_unless_in_use(self, person: Person) -> int:
+    def erase_items_not_in_use(self, person: Person) -> int:
         erased = 0
         for place, item in enumerate(list(self.items)):
             if place == self.dies_at:
@@ -178,9 +178,9 @@ def test_nothing_is_erased_while_something_is_open(stage: Stage) -> None:
 
 def test_what_came_meanwhile_is_told_as_left(stage: Stage) -> None:
     class Buying(MemoryStore):
-        def erase_unless_in_use(self, person: Person) -> int:
+        def erase_items_not_in_use(self, person: Person) -> int:
             stage.payments.items.append({"user_id": "ana"})
-            return super().erase_unless_in_use(person)
+            return super().erase_items_not_in_use(person)
 
     buying = Buying(stage.reservations.store, stage.reservations.items)
     erase = ErasePerson((*stage.stores[:-1], buying), stage.open_matters, stage.records, lambda: NOW)
