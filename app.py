@@ -47,7 +47,7 @@ def _relay(event: Any, relay: Callable[[batches.Record], Sequence[OutgoingMessag
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="TRIM_HORIZON")
 def on_row_changed(event: Any) -> batches.BatchAnswer:
-    return _relay(event, wiring.streams.finish_sales_and_list_messages_of_row)
+    return _relay(event, wiring.streams.finish_sales_request_refunds_and_list_messages_of_row)
 
 
 @app.on_dynamodb_record(stream_arn="stream:reservations", batch_size=100, starting_position="TRIM_HORIZON")
@@ -57,7 +57,7 @@ def on_reservation_changed(event: Any) -> batches.BatchAnswer:
 
 @app.on_dynamodb_record(stream_arn="stream:payments", batch_size=100, starting_position="TRIM_HORIZON")
 def on_payment_changed(event: Any) -> batches.BatchAnswer:
-    return _relay(event, wiring.streams.mark_refunded_and_list_messages_of_payment)
+    return _relay(event, wiring.streams.list_messages_of_payment_and_mark_refunded)
 
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")

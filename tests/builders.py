@@ -231,7 +231,7 @@ class Cinema:
 
     @property
     def follow_up_row(self) -> Callable[[RowEvent], list[OutgoingMessage]]:
-        return _as_far_as_it_may("rows", self.relaying.finish_sales_and_list_messages)
+        return _as_far_as_it_may("rows", self.relaying.finish_sales_request_refunds_and_list_messages)
 
     @property
     def follow_up_reservation(self) -> Callable[[ReservationChange], list[OutgoingMessage]]:
@@ -239,7 +239,7 @@ class Cinema:
 
     @property
     def follow_up_payment(self) -> Callable[[PaymentChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may("payments", self.relaying.mark_refunded_and_list_messages)
+        return _as_far_as_it_may("payments", self.relaying.list_payment_messages_and_mark_refunded)
 
     @property
     def request_refunds_after_session_cancellation(self) -> RequestRefundsAfterSessionCancellation:

@@ -35,8 +35,8 @@ class TellingReservations(FakeReservations):
         change = super().mark_confirmed_unless_sold_and_read
         return self._stream(reservation_id, lambda: change(reservation_id, sale))
 
-    def mark_ended_if_pending_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
-        change = super().mark_ended_if_pending_and_read
+    def mark_ended_if_pending_with_hold_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+        change = super().mark_ended_if_pending_with_hold_and_read
         return self._stream(hold.reservation_id, lambda: change(hold, state, now))
 
     def add_sold_if_missing(self, reservation: Reservation) -> Reservation:

@@ -4,13 +4,13 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 
-from .http.answers import guarded_and_answered, ok
+from .http.answers import authorized_rate_limited_and_answered, ok
 
 routes = Blueprint(__name__)
 
 
 @routes.route("/api/sessions/{session_id}/analytics", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def show_analytics(request: Request, session_id: str) -> Response:
     from .wire import analytics as analytics_wire  # here, and not at every cold start
 

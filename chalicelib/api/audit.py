@@ -4,7 +4,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 
-from .http.answers import guarded_and_answered, ok
+from .http.answers import authorized_rate_limited_and_answered, ok
 from .wire import bodies
 from .wire import events as schemas
 
@@ -12,7 +12,7 @@ routes = Blueprint(__name__)
 
 
 @routes.route("/api/sessions/{session_id}/events", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def list_events(request: Request, session_id: str) -> Response:
     limit, cursor = bodies.limit_and_cursor(request)
     page = wiring.audit.list_events()(session_id, limit, cursor)

@@ -13,7 +13,7 @@ from chalice.app import Blueprint, NotFoundError, Request, Response
 from chalicelib import wiring
 
 from .http import static
-from .http.answers import guarded_and_answered, ok
+from .http.answers import authorized_rate_limited_and_answered, ok
 from .wire import bodies
 
 routes = Blueprint(__name__)
@@ -34,14 +34,14 @@ def _only_with_board_on(view: View) -> View:
 
 
 @routes.route("/operations", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 @_only_with_board_on
 def show_operations_page(request: Request) -> Response:
     return static.page_with_sign_in_or_redirect_to_canonical(request, "board")
 
 
 @routes.route("/api/operations", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 @_only_with_board_on
 def show_board(request: Request) -> Response:
     from .wire import board as board_wire
@@ -51,7 +51,7 @@ def show_board(request: Request) -> Response:
 
 
 @routes.route("/api/operations/queues/{queue}/letters", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 @_only_with_board_on
 def look_at_letters(request: Request, queue: str) -> Response:
     from .wire import board as board_wire
@@ -61,7 +61,7 @@ def look_at_letters(request: Request, queue: str) -> Response:
 
 
 @routes.route("/api/operations/queues/{queue}/redrive", methods=["POST"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 @_only_with_board_on
 def redrive_queue(request: Request, queue: str) -> Response:
     from .wire import board as board_wire

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from chalice.app import Blueprint, Request, Response
 
 from .http import static
-from .http.answers import guarded_and_answered
+from .http.answers import authorized_rate_limited_and_answered
 
 if TYPE_CHECKING:
     from chalice.app import Chalice
@@ -21,13 +21,13 @@ routes = Blueprint(__name__)
 
 
 @routes.route("/openapi.json", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def show_document(request: Request) -> Response:
     return static.text_or_not_modified(request, _document(routes.current_app), static.REVALIDATE_ALWAYS)
 
 
 @routes.route("/docs", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def show_docs(request: Request) -> Response:
     return static.page_or_redirect_to_canonical(request, "docs")
 

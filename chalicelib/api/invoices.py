@@ -5,14 +5,14 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import wiring
 from chalicelib.domain.identity import Principal
 
-from .http.answers import guarded_and_answered, ok, see_other
+from .http.answers import authorized_rate_limited_and_answered, ok, see_other
 from .wire import invoices as schemas
 
 routes = Blueprint(__name__)
 
 
 @routes.route("/api/reservations/{reservation_id}/invoice", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def show_invoice(request: Request, reservation_id: str, asked_by: Principal) -> Response:
     link = wiring.invoices.create_invoice_link()(reservation_id, asked_by)
     answer = schemas.invoice(link)

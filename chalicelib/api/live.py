@@ -20,7 +20,7 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import wiring
 
 from .http import limits
-from .http.answers import guarded_and_answered, ok, websocket_error_body
+from .http.answers import authorized_rate_limited_and_answered, ok, websocket_error_body
 from .http.logs import log
 from .wire import bodies
 from .wire import live as live_wire
@@ -29,7 +29,7 @@ routes = Blueprint(__name__)
 
 
 @routes.route("/api/live", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def show_live_address(request: Request) -> Response:
     return ok(live_wire.LiveEndpointBody(wiring.settings().live_url or None))
 

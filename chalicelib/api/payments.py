@@ -5,7 +5,7 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib import wiring
 from chalicelib.domain.events import UnreadableMessage
 
-from .http.answers import guarded_and_answered, ok
+from .http.answers import authorized_rate_limited_and_answered, ok
 from .http.logs import log
 from .wire import payments as schemas
 from .wire.bodies import LARGEST_BODY_BYTES, BodyTooLarge, MalformedRequest
@@ -14,7 +14,7 @@ routes = Blueprint(__name__)
 
 
 @routes.route("/api/payments/webhook", methods=["POST"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def hear_gateway(request: Request) -> Response:
     body = request.raw_body
     if len(body) > LARGEST_BODY_BYTES:

@@ -6,7 +6,7 @@ from chalicelib import wiring
 from chalicelib.application.release import CancelReservationCommand
 from chalicelib.domain.identity import Principal
 
-from .http.answers import created, guarded_and_answered, ok
+from .http.answers import authorized_rate_limited_and_answered, created, ok
 from .wire import bodies
 from .wire import reservations as schemas
 
@@ -14,7 +14,7 @@ routes = Blueprint(__name__)
 
 
 @routes.route("/api/reservations", methods=["POST"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def hold_seats(request: Request, asked_by: Principal) -> Response:
     command = schemas.read_hold_command(request, asked_by)
     reservation = wiring.requests.selling().place_hold(command)
@@ -22,21 +22,21 @@ def hold_seats(request: Request, asked_by: Principal) -> Response:
 
 
 @routes.route("/api/reservations/{reservation_id}", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def show_reservation(request: Request, reservation_id: str, asked_by: Principal) -> Response:
     reservation, state = wiring.requests.selling().show_reservation(reservation_id, asked_by)
     return ok(schemas.reservation(reservation, state))
 
 
 @routes.route("/api/reservations/{reservation_id}/payment", methods=["POST"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def start_payment(request: Request, reservation_id: str, asked_by: Principal) -> Response:
     reservation, intent = wiring.payments.start_payment()(reservation_id, asked_by)
     return created(schemas.payment(reservation, intent))
 
 
 @routes.route("/api/reservations/{reservation_id}/confirm", methods=["POST"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def confirm_reservation(request: Request, reservation_id: str, asked_by: Principal) -> Response:
     command = schemas.read_confirm_command(request, reservation_id, asked_by)
     reservation = wiring.requests.selling().confirm(command)
@@ -44,14 +44,14 @@ def confirm_reservation(request: Request, reservation_id: str, asked_by: Princip
 
 
 @routes.route("/api/reservations/{reservation_id}", methods=["DELETE"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def cancel_reservation(request: Request, reservation_id: str, asked_by: Principal) -> Response:
     reservation = wiring.requests.selling().cancel(CancelReservationCommand(reservation_id, asked_by))
     return ok(schemas.reservation(reservation, reservation.state))
 
 
 @routes.route("/api/users/{user_id}/purchases", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def list_purchases(request: Request, user_id: str, asked_by: Principal) -> Response:
     limit, cursor = bodies.limit_and_cursor(request)
     buyer = schemas.replace_me_by_own_id(user_id, asked_by)

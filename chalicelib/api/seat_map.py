@@ -4,14 +4,14 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 
-from .http.answers import guarded_and_answered
+from .http.answers import authorized_rate_limited_and_answered
 from .http.static import page_with_sign_in_or_redirect_to_canonical
 
 routes = Blueprint(__name__)
 
 
 @routes.route("/", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def show_seat_map(request: Request) -> Response:
     ours = wiring.settings()
     return page_with_sign_in_or_redirect_to_canonical(

@@ -6,7 +6,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 
-from .http.answers import created, guarded_and_answered
+from .http.answers import authorized_rate_limited_and_answered, created
 from .http.rendered import TextCacheByIdentity
 from .http.static import REVALIDATE_ALWAYS, SHARED_FOR_A_SECOND, json_text, text_or_not_modified
 from .wire import bodies
@@ -24,7 +24,7 @@ programme_texts: TextCacheByIdentity["Page[Session]"] = TextCacheByIdentity(
 
 
 @routes.route("/api/sessions", methods=["POST"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def schedule_session(request: Request) -> Response:
     command = schemas.read_schedule_command(request)
     session = wiring.requests.selling().schedule(command)
@@ -32,7 +32,7 @@ def schedule_session(request: Request) -> Response:
 
 
 @routes.route("/api/sessions", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def list_sessions(request: Request) -> Response:
     limit, cursor = bodies.limit_and_cursor(request)
     page = wiring.requests.selling().list_sessions(schemas.starting_from(request), limit, cursor)
@@ -40,14 +40,14 @@ def list_sessions(request: Request) -> Response:
 
 
 @routes.route("/api/sessions/{session_id}", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def show_session(request: Request, session_id: str) -> Response:
     session = wiring.requests.selling().show_session(session_id)
     return text_or_not_modified(request, json_text(schemas.session(session)), SHARED_FOR_A_SECOND)
 
 
 @routes.route("/api/sessions/{session_id}/seats", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def show_seats(request: Request, session_id: str) -> Response:
     cache_control = SHARED_FOR_A_SECOND if schemas.read_accepts_cached_map(request) else REVALIDATE_ALWAYS
     seats = wiring.requests.selling().show_seats(session_id)

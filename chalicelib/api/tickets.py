@@ -10,14 +10,14 @@ from chalicelib import wiring
 from chalicelib.domain.identity import Principal
 
 from .http import static
-from .http.answers import guarded_and_answered, ok, text_file
+from .http.answers import authorized_rate_limited_and_answered, ok, text_file
 from .wire import bodies
 
 routes = Blueprint(__name__)
 
 
 @routes.route("/api/reservations/{reservation_id}/tickets", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def show_tickets(request: Request, reservation_id: str, asked_by: Principal) -> Response:
     from .wire import tickets as schemas
 
@@ -26,7 +26,7 @@ def show_tickets(request: Request, reservation_id: str, asked_by: Principal) -> 
 
 
 @routes.route("/api/reservations/{reservation_id}/calendar", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def show_calendar_entry(request: Request, reservation_id: str, asked_by: Principal) -> Response:
     from .wire.languages import language_of
 
@@ -35,7 +35,7 @@ def show_calendar_entry(request: Request, reservation_id: str, asked_by: Princip
 
 
 @routes.route("/api/tickets/{code}/transfer", methods=["POST"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def transfer_ticket(request: Request, code: str, asked_by: Principal) -> Response:
     from .wire import tickets as schemas
 
@@ -44,7 +44,7 @@ def transfer_ticket(request: Request, code: str, asked_by: Principal) -> Respons
 
 
 @routes.route("/api/tickets/admit", methods=["POST"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def admit_ticket(request: Request) -> Response:
     from .wire import tickets as schemas
 
@@ -53,7 +53,7 @@ def admit_ticket(request: Request) -> Response:
 
 
 @routes.route("/api/sessions/{session_id}/tickets", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def list_tickets(request: Request, session_id: str) -> Response:
     from .wire import tickets as schemas
 
@@ -62,13 +62,13 @@ def list_tickets(request: Request, session_id: str) -> Response:
 
 
 @routes.route("/gate", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def show_gate_page(request: Request) -> Response:
     return static.page_with_sign_in_or_redirect_to_canonical(request, "gate")
 
 
 @routes.route("/.well-known/jwks.json", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def show_ticket_keys(request: Request) -> Response:
     from .wire import tickets as schemas
 

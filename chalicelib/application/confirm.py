@@ -172,7 +172,7 @@ class ConfirmReservation:
         if sold_by := self.rows.release(reservation.hold, sale.paid_at).sale_id:
             return sold_by
         now = reservation.at_least_1ms_after_creation(self.clock())
-        ended = self.reservations.mark_ended_if_pending_and_read(
+        ended = self.reservations.mark_ended_if_pending_with_hold_and_read(
             reservation.hold, _cancelled_or_expired(reservation, taken, now), now
         )
         raise _refusal_of_ended(ended or reservation, sale) from taken

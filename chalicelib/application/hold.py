@@ -89,7 +89,7 @@ class PlaceHold:
         except RowsOfCancelledSession as closed:
             raise SessionCancelled(reservation.session_id) from closed
         except SeatsTakenOrHoldEnded as taken:
-            return self._resends.answer_repeat_or_refuse(reservation, taken)
+            return self._resends.finish_or_answer_repeat_or_refuse(reservation, taken)
         return self._keep(reservation)
 
     def _keep(self, held: Reservation) -> Reservation:

@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
 
 class HoldsOrPaymentsAreOpen(Exception):
-    """The person has live holds, or payments that are neither sold nor refunded. `matters` describes each of these.
-
-    Nothing was erased.
-    """
+    """The person has live holds, or payments that have not become a sale or a refund yet. `matters` describes each of
+    these. Nothing was erased."""
 
     def __init__(self, matters: Sequence[str]) -> None:
         super().__init__("; ".join(matters))

@@ -96,7 +96,7 @@ class ShowSession:
 
 
 @dataclass(frozen=True)
-class ListSessions:
+class ListSessionsPage:
     sessions: Sessions
 
     def __call__(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
@@ -105,7 +105,7 @@ class ListSessions:
 
 
 @dataclass(frozen=True)
-class ListPurchases:
+class ListPurchasesPage:
     reservations: Reservations
 
     def __call__(

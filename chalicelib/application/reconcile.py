@@ -103,7 +103,7 @@ class ReconcilePayments:
         in the rows with their reservations. Settles the payments that are still open, and retries the refunds that are
         late.
 
-        With `mend` off, changes nothing, and leaves out the outstanding refunds. Raises BackendUnavailable.
+        With `mend` off, only compares, and does not look at outstanding refunds. Raises BackendUnavailable.
         """
         now = self.clock()
         sweep = _Sweep()

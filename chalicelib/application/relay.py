@@ -72,7 +72,7 @@ SENDS_TO: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True)
-class FinishSalesAndListMessages:
+class FinishSalesRequestRefundsAndListMessages:
     """Addresses an event of a row of seats to the queues of its consumers.
 
     The row was held, sold, released or closed.
@@ -138,7 +138,7 @@ class MarkSoldOrExpireAndListMessages:
 
 
 @dataclass(frozen=True)
-class MarkRefundedAndListMessages:
+class ListPaymentMessagesAndMarkRefunded:
     """Addresses a change of a payment to the queues that act on it: a claim, a requested refund, a charge that became
     known after a refund was tried, or a refund."""
 

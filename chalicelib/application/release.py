@@ -50,7 +50,7 @@ class CancelReservation:
         if self.rows.release(reservation.hold, now).sale_id:
             raise ReservationConfirmed(reservation.id)
         state = State.EXPIRED if reservation.state_at(now) is State.EXPIRED else State.CANCELLED
-        ended = self.reservations.mark_ended_if_pending_and_read(reservation.hold, state, now)
+        ended = self.reservations.mark_ended_if_pending_with_hold_and_read(reservation.hold, state, now)
         if ended is None:
             raise ReservationNotFound(reservation.id)
         return ended
@@ -85,8 +85,8 @@ class ExpireLapsedHoldUnlessSold:
             raise NotLapsedYet(hold.reservation_id)
         if self.rows.release(hold, now).sale_id:
             return False
-        ended = self.reservations.mark_ended_if_pending_and_read(hold, State.EXPIRED, now)
-        if ended is None and self.reservations.bar_hold_or_read_stored(hold):
+        ended = self.reservations.mark_ended_if_pending_with_hold_and_read(hold, State.EXPIRED, now)
+        if ended is None and self.reservations.bar_hold_and_earlier_or_read_stored(hold):
             # Its slow request has stored it in between.
-            self.reservations.mark_ended_if_pending_and_read(hold, State.EXPIRED, now)
+            self.reservations.mark_ended_if_pending_with_hold_and_read(hold, State.EXPIRED, now)
         return True

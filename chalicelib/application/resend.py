@@ -46,7 +46,7 @@ class AnswerRepeatedHoldRequests:
     reservations: Reservations
     clock: Clock
 
-    def answer_repeat_or_refuse(self, asked: Reservation, taken: SeatsTakenOrHoldEnded) -> Reservation:
+    def finish_or_answer_repeat_or_refuse(self, asked: Reservation, taken: SeatsTakenOrHoldEnded) -> Reservation:
         """Answers a request whose seats are taken. If an earlier attempt of the same request holds them all, finishes
         that attempt and gives its reservation. If a reservation is stored under the request's id, answers with that
         one.
@@ -82,7 +82,7 @@ class AnswerRepeatedHoldRequests:
         Both requests write the same item, so the later one sees what the earlier one did. A refused request bars the
         hold there before it releases the seats. An admitted one stores the reservation there before it answers 201.
         """
-        stored = self.reservations.bar_hold_or_read_stored(held.hold) if held.fingerprint else None
+        stored = self.reservations.bar_hold_and_earlier_or_read_stored(held.hold) if held.fingerprint else None
         if stored:
             return self._settle_with(stored, held)
         self.rows.release(held.hold, self.clock())

@@ -70,11 +70,8 @@ class TtlCache(Generic[T]):
         return mine.wait() if others else self._read(key, mine, read)
 
     def clear(self) -> None:
-        """Removes all entries. An entry that is being read at this moment is still given to those who wait for it, but
-        not kept.
-
-        Call this after a change of the source.
-        """
+        """Removes all entries. Call this after a change of the source. Threads that wait for a read which began before
+        still get its result, but it is not cached."""
         with self._lock:
             self._answers.clear()
             self._readings.clear()

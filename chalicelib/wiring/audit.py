@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.application.consumers.audit import ListEvents, RecordEvent
+from chalicelib.application.consumers.audit import ListEventsPage, RecordEvent
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 
 from .shared.process import database, once_per_settings, resource_name
@@ -25,5 +25,5 @@ def record_event() -> RecordEvent:
 
 
 @once_per_settings
-def list_events() -> ListEvents:
-    return ListEvents(sessions(), event_log())
+def list_events() -> ListEventsPage:
+    return ListEventsPage(sessions(), event_log())

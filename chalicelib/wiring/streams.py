@@ -21,13 +21,13 @@ def relaying() -> RelayingUseCases:
     return RelayingUseCases(adapters())
 
 
-def finish_sales_and_list_messages_of_row(record: Record) -> list[OutgoingMessage]:
+def finish_sales_request_refunds_and_list_messages_of_row(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a row was written. Gives none if the write made no event.
 
     Also finishes a sale whose request died, and requests the refunds of a closed row.
     """
     event = records.row_event(record)
-    return relaying().finish_sales_and_list_messages(event) if event else []
+    return relaying().finish_sales_request_refunds_and_list_messages(event) if event else []
 
 
 def mark_sold_or_expire_and_list_messages_of_reservation(record: Record) -> list[OutgoingMessage]:
@@ -36,9 +36,9 @@ def mark_sold_or_expire_and_list_messages_of_reservation(record: Record) -> list
     return relaying().mark_sold_or_expire_and_list_messages(records.reservation_change(record))
 
 
-def mark_refunded_and_list_messages_of_payment(record: Record) -> list[OutgoingMessage]:
+def list_messages_of_payment_and_mark_refunded(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a payment changed. Also marks a refunded sale on its reservation."""
-    return relaying().mark_refunded_and_list_messages(records.payment_change(record))
+    return relaying().list_payment_messages_and_mark_refunded(records.payment_change(record))
 
 
 def send_messages(messages: Sequence[OutgoingMessage]) -> set[int]:

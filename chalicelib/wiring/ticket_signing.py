@@ -11,7 +11,7 @@ from chalicelib.application.consumers.tickets import IssueOrVoidTickets
 from chalicelib.infrastructure import aws
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys, DynamoTickets
 from chalicelib.infrastructure.tickets.names import random_ticket_code
-from chalicelib.infrastructure.tickets.signatures import IN_FILE, SigningKeyInFile, SigningKeyInKms
+from chalicelib.infrastructure.tickets.signatures import IN_FILE, SigningKeyInFileMadeOnFirstUse, SigningKeyInKms
 
 from .shared.process import database, once_per_settings, resource_name, settings
 from .shared.tables import sessions
@@ -27,7 +27,7 @@ CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", 
 def ticket_signing_key() -> ports.TicketSigningKey:
     key = settings().ticket_key
     if key.startswith(IN_FILE):
-        return SigningKeyInFile(Path(key.removeprefix(IN_FILE)))
+        return SigningKeyInFileMadeOnFirstUse(Path(key.removeprefix(IN_FILE)))
     return SigningKeyInKms(aws.new_client("kms", CONFIG), key)
 
 

@@ -139,9 +139,9 @@ class Replay:
             from chalicelib.api import batches
         prefix = wiring.settings().table_prefix
         relays = {
-            f"{prefix}-rows": wiring.streams.finish_sales_and_list_messages_of_row,
+            f"{prefix}-rows": wiring.streams.finish_sales_request_refunds_and_list_messages_of_row,
             f"{prefix}-reservations": wiring.streams.mark_sold_or_expire_and_list_messages_of_reservation,
-            f"{prefix}-payments": wiring.streams.mark_refunded_and_list_messages_of_payment,
+            f"{prefix}-payments": wiring.streams.list_messages_of_payment_and_mark_refunded,
         }
         return cls(connection, failures, relays, wiring.streams.send_messages, batches)
 

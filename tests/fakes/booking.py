@@ -173,7 +173,7 @@ class FakeReservations:
             raise HoldEndedBeforeStored(reservation.id)
         return self.add_sold_if_missing(reservation)
 
-    def bar_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
+    def bar_hold_and_earlier_or_read_stored(self, hold: Hold) -> Reservation | None:
         if hold.reservation_id not in self.stored:
             self.barred[hold.reservation_id] = max(
                 self.barred.get(hold.reservation_id, hold.expires_at), hold.expires_at
@@ -193,7 +193,7 @@ class FakeReservations:
             self.stored[reservation_id] = replace(stored.confirmed(sale), ended_at=None)
         return self.find(reservation_id)
 
-    def mark_ended_if_pending_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def mark_ended_if_pending_with_hold_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         stored = self.find(hold.reservation_id)
         if stored and stored.state is State.PENDING and stored.expires_at == hold.expires_at:
             self.stored[stored.id] = replace(stored, state=state, ended_at=now)

@@ -225,11 +225,13 @@ class Instance:
     def relays(self) -> Mapping[str, Callable[[Record], list[OutgoingMessage]]]:
         relaying, planted = self.relaying, self.adapters.relay
         return {
-            "rows": partial(_follow_up_row, planted("rows", relaying.finish_sales_and_list_messages)),
+            "rows": partial(_follow_up_row, planted("rows", relaying.finish_sales_request_refunds_and_list_messages)),
             "reservations": partial(
                 _follow_up_reservation, planted("reservations", relaying.mark_sold_or_expire_and_list_messages)
             ),
-            "payments": partial(_follow_up_payment, planted("payments", relaying.mark_refunded_and_list_messages)),
+            "payments": partial(
+                _follow_up_payment, planted("payments", relaying.list_payment_messages_and_mark_refunded)
+            ),
         }
 
     def send(self, messages: Sequence[OutgoingMessage]) -> set[int]:
@@ -302,7 +304,7 @@ class Instance:
 
 
 class NoSubscribers:
-    def list_all_subscribers(self) -> Sequence[Any]:
+    def list_all_subscribers_without_secrets(self) -> Sequence[Any]:
         return ()
 
 

@@ -146,7 +146,7 @@ class QuietRows(DynamoRows):
 class NoBar(DynamoReservations):
     """Sets no bar, so that the reservation of an ended hold can still be stored."""
 
-    def bar_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
+    def bar_hold_and_earlier_or_read_stored(self, hold: Hold) -> Reservation | None:
         return self.find(hold.reservation_id)
 
 

@@ -35,7 +35,7 @@ person."""
 View = Callable[..., Response]
 
 
-def guarded_and_answered(blueprint: Blueprint) -> Callable[[View], View]:
+def authorized_rate_limited_and_answered(blueprint: Blueprint) -> Callable[[View], View]:
     """Decorates a view: checks access and rate limits, calls the view, answers exceptions as errors of the contract.
 
     Logs one line for each request. A request over its rate limit, or one that the view's row in routes.py does not

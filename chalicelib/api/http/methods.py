@@ -9,7 +9,7 @@ from typing import Any
 
 from chalice.app import Blueprint, Chalice, Request, Response
 
-from .answers import error_response, guarded_and_answered
+from .answers import authorized_rate_limited_and_answered, error_response
 from .errors import MethodNotAllowed
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -38,7 +38,7 @@ def is_added_head_or_refusal_view(view: Callable[..., Any]) -> bool:
 
 
 def _refusing_view(blueprint: Blueprint, allowed: str):  # type: ignore[no-untyped-def] # a Chalice view
-    @guarded_and_answered(blueprint)
+    @authorized_rate_limited_and_answered(blueprint)
     def refuse_method(request: Request, **_: str) -> Response:
         return error_response(MethodNotAllowed(request.method, allowed), request)
 

@@ -21,7 +21,7 @@ from chalice.app import Blueprint, NotFoundError, Request, Response
 from chalicelib import wiring
 from chalicelib.api.wire import bodies
 
-from .answers import guarded_and_answered
+from .answers import authorized_rate_limited_and_answered
 
 routes = Blueprint(__name__)
 
@@ -86,7 +86,7 @@ class VersionedText:
 
 
 @routes.route("/assets/{part}/{file}", methods=["GET"])
-@guarded_and_answered(routes)
+@authorized_rate_limited_and_answered(routes)
 def show_asset(request: Request, part: str, file: str) -> Response:
     asset = _asset(part, file)
     query: Mapping[str, str] = request.query_params or {}

@@ -217,8 +217,8 @@ def _responses(operation: Operation, admits: AccessRule, refs: Mapping[type, Jso
 
 
 def _codes(operation: Operation, admits: AccessRule) -> Iterator[str]:
-    """Gives the code of each error that the operation may answer. Raises OpenApiTablesMismatch for one without a
-    row."""
+    """Gives the codes of the errors that the operation may answer. Raises OpenApiTablesMismatch if one of these errors
+    has no row in the table of errors."""
     for kind in operation.errors:
         if (row := nearest_error_row(kind)) is None:
             raise OpenApiTablesMismatch(f"Describe {kind.__name__} in ERRORS of chalicelib/api/http/errors.py.")

@@ -17,7 +17,7 @@ BLANK = (
 )
 """Ranges, for a regular expression: characters below U+10000 that show nothing, such as fillers and blank Braille.
 
-Their Unicode category does not tell this for all of them.
+They are listed, because some of them are in a Unicode category that has visible characters, too.
 """
 
 CONTROLS = r"\x00-\x1f\x7f-\x9f\ufffd"

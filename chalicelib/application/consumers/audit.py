@@ -27,7 +27,7 @@ class RecordEvent:
 
 
 @dataclass(frozen=True)
-class ListEvents:
+class ListEventsPage:
     sessions: Sessions
     log: EventLog
 

@@ -57,7 +57,7 @@ class NumberEventsAndQueueDeliveries:
 
         Gives an exception, by position, for each notification of which not all deliveries were queued.
         """
-        subscribers = self.webhooks.list_all_subscribers()
+        subscribers = self.webhooks.list_all_subscribers_without_secrets()
         to_send = [
             (position, OutgoingMessage(WEBHOOKS, delivery))
             for position, notification in numbered.items()
@@ -127,7 +127,7 @@ class ReplayResult:
 
 
 @dataclass(frozen=True)
-class QueueReplayOfNotifications:
+class EnqueueNotificationReplay:
     """Queues again the deliveries to a webhook of a session's notifications above a given sequence number. One call
     covers at most `most` notifications.
 

@@ -125,11 +125,11 @@ class Reservations(Protocol):
     def get_or_add_unless_hold_ended(self, reservation: Reservation) -> Reservation:
         """Stores the reservation and gives it. If one is already stored under its id, gives the stored one unchanged.
 
-        Raises HoldEndedBeforeStored if the hold was barred: see `bar_hold_or_read_stored`.
+        Raises HoldEndedBeforeStored if the hold was barred: see `bar_hold_and_earlier_or_read_stored`.
         """
         ...
 
-    def bar_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
+    def bar_hold_and_earlier_or_read_stored(self, hold: Hold) -> Reservation | None:
         """Bars the hold: from now on `get_or_add_unless_hold_ended` refuses this hold, and every earlier hold with the
         same reservation id. Gives None.
 
@@ -154,7 +154,7 @@ class Reservations(Protocol):
         """
         ...
 
-    def mark_ended_if_pending_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def mark_ended_if_pending_with_hold_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         """Marks a pending reservation with this hold as cancelled or expired. Gives the reservation as stored
         afterwards; None if it is not stored.
 

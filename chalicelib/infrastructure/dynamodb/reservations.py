@@ -52,7 +52,7 @@ class DynamoReservations:
             raise HoldEndedBeforeStored(reservation.id) from failed
         return reservation
 
-    def bar_hold_or_read_stored(self, hold: Hold) -> Reservation | None:
+    def bar_hold_and_earlier_or_read_stored(self, hold: Hold) -> Reservation | None:
         ttl = ttl_value(hold.expires_at + REMEMBERED)
         bar = {**_key(hold.reservation_id), "barred_ms": ms_value(hold.expires_at), "ttl": ttl}
         try:
@@ -92,7 +92,7 @@ class DynamoReservations:
             },
         )
 
-    def mark_ended_if_pending_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
+    def mark_ended_if_pending_with_hold_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
         return self._update(
             hold.reservation_id,
             "SET #state = :state, ended_at_ms = :now",
@@ -163,7 +163,7 @@ class DynamoReservations:
 def reservation_from_item_unless_bar(item: Mapping[str, Any]) -> Reservation | None:
     """Reads a reservation from an item, or from an item's image in a stream record.
 
-    None if the item only bars an ended hold: see `Reservations.bar_hold_or_read_stored`.
+    None if the item only bars an ended hold: see `Reservations.bar_hold_and_earlier_or_read_stored`.
     """
     if "barred_ms" in item:
         return None

@@ -63,7 +63,7 @@ class DynamoWebhooks:
     def list_all(self) -> Sequence[Webhook]:
         return sorted(map(_webhook_from_item, self._scan()), key=lambda webhook: (webhook.created_at, webhook.id))
 
-    def list_all_subscribers(self) -> Sequence[Subscriber]:
+    def list_all_subscribers_without_secrets(self) -> Sequence[Subscriber]:
         items = self._scan(Select="SPECIFIC_ATTRIBUTES", ProjectionExpression=SUBSCRIBER_ATTRIBUTES)
         return list(map(_subscriber_from_item, items))
 
@@ -109,8 +109,8 @@ class CachedSubscribers:
     webhooks: AllSubscribersReader
     kept: TtlCache[Sequence[Subscriber]] = field(default_factory=lambda: TtlCache(SUBSCRIBERS_SECONDS))
 
-    def list_all_subscribers(self) -> Sequence[Subscriber]:
-        return self.kept.get_or_read("all", self.webhooks.list_all_subscribers)
+    def list_all_subscribers_without_secrets(self) -> Sequence[Subscriber]:
+        return self.kept.get_or_read("all", self.webhooks.list_all_subscribers_without_secrets)
 
 
 def _can_be_id(webhook_id: str) -> bool:

@@ -40,7 +40,7 @@ PROVIDER = "stripe"
 SIGNATURE_HEADER = "stripe-signature"
 
 RESERVATION, REFUND_KEY = "reservation_id", "refund_key"
-"""Our names in Stripe's metadata: the first in that of a PaymentIntent, the second in that of a refund."""
+"""The names of our metadata in Stripe: RESERVATION of a PaymentIntent, REFUND_KEY of a refund."""
 
 CONNECT_SECONDS, READ_SECONDS = 1.0, 3.0
 PAGE = 100

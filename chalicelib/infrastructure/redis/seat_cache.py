@@ -355,7 +355,8 @@ class SeatCache:
             pipeline.set(self.keys.used_reservation_id(session_id, reservation_id), 1, px=ID_IS_REMEMBERED)
 
     def _add_unmarked_id(self, session_id: str, reservation_id: str) -> None:
-        """Adds an id to those that are not marked yet. Drops all of them if they are more than MOST_UNMARKED."""
+        """Remembers an id that is still to be marked as used in Redis. If more than MOST_UNMARKED ids are waiting,
+        forgets all of them."""
         with self._lock:
             self._unmarked_ids[reservation_id] = session_id
             if len(self._unmarked_ids) > MOST_UNMARKED:

@@ -44,9 +44,10 @@ REMEMBERED_TRIES = 1000
 REASON_CHARACTERS = 500
 
 PARKED = "ParkedByHandler"
-"""The condition of a stored failure whose records our handler parked."""
+"""The value of the field `condition` in a stored failure, if our handler has parked its records."""
 TOO_OLD = "RecordAgeExceeded"
-"""The condition of a stored failure whose records Lambda gave up because of their age. The word is Lambda's."""
+"""The value of the field `condition` in a stored failure, if Lambda gave up its records because of their age. The word
+is Lambda's."""
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class SigningKeyInKms:
 
 
 @dataclass(frozen=True)
-class SigningKeyInFile:
+class SigningKeyInFileMadeOnFirstUse:
     """A signing key in a local file, for development. The file is made on first use, readable only by its owner."""
 
     path: Path

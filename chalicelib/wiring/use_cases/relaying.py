@@ -6,8 +6,8 @@ from functools import cached_property
 from chalicelib.application.cancel_session import CancelSession
 from chalicelib.application.refunds import RequestRefundsAfterSessionCancellation, TryMarkPaymentSold
 from chalicelib.application.relay import (
-    FinishSalesAndListMessages,
-    MarkRefundedAndListMessages,
+    FinishSalesRequestRefundsAndListMessages,
+    ListPaymentMessagesAndMarkRefunded,
     MarkSoldOrExpireAndListMessages,
 )
 
@@ -22,8 +22,10 @@ class RelayingUseCases:
     ports: SellingAndSettlingPorts
 
     @cached_property
-    def finish_sales_and_list_messages(self) -> FinishSalesAndListMessages:
-        return FinishSalesAndListMessages(self.ports.reservations, self.request_refunds_after_session_cancellation)
+    def finish_sales_request_refunds_and_list_messages(self) -> FinishSalesRequestRefundsAndListMessages:
+        return FinishSalesRequestRefundsAndListMessages(
+            self.ports.reservations, self.request_refunds_after_session_cancellation
+        )
 
     @cached_property
     def mark_sold_or_expire_and_list_messages(self) -> MarkSoldOrExpireAndListMessages:
@@ -32,8 +34,8 @@ class RelayingUseCases:
         )
 
     @cached_property
-    def mark_refunded_and_list_messages(self) -> MarkRefundedAndListMessages:
-        return MarkRefundedAndListMessages(self.ports.reservations)
+    def list_payment_messages_and_mark_refunded(self) -> ListPaymentMessagesAndMarkRefunded:
+        return ListPaymentMessagesAndMarkRefunded(self.ports.reservations)
 
     @cached_property
     def request_refunds_after_session_cancellation(self) -> RequestRefundsAfterSessionCancellation:

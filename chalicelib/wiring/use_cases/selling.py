@@ -6,7 +6,13 @@ from functools import cached_property
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import PlaceHold
 from chalicelib.application.live_holds import CountHoldInSessionOrRefuse
-from chalicelib.application.queries import ListPurchases, ListSessions, ShowOwnReservation, ShowSeatMap, ShowSession
+from chalicelib.application.queries import (
+    ListPurchasesPage,
+    ListSessionsPage,
+    ShowOwnReservation,
+    ShowSeatMap,
+    ShowSession,
+)
 from chalicelib.application.release import CancelReservation, ExpireLapsedHoldUnlessSold
 from chalicelib.application.schedule import ScheduleSession
 
@@ -25,8 +31,8 @@ class SellingUseCases:
         return ScheduleSession(ports.sessions_announcing_new_to_cache, ports.clock, ports.ids)
 
     @cached_property
-    def list_sessions(self) -> ListSessions:
-        return ListSessions(self.ports.sessions)
+    def list_sessions(self) -> ListSessionsPage:
+        return ListSessionsPage(self.ports.sessions)
 
     @cached_property
     def show_session(self) -> ShowSession:
@@ -79,5 +85,5 @@ class SellingUseCases:
         return ExpireLapsedHoldUnlessSold(ports.rows, ports.reservations, ports.clock)
 
     @cached_property
-    def list_purchases(self) -> ListPurchases:
-        return ListPurchases(self.ports.reservations)
+    def list_purchases(self) -> ListPurchasesPage:
+        return ListPurchasesPage(self.ports.reservations)

@@ -39,9 +39,9 @@ def tell_again(connection: Connection, session_id: str, progress: Progress, *, s
     wiring = load_wiring(connection)
     messages: list[OutgoingMessage] = []
     for items, relay in (
-        (tables.payments(), wiring.streams.mark_refunded_and_list_messages_of_payment),
+        (tables.payments(), wiring.streams.list_messages_of_payment_and_mark_refunded),
         (tables.reservations(), wiring.streams.mark_sold_or_expire_and_list_messages_of_reservation),
-        (tables.rows(), wiring.streams.finish_sales_and_list_messages_of_row),
+        (tables.rows(), wiring.streams.finish_sales_request_refunds_and_list_messages_of_row),
     ):
         messages += _messages_of(items, relay)
     data = {"session": session_id, "messages": len(messages), "sent": len(messages) if sure else 0}

@@ -285,7 +285,7 @@ def test_a_refused_end_does_not_tell_of_a_reservation_that_came_after_it(moto: D
     reservation = a_reservation()
 
     with hooked(moto, "after-call.dynamodb.UpdateItem", WakingUp(moto, reservation, nth=1)):
-        ended = moto.reservations.mark_ended_if_pending_and_read(reservation.hold, State.EXPIRED, NOW)
+        ended = moto.reservations.mark_ended_if_pending_with_hold_and_read(reservation.hold, State.EXPIRED, NOW)
 
     assert ended is None
 

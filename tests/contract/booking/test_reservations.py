@@ -29,7 +29,7 @@ def paid(backend: Backend, reservation: Reservation, paid_at: datetime = NOW) ->
 
 
 def closed(backend: Backend, reservation: Reservation, state: State) -> Reservation:
-    ended = backend.reservations.mark_ended_if_pending_and_read(reservation.hold, state, NOW)
+    ended = backend.reservations.mark_ended_if_pending_with_hold_and_read(reservation.hold, state, NOW)
     assert ended
     return ended
 
@@ -128,7 +128,7 @@ def test_a_pending_reservation_is_closed(backend: Backend, state: State) -> None
     reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
 
     ended = replace(reservation, state=state, ended_at=LATER)
-    assert backend.reservations.mark_ended_if_pending_and_read(reservation.hold, state, LATER) == ended
+    assert backend.reservations.mark_ended_if_pending_with_hold_and_read(reservation.hold, state, LATER) == ended
     assert backend.reservations.find(reservation.id) == ended
 
 
@@ -136,7 +136,9 @@ def test_a_closed_reservation_stays_as_it_was_closed(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
     cancelled = closed(backend, reservation, State.CANCELLED)
 
-    assert backend.reservations.mark_ended_if_pending_and_read(reservation.hold, State.EXPIRED, NOW) == cancelled
+    assert (
+        backend.reservations.mark_ended_if_pending_with_hold_and_read(reservation.hold, State.EXPIRED, NOW) == cancelled
+    )
     assert backend.reservations.find(reservation.id) == cancelled
 
 
@@ -144,14 +146,16 @@ def test_a_confirmed_reservation_is_not_closed(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
     sold = paid(backend, reservation)
 
-    assert backend.reservations.mark_ended_if_pending_and_read(reservation.hold, State.EXPIRED, NOW) == sold
+    assert backend.reservations.mark_ended_if_pending_with_hold_and_read(reservation.hold, State.EXPIRED, NOW) == sold
 
 
 def test_a_reservation_is_not_closed_for_another_hold_under_its_id(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
 
     assert (
-        backend.reservations.mark_ended_if_pending_and_read(later_hold_of(reservation.hold), State.EXPIRED, NOW)
+        backend.reservations.mark_ended_if_pending_with_hold_and_read(
+            later_hold_of(reservation.hold), State.EXPIRED, NOW
+        )
         == reservation
     )
     assert backend.reservations.find(reservation.id) == reservation
@@ -160,7 +164,7 @@ def test_a_reservation_is_not_closed_for_another_hold_under_its_id(backend: Back
 def test_an_unknown_reservation_is_not_closed(backend: Backend) -> None:
     unknown = a_reservation()
 
-    assert backend.reservations.mark_ended_if_pending_and_read(unknown.hold, State.EXPIRED, NOW) is None
+    assert backend.reservations.mark_ended_if_pending_with_hold_and_read(unknown.hold, State.EXPIRED, NOW) is None
     assert backend.reservations.find(unknown.id) is None
 
 
@@ -170,8 +174,8 @@ def test_an_unknown_reservation_is_not_closed(backend: Backend) -> None:
 def test_a_barred_hold_is_not_remembered_any_more(backend: Backend) -> None:
     reservation = a_reservation(fingerprint="0123456789ab")
 
-    assert backend.reservations.bar_hold_or_read_stored(reservation.hold) is None
-    assert backend.reservations.bar_hold_or_read_stored(reservation.hold) is None
+    assert backend.reservations.bar_hold_and_earlier_or_read_stored(reservation.hold) is None
+    assert backend.reservations.bar_hold_and_earlier_or_read_stored(reservation.hold) is None
 
     with pytest.raises(HoldEndedBeforeStored):
         backend.reservations.get_or_add_unless_hold_ended(reservation)
@@ -182,9 +186,9 @@ def test_a_bar_keeps_an_earlier_hold_out_and_lets_a_later_one_in(backend: Backen
     barred = a_reservation()
     earlier = replace(barred, expires_at=barred.expires_at - timedelta(milliseconds=1))
     later = replace(barred, expires_at=barred.expires_at + timedelta(milliseconds=1))
-    backend.reservations.bar_hold_or_read_stored(barred.hold)
+    backend.reservations.bar_hold_and_earlier_or_read_stored(barred.hold)
 
-    assert backend.reservations.bar_hold_or_read_stored(earlier.hold) is None
+    assert backend.reservations.bar_hold_and_earlier_or_read_stored(earlier.hold) is None
     with pytest.raises(HoldEndedBeforeStored):
         backend.reservations.get_or_add_unless_hold_ended(earlier)
     with pytest.raises(HoldEndedBeforeStored):
@@ -196,15 +200,15 @@ def test_a_bar_keeps_an_earlier_hold_out_and_lets_a_later_one_in(backend: Backen
 def test_what_is_remembered_is_given_and_not_barred(backend: Backend) -> None:
     reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
 
-    assert backend.reservations.bar_hold_or_read_stored(later_hold_of(reservation.hold)) == reservation
+    assert backend.reservations.bar_hold_and_earlier_or_read_stored(later_hold_of(reservation.hold)) == reservation
     assert backend.reservations.find(reservation.id) == reservation
 
 
 def test_a_bar_is_nothing_that_could_be_closed_confirmed_or_refunded(backend: Backend) -> None:
     barred = a_reservation()
-    backend.reservations.bar_hold_or_read_stored(barred.hold)
+    backend.reservations.bar_hold_and_earlier_or_read_stored(barred.hold)
 
-    assert backend.reservations.mark_ended_if_pending_and_read(barred.hold, State.EXPIRED, NOW) is None
+    assert backend.reservations.mark_ended_if_pending_with_hold_and_read(barred.hold, State.EXPIRED, NOW) is None
     assert backend.reservations.mark_confirmed_unless_sold_and_read(barred.id, a_sale(barred.hold)) is None
     backend.reservations.mark_refunded(barred.id, a_sale(barred.hold).id, NOW)
     assert backend.reservations.find(barred.id) is None
@@ -233,7 +237,7 @@ def test_a_refund_is_marked_on_the_sale_that_it_is_of(backend: Backend) -> None:
 def test_a_sale_whose_reservation_is_gone_is_restored_and_is_a_purchase(backend: Backend, is_barred: bool) -> None:
     gone = a_reservation(user_id=(user := a_user()))
     if is_barred:
-        backend.reservations.bar_hold_or_read_stored(gone.hold)
+        backend.reservations.bar_hold_and_earlier_or_read_stored(gone.hold)
     sold = gone.confirmed(a_sale(gone.hold))
 
     assert backend.reservations.add_sold_if_missing(sold) == sold

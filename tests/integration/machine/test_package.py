@@ -774,7 +774,8 @@ for owner, needs_it in (adapters(), "ids"), (wiring.payments.settling(), "settle
     except SettingInvalid as error: print(error)
 try: seat_cache()
 except SettingInvalid as error: print(error)
-attrgetter("finish_sales_and_list_messages", "mark_refunded_and_list_messages")(wiring.streams.relaying())
+relaying = wiring.streams.relaying()
+attrgetter("finish_sales_request_refunds_and_list_messages", "list_payment_messages_and_mark_refunded")(relaying)
 attrgetter("expire_lapsed_hold")(wiring.expiry.selling())
 wiring.webhooks.queue_webhook_deliveries()
 """

@@ -108,7 +108,7 @@ def test_cancelling_a_lapsed_hold_leaves_the_seats_next_holder_alone(cinema: Cin
 def test_a_cancellation_that_crashed_in_the_middle_is_finished_by_the_next(cinema: Cinema) -> None:
     held = cinema.hold("A1")
     dying = replace(
-        cinema, reservations=interposed(cinema.reservations, "mark_ended_if_pending_and_read", before=crash)
+        cinema, reservations=interposed(cinema.reservations, "mark_ended_if_pending_with_hold_and_read", before=crash)
     )
     with pytest.raises(Crash):
         dying.cancel(held.id)
@@ -120,7 +120,7 @@ def test_a_cancellation_that_crashed_in_the_middle_is_finished_by_the_next(cinem
 def test_a_payment_after_such_a_crash_buys_nothing(cinema: Cinema) -> None:
     held = cinema.hold("A1")
     dying = replace(
-        cinema, reservations=interposed(cinema.reservations, "mark_ended_if_pending_and_read", before=crash)
+        cinema, reservations=interposed(cinema.reservations, "mark_ended_if_pending_with_hold_and_read", before=crash)
     )
     with pytest.raises(Crash):
         dying.cancel(held.id)
@@ -143,7 +143,7 @@ def test_a_reservation_deleted_meanwhile_is_not_found(cinema: Cinema) -> None:
     stored = FakeReservations()
     cinema.reservations = stored
     held = cinema.hold("A1")
-    forgetful = interposed(cinema.reservations, "mark_ended_if_pending_and_read", before=stored.stored.clear)
+    forgetful = interposed(cinema.reservations, "mark_ended_if_pending_with_hold_and_read", before=stored.stored.clear)
 
     with pytest.raises(ReservationNotFound):
         replace(cinema, reservations=forgetful).cancel(held.id)

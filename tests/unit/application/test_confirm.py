@@ -196,7 +196,7 @@ def test_after_the_row_is_sold_nothing_says_that_the_payment_bought_nothing(cine
     held = cinema.hold("A1")
 
     def close_wrongly() -> None:
-        cinema.reservations.mark_ended_if_pending_and_read(held.hold, State.CANCELLED, NOW)
+        cinema.reservations.mark_ended_if_pending_with_hold_and_read(held.hold, State.CANCELLED, NOW)
 
     rows = interposed(cinema.rows, "sell", after=close_wrongly)
     paid = replace(cinema, rows=rows).confirm(held.id, "tx-1")

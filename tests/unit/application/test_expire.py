@@ -113,7 +113,7 @@ def test_an_expiry_that_crashed_in_the_middle_is_finished_by_the_next_delivery(c
     held = cinema.hold("A1")
     cinema.clock.forward(seconds=HOLD_SECONDS)
     dying = replace(
-        cinema, reservations=interposed(cinema.reservations, "mark_ended_if_pending_and_read", before=crash)
+        cinema, reservations=interposed(cinema.reservations, "mark_ended_if_pending_with_hold_and_read", before=crash)
     )
     with pytest.raises(Crash):
         dying.expire(held.hold)

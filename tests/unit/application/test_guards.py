@@ -87,7 +87,7 @@ def test_a_reservation_that_was_stored_while_it_expired_ends(cinema: Cinema) -> 
     cinema.clock.forward(seconds=HOLD_SECONDS)
     stored_meanwhile = interposed(
         cinema.reservations,
-        "bar_hold_or_read_stored",
+        "bar_hold_and_earlier_or_read_stored",
         before=lambda: cinema.reservations.get_or_add_unless_hold_ended(slow),
     )
 

@@ -304,9 +304,9 @@ def test_of_twins_one_let_in_before_the_other_is_refused_both_have_the_seats(ful
         paid(full, full.ids.reservation_id("ana", "first"))
         full.hold("A3", user="ana", key="k")
 
-    held = replace(full, reservations=interposed(full.reservations, "bar_hold_or_read_stored", before=twin)).hold(
-        "A3", user="ana", key="k"
-    )
+    held = replace(
+        full, reservations=interposed(full.reservations, "bar_hold_and_earlier_or_read_stored", before=twin)
+    ).hold("A3", user="ana", key="k")
 
     assert full.seats() == {"A1": "sold", "A2": "reserved", "A3": "reserved"}
     assert full.confirm(held.id, "tx-2").state is State.CONFIRMED
@@ -319,7 +319,7 @@ def test_of_twins_one_refused_first_neither_is_promised_what_it_gives_back(full:
         with pytest.raises(ReservationCancelled):
             full.hold("A3", user="ana", key="k")
 
-    port = {"before": ("rows", "release"), "after": ("reservations", "bar_hold_or_read_stored")}[moment]
+    port = {"before": ("rows", "release"), "after": ("reservations", "bar_hold_and_earlier_or_read_stored")}[moment]
     broken = interposed(getattr(full, port[0]), port[1], **{moment: twin})
     with pytest.raises(TooManyHoldsInSession):
         replace(full, **{port[0]: broken}).hold("A3", user="ana", key="k")

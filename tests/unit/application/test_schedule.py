@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.application.queries import ListSessions, ShowSession
+from chalicelib.application.queries import ListSessionsPage, ShowSession
 from chalicelib.application.schedule import ScheduleSession, ScheduleSessionCommand
 from chalicelib.domain.refusals import IdempotencyKeyReused, SessionNotFound
 from chalicelib.domain.sessions import Session
@@ -36,7 +36,7 @@ def test_a_scheduled_screening_is_on_the_programme() -> None:
     sessions = FakeSessions()
     session = scheduled(sessions)
 
-    assert ListSessions(sessions)(None, 20, None).items == [session]
+    assert ListSessionsPage(sessions)(None, 20, None).items == [session]
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from chalicelib.api.batches import handle_messages_in_parallel
 from chalicelib.application.consumers.numbering import number_by_series
 from chalicelib.application.consumers.webhooks import (
     DeliverOrDisableIfGone,
+    EnqueueNotificationReplay,
     NumberEventsAndQueueDeliveries,
-    QueueReplayOfNotifications,
     ReplayNotificationsCommand,
     ReplayResult,
 )
@@ -65,8 +65,8 @@ class Office:
         return DeliverOrDisableIfGone(self.notifications, self.webhooks, self.webhook_sender, self.clock)
 
     @property
-    def replay(self) -> QueueReplayOfNotifications:
-        return QueueReplayOfNotifications(self.notifications, self.webhooks, self.outbox, self.clock, most=3)
+    def replay(self) -> EnqueueNotificationReplay:
+        return EnqueueNotificationReplay(self.notifications, self.webhooks, self.outbox, self.clock, most=3)
 
     def queued(self) -> list[tuple[str, int]]:
         """Webhook and number of each delivery, in order."""

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.application.consumers.audit import ListEvents, RecordEvent
+from chalicelib.application.consumers.audit import ListEventsPage, RecordEvent
 from chalicelib.domain.refusals import SessionNotFound
 from tests.builders import NOW, Cinema, an_event
 from tests.fakes import FakeEventLog
@@ -16,7 +16,7 @@ def test_events_of_one_session_are_listed_page_by_page_oldest_first() -> None:
     events = [an_event(f"e-{number}", NOW + timedelta(seconds=number), session_id) for number in range(3)]
     for event in [*reversed(events), events[0], an_event("of another", NOW, "another session")]:
         RecordEvent(log)(event)
-    list_events = ListEvents(cinema.sessions, log)
+    list_events = ListEventsPage(cinema.sessions, log)
 
     first = list_events(session_id, 2, None)
     second = list_events(session_id, 2, first.cursor)
@@ -27,4 +27,4 @@ def test_events_of_one_session_are_listed_page_by_page_oldest_first() -> None:
 
 def test_an_unknown_session_has_no_list() -> None:
     with pytest.raises(SessionNotFound):
-        ListEvents(Cinema().sessions, FakeEventLog())("no such session", 10, None)
+        ListEventsPage(Cinema().sessions, FakeEventLog())("no such session", 10, None)

@@ -36,7 +36,7 @@ follow_ups = some.tuples(
             ("confirm", ""),
             ("confirm", "mark_confirmed_unless_sold_and_read"),
             ("cancel", ""),
-            ("cancel", "mark_ended_if_pending_and_read"),
+            ("cancel", "mark_ended_if_pending_with_hold_and_read"),
         )
     ),
     some.integers(0, 20),
@@ -134,7 +134,7 @@ def test_a_lapsed_hold_is_free_whether_or_not_it_still_stands_in_the_row(stage: 
 
 def test_seats_that_a_dying_cancellation_gave_back_are_free(stage: Stage) -> None:
     reservation = held(stage, "A1", "B1")
-    stage.request("cancel", reservation.id, dying_at="mark_ended_if_pending_and_read")
+    stage.request("cancel", reservation.id, dying_at="mark_ended_if_pending_with_hold_and_read")
 
     assert stage.differences() == []
     assert fold_events(stage.events()).seats_at(stage.clock()) == {}

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.tickets.tokens import PublicKey
-from chalicelib.infrastructure.tickets.signatures import SigningKeyInFile, SigningKeyInKms, is_signed
+from chalicelib.infrastructure.tickets.signatures import SigningKeyInFileMadeOnFirstUse, SigningKeyInKms, is_signed
 
 ALIAS = "alias/cinema-dev-tickets"
 ARN = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -103,12 +103,12 @@ def test_a_file_is_made_once_and_nobody_else_may_read_it(tmp_path: Path) -> None
     path = tmp_path / "run" / "ticket-key"
 
     with ThreadPoolExecutor(8) as threads:
-        keys = set(threads.map(lambda _: SigningKeyInFile(path).public_key(), range(8)))
+        keys = set(threads.map(lambda _: SigningKeyInFileMadeOnFirstUse(path).public_key(), range(8)))
 
     assert len(keys) == 1
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in path.parent.iterdir()] == ["ticket-key"]
-    assert is_signed(keys.pop(), MESSAGE, SigningKeyInFile(path).sign(MESSAGE))
+    assert is_signed(keys.pop(), MESSAGE, SigningKeyInFileMadeOnFirstUse(path).sign(MESSAGE))
 
 
 def test_a_signature_is_of_one_key_and_one_message() -> None:
