@@ -127,7 +127,7 @@ def on_sale_to_invoice(event: Any) -> batches.BatchAnswer:
 
 @app.on_sqs_message(queue=f"{PREFIX}-tickets", batch_size=10)
 def on_sale_to_tickets(event: Any) -> batches.BatchAnswer:
-    return _handle_events(event, wiring.ticket_signing.issue_or_void_tickets())
+    return _handle_events(event, wiring.ticket_signing.issue_sold_or_void_refunded_tickets())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-notification", batch_size=40, maximum_batching_window_in_seconds=1)

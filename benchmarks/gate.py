@@ -27,7 +27,7 @@ from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.tables import row_id
-from chalicelib.infrastructure.ids import KeyedIds
+from chalicelib.infrastructure.ids import RandomOrDerivedIds
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.rows_with_cache import RowsBehindCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_seat_cache_signing_key
@@ -148,7 +148,7 @@ def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
     count_live_hold = CountHoldInSessionOrRefuse(
         DynamoHoldsCountedUntilExpiry(client, f"{PREFIX}-live-holds"), reservations, limit=2
     )
-    ids = KeyedIds(LOCAL_SECRET.encode())
+    ids = RandomOrDerivedIds(LOCAL_SECRET.encode())
     place_hold = PlaceHold(sessions, rows, count_live_hold, reservations, utc_now, ids, load({"STAGE": "test"}))
     sessions.get(session)
     client.meta.events.register("before-call.dynamodb", lambda model, **_: counted.update([model.name]))

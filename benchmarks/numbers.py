@@ -21,7 +21,7 @@ from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
-from chalicelib.infrastructure.ids import KeyedIds
+from chalicelib.infrastructure.ids import RandomOrDerivedIds
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ BATCH = {each.queue: each.batch_size for each in CONSUMERS}
 YEAR = datetime(2044, 1, 1, tzinfo=UTC)
 
 series = count(1000)
-ids = KeyedIds(b"of no use to anybody")
+ids = RandomOrDerivedIds(b"of no use to anybody")
 
 
 def measure(run: Run) -> None:

@@ -22,7 +22,7 @@ from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.domain.events import OutgoingMessage, ReservationChange
 from chalicelib.domain.payments import Payment
 from chalicelib.domain.reservations import Reservation, Sale, State
-from chalicelib.infrastructure.ids import KeyedIds
+from chalicelib.infrastructure.ids import RandomOrDerivedIds
 from chalicelib.infrastructure.sqs.queues import BATCH_ENTRIES, QueueUrls, SqsOutbox
 from infra.cloud.functions import RELAYS_PER_SHARD
 
@@ -122,7 +122,7 @@ def refuse_to_expire(*_: object) -> bool:
 
 
 def new_reservations() -> Iterable[Reservation]:
-    ids = KeyedIds(b"of no use to anybody")
+    ids = RandomOrDerivedIds(b"of no use to anybody")
     for number in range(RECORDS):
         user = f"user-{number}"
         yield Reservation(

@@ -55,9 +55,9 @@ user. An address may be a family, an office or a street behind one NAT, with thi
 second. A script sends hundreds of requests.
 
 For the limit per address, a hold counts as many requests as it has seats. So an address may hold 60 seats at once, then
-two more a second. With holds of 30 s, one that goes on has the most half a minute after its first hold, 120 seats, and
-from then on 2 x HOLD_SECONDS, 60 seats. Seats that are given back, or whose hold lapses, return no quota. If you make
-holds longer, lower these limits.
+two more a second. If holds last 30 s, an address that goes on holding has 120 seats after 30 s, which is the most. Then
+its first holds lapse, and it has 60 seats, 2 x HOLD_SECONDS. Seats that are given back, or whose hold lapses, return no
+quota. If you make holds longer, lower these limits.
 
 Each change of a seat is sent to every WebSocket that is subscribed to its screening. Subscriptions are therefore
 limited: sixty from one address at once, then six a minute, which makes 780 in the two hours that a connection lasts. A

@@ -23,7 +23,7 @@ from chalicelib.domain.reservations import Contact, Hold, Reservation, Sale, Sta
 from chalicelib.domain.sessions import Session
 from chalicelib.domain.webhooks import Secret, Webhook
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
-from chalicelib.infrastructure.ids import KeyedIds
+from chalicelib.infrastructure.ids import RandomOrDerivedIds
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.settings import Settings, load
@@ -52,7 +52,7 @@ HOLD_SECONDS = SETTINGS.hold_seconds
 MAX_SEATS = SETTINGS.max_seats_per_hold
 MAX_LIVE_HOLDS = SETTINGS.max_live_holds
 
-IDS = KeyedIds(b"for tests")
+IDS = RandomOrDerivedIds(b"for tests")
 """Real ids: what DynamoDB stores lies where its id says."""
 
 

@@ -19,7 +19,7 @@ from chalicelib.infrastructure.dynamodb import connection, tables
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoHoldsCountedUntilExpiry
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
-from chalicelib.infrastructure.ids import KeyedIds
+from chalicelib.infrastructure.ids import RandomOrDerivedIds
 from chalicelib.settings import LOCAL_SECRET, load
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def hold() -> Callable[[], object]:
     count_live_hold = CountHoldInSessionOrRefuse(
         DynamoHoldsCountedUntilExpiry(client, "bench-live-holds"), reservations, limit=2
     )
-    ids = KeyedIds(LOCAL_SECRET.encode())
+    ids = RandomOrDerivedIds(LOCAL_SECRET.encode())
     rows = DynamoRows(client, "bench-rows")
     place = PlaceHold(sessions, rows, count_live_hold, reservations, utc_now, ids, load({"STAGE": "test"}))
     users, wish = count(), HoldSeatsCommand(session.id, "", ("A1",))

@@ -29,7 +29,7 @@ from chalicelib.domain.payments import (
 from chalicelib.domain.refusals import (
     AlreadyPaid,
     LatePayment,
-    PaymentAlreadyUsed,
+    PaymentClaimedOrUsed,
     PaymentForCancelledReservation,
     PaymentForCancelledSession,
     PaymentNotReportedYet,
@@ -78,7 +78,7 @@ class ConfirmReservation:
     def __call__(self, command: ConfirmReservationCommand) -> Reservation:
         """Confirms the reservation and gives it. A second call with the same transaction gives the same sale.
 
-        Raises ReservationNotFound, TransactionMissing, PaymentNotReportedYet, PaymentAlreadyUsed,
+        Raises ReservationNotFound, TransactionMissing, PaymentNotReportedYet, PaymentClaimedOrUsed,
         PaymentRefundedOrWrongAmount.
 
         If the payment can no longer buy the seats, requests its refund and raises LatePayment,
@@ -237,7 +237,7 @@ def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sa
     if stands.is_refund_requested_or_made:
         return PaymentRefundedOrWrongAmount(reservation.id, sale.transaction_id)
     if stands.reservation_id != reservation.id:
-        return PaymentAlreadyUsed(reservation.id, sale.transaction_id)
+        return PaymentClaimedOrUsed(reservation.id, sale.transaction_id)
     if stands.was_charged and not stands.charge_matches_price_of(reservation):
         return PaymentRefundedOrWrongAmount(reservation.id, sale.transaction_id)
     return PaymentNotReportedYet(reservation.id, sale.transaction_id)

@@ -22,14 +22,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.refusals import BackendUnavailable, IdempotencyKeyReused, TooManyHoldsInSession
-from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrEntryChanged, Reservation, State
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrReplacedHoldChanged, Reservation, State
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import HoldsCountedUntilExpiry, Reservations
 
 ATTEMPTS = 10
-"""The most tries to count a hold. From the second try on, a try fails only if another hold of the same holder was
-counted meanwhile."""
+"""The most tries to count a hold. The first try does not know the counted holds, each later one has just read them. So
+a later try fails only if another hold of the same holder was counted in between."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,19 @@ class CountHoldInSessionOrRefuse:
     limit: int
 
     def __call__(self, reservation: Reservation) -> None:
-        """Counts a reservation's hold against the user's limit. Call it before the reservation is stored. Idempotent.
+        """Counts a reservation's hold against the user's limit. Call it before the reservation is stored. Counting the
+        same hold again changes nothing.
 
-        If the limit is reached, raises TooManyHoldsInSession. If one of the counted live holds has the same reservation
-        id, raises IdempotencyKeyReused instead. Raises BackendUnavailable if the counted holds changed during each of
-        the ATTEMPTS tries.
+        If the limit is reached, raises TooManyHoldsInSession, or IdempotencyKeyReused if one of the counted holds is
+        another live hold with this reservation id. Raises BackendUnavailable if the counted holds changed during each
+        of the ATTEMPTS tries.
         """
         hold, now = reservation.hold, reservation.created_at
         ended: CountedHold | None = None
         for _ in range(ATTEMPTS):
             try:
                 return self.holds_counted_until_expiry.count_hold(_holder(reservation), hold, self.limit, now, ended)
-            except HoldLimitReachedOrEntryChanged as reached:
+            except HoldLimitReachedOrReplacedHoldChanged as reached:
                 ended = self._replaceable_or_refuse(reached.counted, hold, now)
         raise BackendUnavailable("count a hold")
 

@@ -27,7 +27,7 @@ from chalicelib.domain.payments import (
 from chalicelib.domain.refusals import (
     BackendUnavailable,
     FreeOfCharge,
-    PaymentAlreadyUsed,
+    PaymentClaimedOrUsed,
     PaymentRefundedOrWrongAmount,
     PaymentsUnavailable,
     Refusal,
@@ -171,7 +171,7 @@ class SettlePayment:
         method = payment.method or BY_GATEWAY
         try:
             sold = self.confirm(ConfirmReservationCommand(payment.reservation_id, method, payment.transaction_id))
-        except (PaymentRefundedOrWrongAmount, PaymentAlreadyUsed):
+        except (PaymentRefundedOrWrongAmount, PaymentClaimedOrUsed):
             return
         except Refusal as refusal:
             if refusal.refund_reason is None:

@@ -135,11 +135,10 @@ class ExecuteRefund:
 
     def _ask_gateway(self, payment: Payment) -> Payment | None:
         """Reads the charge from the gateway and records it. Gives the payment as stored afterwards. None if the gateway
-        does not know the charge yet.
+        does not know the charge yet. The gateway is asked because a client's statement alone must not cause a refund.
 
-        The gateway is asked because a client's statement alone must not cause a refund. If the gateway charged the
-        payment for another reservation than the client said, and the payment has no sale, the payment that is given has
-        the gateway's reservation.
+        The gateway may name another reservation than the client did. If the payment has no sale, it then gets the
+        gateway's reservation.
         """
         charge = self.gateway.find_charge(payment.transaction_id)
         return self.payments.record_charge_if_allowed_and_read(charge) if charge else None

@@ -73,10 +73,7 @@ SENDS_TO: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class FinishSalesRequestRefundsAndListMessages:
-    """Addresses an event of a row of seats to the queues of its consumers.
-
-    The row was held, sold, released or closed.
-    """
+    """Lists the messages to send after a row of seats was written: after a hold, a sale, a release or a closing."""
 
     reservations: Reservations
     request_refunds_after_session_cancellation: RequestRefundsAfterSessionCancellation
@@ -108,7 +105,7 @@ class FinishSalesRequestRefundsAndListMessages:
 
 @dataclass(frozen=True)
 class MarkSoldOrExpireAndListMessages:
-    """Addresses the creation or the end of a reservation to the queues of its consumers."""
+    """Lists the messages to send after a reservation was created or has ended."""
 
     expire: ExpireLapsedHoldUnlessSold
     mark_payment_sold: TryMarkPaymentSold
@@ -139,8 +136,8 @@ class MarkSoldOrExpireAndListMessages:
 
 @dataclass(frozen=True)
 class ListPaymentMessagesAndMarkRefunded:
-    """Addresses a change of a payment to the queues that act on it: a claim, a requested refund, a charge that became
-    known after a refund was tried, or a refund."""
+    """Lists the messages to send after a change of a payment: a claim, a requested refund, a refund, or a charge that
+    became known after a refund was tried."""
 
     reservations: Reservations
 

@@ -46,7 +46,7 @@ gets its tickets in this way, too."""
 class RequestTicketSigningAgain:
     """Requests that a sale's unsigned tickets are signed, by sending the sale's event again.
 
-    Idempotent: see IssueOrVoidTickets.
+    Idempotent: see IssueSoldOrVoidRefundedTickets.
     """
 
     outbox: Outbox

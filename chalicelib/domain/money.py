@@ -45,9 +45,9 @@ class Money:
         if not amount.is_finite():
             raise ValueError(f"{amount} is no amount")
         numerator, denominator = amount.as_integer_ratio()
-        minor, rest = divmod(numerator * 10 ** minor_digits(currency), denominator)
+        minor, rest = divmod(numerator * 10 ** minor_digits_or_two(currency), denominator)
         if rest:
-            raise ValueError(f"{amount} has more than {minor_digits(currency)} decimals")
+            raise ValueError(f"{amount} has more than {minor_digits_or_two(currency)} decimals")
         return cls(minor, currency)
 
     @classmethod
@@ -62,7 +62,7 @@ class Money:
     @property
     def amount(self) -> Decimal:
         """Gives the amount in the currency's unit with all its decimals, such as 25.00."""
-        return Decimal(f"{self.minor}E-{minor_digits(self.currency)}")
+        return Decimal(f"{self.minor}E-{minor_digits_or_two(self.currency)}")
 
     @property
     def symbol(self) -> str:
@@ -71,7 +71,7 @@ class Money:
 
     def format(self, thousands: str = "", point: str = ".") -> str:
         """Formats the amount without its currency: 1234.50, or 1,234.50 with `thousands=","`."""
-        digits = minor_digits(self.currency)
+        digits = minor_digits_or_two(self.currency)
         whole, rest = divmod(abs(self.minor), 10**digits)
         sign = "-" if self.minor < 0 else ""
         text = f"{sign}{whole:,}".replace(",", thousands)
@@ -95,6 +95,6 @@ class Money:
             raise ValueError(f"{self.currency} and {other.currency} can't be added")
 
 
-def minor_digits(currency: str) -> int:
+def minor_digits_or_two(currency: str) -> int:
     """Gives the number of decimals of the currency."""
     return MINOR_DIGITS.get(currency, 2)

@@ -180,7 +180,7 @@ class PaymentNotReportedYet(Refusal):
     transaction_id: str
 
 
-class PaymentAlreadyUsed(Refusal):
+class PaymentClaimedOrUsed(Refusal):
     """The transaction is claimed for another reservation, or has bought one."""
 
     reservation_id: str

@@ -234,7 +234,7 @@ class CountedHold:
         return (self.reservation_id, self.expires_at) == (hold.reservation_id, hold.expires_at)
 
 
-class HoldLimitReachedOrEntryChanged(Exception):
+class HoldLimitReachedOrReplacedHoldChanged(Exception):
     """The hold was not counted: it would exceed its holder's limit, or the entry of the older hold that it was to
     replace has changed meanwhile.
 

@@ -15,7 +15,7 @@ the few requests of one user with one key."""
 
 
 @dataclass(frozen=True)
-class KeyedIds:
+class RandomOrDerivedIds:
     """The maker of ids of 128 bits. Ids are random, or derived from an idempotency key by HMAC-SHA-256.
 
     A reservation's id begins with its buyer's partition, so that the id alone finds the reservation there: see

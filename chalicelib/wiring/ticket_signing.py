@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.config import Config
 
-from chalicelib.application.consumers.tickets import IssueOrVoidTickets
+from chalicelib.application.consumers.tickets import IssueSoldOrVoidRefundedTickets
 from chalicelib.infrastructure import aws
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys, DynamoTickets
 from chalicelib.infrastructure.tickets.names import random_ticket_code
@@ -32,7 +32,7 @@ def ticket_signing_key() -> ports.TicketSigningKey:
 
 
 @once_per_settings
-def issue_or_void_tickets() -> IssueOrVoidTickets:
+def issue_sold_or_void_refunded_tickets() -> IssueSoldOrVoidRefundedTickets:
     table = resource_name("tickets")
     stored, keys = DynamoTickets(database(), table), DynamoTicketPublicKeys(database(), table)
-    return IssueOrVoidTickets(stored, sessions(), keys, ticket_signing_key(), random_ticket_code)
+    return IssueSoldOrVoidRefundedTickets(stored, sessions(), keys, ticket_signing_key(), random_ticket_code)

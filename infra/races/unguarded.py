@@ -18,7 +18,7 @@ from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
-from chalicelib.infrastructure.ids import KeyedIds
+from chalicelib.infrastructure.ids import RandomOrDerivedIds
 from chalicelib.wiring.shared.adapters import SellingAndSettlingAdapters
 from chalicelib.wiring.shared.process import database, resource_name, settings
 from infra.local import server
@@ -76,7 +76,7 @@ class SessionsInOrderAsked(DynamoSessions):
         return SessionInOrderAsked(**{field.name: getattr(session, field.name) for field in fields(session)})
 
 
-class KeyBlindIds(KeyedIds):
+class KeyBlindIds(RandomOrDerivedIds):
     """Makes ids without the idempotency key, so that a resent request counts as a new request."""
 
     def reservation_id(self, user_id: str, key: str | None) -> str:

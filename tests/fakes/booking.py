@@ -13,7 +13,7 @@ from chalicelib.domain.reservations import (
     HeldSeat,
     Hold,
     HoldEndedBeforeStored,
-    HoldLimitReachedOrEntryChanged,
+    HoldLimitReachedOrReplacedHoldChanged,
     Occupancy,
     ReleaseResult,
     Reservation,
@@ -234,7 +234,7 @@ class FakeLiveHolds:
         else:
             room = standing is None or standing.expires_at <= now
         if not room:
-            raise HoldLimitReachedOrEntryChanged(self._counted(holds))
+            raise HoldLimitReachedOrReplacedHoldChanged(self._counted(holds))
         del holds[place : place + 1]
         holds.insert(0, hold)
 

@@ -86,7 +86,7 @@ def _listed(ticket: Ticket) -> ListedTicket:
 class FakeTicketKeys:
     known: dict[str, tuple[PublicKey, datetime]] = field(default_factory=dict)
 
-    def publish(self, key: PublicKey, until: datetime) -> None:
+    def publish_until_at_least(self, key: PublicKey, until: datetime) -> None:
         _, before = self.known.get(key.id, (key, until))
         self.known[key.id] = key, max(until, before)
 

@@ -14,13 +14,13 @@ from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
 from chalicelib.application.consumers.cached_seats import RemoveStaleEntriesAndMarkIdsInCache
 from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesBatch
-from chalicelib.application.consumers.tickets import IssueOrVoidTickets
+from chalicelib.application.consumers.tickets import IssueSoldOrVoidRefundedTickets
 from chalicelib.application.consumers.webhooks import NumberEventsAndQueueDeliveries
 from chalicelib.application.tickets import AdmitTicket
 from chalicelib.domain import consumers
 from chalicelib.domain.events import Event, Failures, OutgoingMessage
 from chalicelib.domain.ports import HoldsCountedUntilExpiry, IdMaker, Reservations, Rows, Sessions
-from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrEntryChanged
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrReplacedHoldChanged
 from chalicelib.domain.times import to_utc_ms
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
@@ -112,7 +112,7 @@ class WatchedLiveHolds:
     ) -> None:
         try:
             self.holds_counted_until_expiry.count_hold(holder, hold, limit, now, instead_of)
-        except HoldLimitReachedOrEntryChanged:
+        except HoldLimitReachedOrReplacedHoldChanged:
             self.refused()
             raise
 
@@ -298,9 +298,9 @@ class Instance:
         )
 
     @cached_property
-    def _issue_tickets(self) -> IssueOrVoidTickets:
+    def _issue_tickets(self) -> IssueSoldOrVoidRefundedTickets:
         keys = DynamoTicketPublicKeys(self.services.dynamodb, f"{PREFIX}-tickets")
-        return IssueOrVoidTickets(self.tickets, self.sessions, keys, SIGNER, self.codes)
+        return IssueSoldOrVoidRefundedTickets(self.tickets, self.sessions, keys, SIGNER, self.codes)
 
 
 class NoSubscribers:

@@ -14,7 +14,7 @@ from chalicelib.domain.booking_codes import CODES, code_from_number
 from chalicelib.domain.payments import PaymentStatus
 from chalicelib.domain.reservations import Occupancy, RowsOfCancelledSession, State, without_lapsed_holds
 from chalicelib.domain.sessions import Session
-from chalicelib.infrastructure.ids import KeyedIds
+from chalicelib.infrastructure.ids import RandomOrDerivedIds
 from chalicelib.infrastructure.sqs.envelopes import hold_in
 from tests.builders import MAX_LIVE_HOLDS, NOW, SETTINGS, STARTS_AT
 from tests.fakes import MovableClock
@@ -89,7 +89,7 @@ def _occupancy(instance: Instance, screening: Session) -> Mapping[str, Occupancy
 
 
 @dataclass(frozen=True)
-class SeededIds(KeyedIds):
+class SeededIds(RandomOrDerivedIds):
     """Ids of our own shape, none of them random."""
 
     numbers: Iterator[int] = field(default_factory=lambda: count(1))

@@ -346,7 +346,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="PAYMENT_ALREADY_USED",
         status=409,
-        example=refusals.PaymentAlreadyUsed(RESERVATION_ID, TRANSACTION_ID),
+        example=refusals.PaymentClaimedOrUsed(RESERVATION_ID, TRANSACTION_ID),
         english="This payment is for something else: it can't pay for these seats, too.",
         portuguese="Este pagamento é de outra compra: não pode pagar também estes assentos.",
         facts=_reservation,

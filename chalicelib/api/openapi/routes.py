@@ -240,7 +240,7 @@ OPERATIONS: Mapping[str, Operation] = {
             refusals.ReservationNotFound,
             refusals.TransactionMissing,
             refusals.PaymentNotReportedYet,
-            refusals.PaymentAlreadyUsed,
+            refusals.PaymentClaimedOrUsed,
             refusals.PaymentRefundedOrWrongAmount,
             refusals.AlreadyPaid,
             refusals.ReservationExpired,

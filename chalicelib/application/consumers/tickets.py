@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class IssueOrVoidTickets:
+class IssueSoldOrVoidRefundedTickets:
     """Issues a sale's tickets, or voids them. Idempotent, also if two deliveries run at the same time.
 
     The tickets of a sale are written once, and never after they were voided. A token is written once.
@@ -66,7 +66,7 @@ class IssueOrVoidTickets:
     def _sign(self, tickets: tuple[Ticket, ...], starts_at: datetime) -> tuple[Ticket, ...]:
         """Signs the tickets. Publishes the key first, for as long as the tickets may be admitted."""
         key = self.signer.public_key()
-        self.keys.publish(key, starts_at + ADMITTED_FOR)
+        self.keys.publish_until_at_least(key, starts_at + ADMITTED_FOR)
         return tuple(ticket.with_token(self._token(ticket, key.id, starts_at)) for ticket in tickets)
 
     def _token(self, ticket: Ticket, key_id: str, starts_at: datetime) -> str:

@@ -133,7 +133,7 @@ _OLD_NAMES = "such messages; in those of an older version the user's id"
 
 
 def _queue(name: str, holds: str) -> tuple[Store, Store]:
-    """Makes the entries of a queue whose messages name no person, and of its dead-letter queue."""
+    """Makes two rows of STORES: for a queue whose messages name no person, and for its dead-letter queue."""
     return (
         Store(StoreKind.QUEUE, name, holds),
         Store(StoreKind.QUEUE, f"{name}-dlq", _OLD_NAMES, TAKES_NAMES_OUT, "14 days"),

@@ -184,8 +184,8 @@ class HoldsCountedUntilExpiry(Protocol):
     ) -> None:
         """Counts the hold against the holder's limit. Idempotent.
 
-        Raises HoldLimitReachedOrEntryChanged if the holder's last `limit` holds are all live. Only the oldest of these
-        is compared with `now`, because all holds last equally long.
+        Raises HoldLimitReachedOrReplacedHoldChanged if the holder's last `limit` holds are all live. Only the oldest of
+        these is compared with `now`, because all holds last equally long.
 
         With `instead_of`, the hold replaces that counted hold, which was sold or released. Then the error means that
         the entry of `instead_of` has changed since it was read.

@@ -72,7 +72,7 @@ class Tickets(Protocol):
 class TicketKeys(Protocol):
     """The published keys that verify tickets. Each method raises BackendUnavailable."""
 
-    def publish(self, key: PublicKey, until: datetime) -> None:
+    def publish_until_at_least(self, key: PublicKey, until: datetime) -> None:
         """Publishes the key until `until`, or longer if it is published for longer already."""
         ...
 

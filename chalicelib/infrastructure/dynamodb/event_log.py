@@ -12,7 +12,7 @@ from chalicelib.infrastructure.sqs.envelopes import event_from_wire, event_to_wi
 
 from .connection import ConditionFailed, Table, outages_as_refusals
 from .cursors import from_cursor, to_cursor
-from .tables import AuditLogItem
+from .tables import EventLogItem
 from .values import read_text, text_value
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class DynamoEventLog:
 
     def append(self, event: Event) -> None:
         position = f"{to_ms(event.occurred_at):013}#{event.id}"
-        item = AuditLogItem(event.session_id, position, event=json.dumps(event_to_wire(event))).serialize()
+        item = EventLogItem(event.session_id, position, event=json.dumps(event_to_wire(event))).serialize()
         with suppress(ConditionFailed):
             Table(self.client, self.table_name).put(item, ConditionExpression="attribute_not_exists(session_id)")
 

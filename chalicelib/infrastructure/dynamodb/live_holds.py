@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrEntryChanged
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrReplacedHoldChanged
 from chalicelib.infrastructure.ids import buyer_partition_of_user
 
 from .connection import ConditionFailed, Table
@@ -63,7 +63,7 @@ class DynamoHoldsCountedUntilExpiry:
         except ConditionFailed as failed:
             counted = _counted_holds(failed.item or {})
             if not any(each.was_counted_for(hold) for each in counted):
-                raise HoldLimitReachedOrEntryChanged(counted) from failed
+                raise HoldLimitReachedOrReplacedHoldChanged(counted) from failed
 
     # Whether there is room. The control of the race test replaces the first one; that is why they are methods.
 

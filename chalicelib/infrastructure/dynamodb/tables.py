@@ -21,8 +21,8 @@ from pynamodb.models import Model
 from .values import Item, Value, number_value, text_list_value, text_value
 
 PROGRAMME = "all"
-"""The partition key of all screenings in the programme index. Screenings are scheduled rarely; one partition takes up
-to 1,000 a second."""
+"""The partition key of all screenings in the programme index. One partition is enough: it takes up to 1,000 writes a
+second, and screenings are scheduled rarely."""
 
 
 class ProgrammeIndex(GlobalSecondaryIndex["SessionItem"]):
@@ -183,7 +183,7 @@ class PaymentItem(Model):
     by_request = OutstandingRefundsIndex()
 
 
-class AuditLogItem(Model):
+class EventLogItem(Model):
     """An event of the audit log. Each event is stored once, and never deleted.
 
     `position` is the event's moment in ms, with 13 digits, then # and the event's id. `event` is its JSON.
@@ -400,7 +400,7 @@ TABLES = (
     TableDefinition(ReservationItem, "reservations", "Reservations", has_stream=True),
     TableDefinition(HoldsInSessionItem, "live-holds", "LiveHolds"),
     TableDefinition(PaymentItem, "payments", "Payments", has_stream=True),
-    TableDefinition(AuditLogItem, "events", "EventLog"),
+    TableDefinition(EventLogItem, "events", "EventLog"),
     TableDefinition(AnalyticsShardItem, "analytics", "Analytics"),
     TableDefinition(ProcessedEventItem, "ledger", "Ledger"),
     TableDefinition(ViewerItem, "viewers", "Viewers"),
@@ -418,10 +418,10 @@ def row_id(session_id: str, row: str) -> str:
     return f"{session_id}#{row}"
 
 
-def set_table_names(prefix: str) -> None:
+def set_table_names(prefix_without_hyphen: str) -> None:
     """Sets the table's name in each model: {prefix}-sessions, {prefix}-rows and so on."""
     for table in TABLES:
-        table.model.Meta.table_name = f"{prefix}-{table.name}"
+        table.model.Meta.table_name = f"{prefix_without_hyphen}-{table.name}"
 
 
 # Whole items by their models' attributes, for the paths that buyers wait for. pynamodb does it by a descriptor for each

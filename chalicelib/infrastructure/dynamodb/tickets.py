@@ -244,7 +244,7 @@ class DynamoTicketPublicKeys:
     table_name: str
     known: dict[str, datetime] = field(default_factory=dict)
 
-    def publish(self, key: PublicKey, until: datetime) -> None:
+    def publish_until_at_least(self, key: PublicKey, until: datetime) -> None:
         if key.id in self.known and until <= self.known[key.id]:
             return
         described = map_value({"x": text_value(b64encode(key.x).decode()), "until": ms_value(until)})

@@ -136,7 +136,8 @@ class A4Document:
     def draw_ordered_line(
         self, line: str, pen: Pen, left_mm: float, top_mm: float, width_mm: float = TEXT_WIDTH, align: Align = "left"
     ) -> None:
-        """Draws letters that are in drawing order, vertically in the middle of a line whose upper edge is `top_mm`."""
+        """Draws a line whose letters are already in visual order, from left to right. The letters are vertically in the
+        middle of a line whose upper edge is `top_mm`."""
         baseline = HEIGHT - top_mm - pen.line_height_mm / 2 - 0.3 * pen.size_mm
 
         def draw(canvas: Canvas) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoHoldsCountedUntilExpiry
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
-from chalicelib.infrastructure.ids import KeyedIds
+from chalicelib.infrastructure.ids import RandomOrDerivedIds
 from chalicelib.settings import Settings
 
 from . import process, tables
@@ -50,7 +50,7 @@ class SellingAndSettlingAdapters:
 
     @cached_property
     def ids(self) -> IdMaker:
-        return KeyedIds(settings_with_secrets().needed_id_secret.encode())
+        return RandomOrDerivedIds(settings_with_secrets().needed_id_secret.encode())
 
     @cached_property
     def sessions(self) -> Sessions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
-from chalicelib.infrastructure.ids import KeyedIds
+from chalicelib.infrastructure.ids import RandomOrDerivedIds
 
 from .process import database, once_per_settings, resource_name, settings_with_secrets
 
@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 
 @once_per_settings
 def suppressed_addresses() -> SuppressedAddresses:
-    ids = KeyedIds(settings_with_secrets().needed_id_secret.encode())
+    ids = RandomOrDerivedIds(settings_with_secrets().needed_id_secret.encode())
     return DynamoSuppressedAddresses(database(), resource_name("suppressed-addresses"), ids.address_hash)

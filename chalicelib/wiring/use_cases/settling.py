@@ -39,8 +39,8 @@ class SettlingUseCases:
     def confirm_without_charge_check(self) -> ConfirmReservation:
         """Gives the use case that confirms a reservation when its payment is settled.
 
-        It also claims a payment without a reported charge (`only_if_charged` is False): a payment that is to be settled
-        was charged, or was claimed by a request that allowed a claim before the charge.
+        It does not check that a charge was reported (`only_if_charged` is False). The payment was either charged, or
+        claimed by an earlier request, which was allowed to skip this check, too.
         """
         ports = self.ports
         return ConfirmReservation(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrEntryChanged
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrReplacedHoldChanged
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoHoldsCountedUntilExpiry
 from chalicelib.infrastructure.dynamodb.values import Item
 from chalicelib.infrastructure.ids import buyer_partition_of_user
@@ -28,8 +28,8 @@ class User:
         self.backend.live_holds.count_hold(self.id, hold, limit, now, instead_of)
 
     def counted(self, limit: int = LIMIT, now: datetime = NOW) -> list[tuple[str, datetime, int]]:
-        """Gives the holds that HoldLimitReachedOrEntryChanged names for one hold more."""
-        with pytest.raises(HoldLimitReachedOrEntryChanged) as reached:
+        """Gives the holds that HoldLimitReachedOrReplacedHoldChanged names for one hold more."""
+        with pytest.raises(HoldLimitReachedOrReplacedHoldChanged) as reached:
             self.count(a_hold(session=SCREENING), now, limit)
         return [(hold.reservation_id, hold.expires_at, hold.newer_holds) for hold in reached.value.counted]
 
@@ -132,7 +132,7 @@ def test_who_comes_second_for_the_place_of_an_ended_one_is_told_what_counts_now(
     ended = CountedHold(reservation_id=gone.reservation_id, expires_at=gone.expires_at, newer_holds=age)
     ana.count(third, instead_of=ended)
 
-    with pytest.raises(HoldLimitReachedOrEntryChanged) as reached:
+    with pytest.raises(HoldLimitReachedOrReplacedHoldChanged) as reached:
         ana.count(fourth, instead_of=ended)
 
     kept = (first, second)[age]
@@ -140,7 +140,7 @@ def test_who_comes_second_for_the_place_of_an_ended_one_is_told_what_counts_now(
 
 
 def test_nothing_counts_in_place_of_what_was_never_there(ana: User) -> None:
-    with pytest.raises(HoldLimitReachedOrEntryChanged) as reached:
+    with pytest.raises(HoldLimitReachedOrReplacedHoldChanged) as reached:
         ana.count(
             a_hold(session=SCREENING), instead_of=CountedHold(reservation_id="res-none", expires_at=NOW, newer_holds=0)
         )

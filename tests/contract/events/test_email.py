@@ -23,7 +23,7 @@ from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedE
 from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.ses import SesEmailSender
-from chalicelib.infrastructure.ids import KeyedIds
+from chalicelib.infrastructure.ids import RandomOrDerivedIds
 from chalicelib.settings import DEFAULT_SENDER
 from infra.local import mailbox
 from infra.processes import HOST, free_port
@@ -181,7 +181,7 @@ def test_nobody_can_read_an_address_in_the_table(moto: Dynamo) -> None:
     (found,) = [item for item in items if item["id"]["S"] == IDS.address_hash("ana@example.com")]
     assert set(found) == {"id", "reason", "since"}
     assert "ana" not in str(found)
-    assert KeyedIds(b"another secret").address_hash("ana@example.com") != found["id"]["S"]
+    assert RandomOrDerivedIds(b"another secret").address_hash("ana@example.com") != found["id"]["S"]
 
 
 # What only SES has: its errors.

@@ -98,7 +98,7 @@ def test_a_code_is_given_once(tickets: Tickets) -> None:
 
 @pytest.mark.parametrize("code", ["", "keys", "ZZZZ-ZZZZ", "zzzz-zzzz", "x" * 3000])
 def test_what_is_no_tickets_code_is_found_nowhere(tickets: Tickets, keys: TicketKeys, code: str) -> None:
-    keys.publish(PublicKey(bytes(32)), NOW)
+    keys.publish_until_at_least(PublicKey(bytes(32)), NOW)
 
     assert tickets.find(code) is None
     assert tickets.find_latest_tickets_or_voided_sale(code) is None
@@ -292,9 +292,9 @@ def test_a_key_is_published_as_long_as_any_ticket_needs_it(tickets: Tickets, key
     def published(now: datetime) -> set[str]:
         return {first.id, second.id} & set(keys.read_published(now))
 
-    keys.publish(first, NOW + timedelta(days=2))
-    keys.publish(first, NOW + timedelta(days=1))
-    keys.publish(second, NOW + timedelta(days=1))
+    keys.publish_until_at_least(first, NOW + timedelta(days=2))
+    keys.publish_until_at_least(first, NOW + timedelta(days=1))
+    keys.publish_until_at_least(second, NOW + timedelta(days=1))
 
     assert keys.read_published(NOW)[first.id] == first
     assert published(NOW) == {first.id, second.id}
@@ -308,7 +308,7 @@ def test_two_processes_publish_a_key_until_the_later_moment(dynamo: Dynamo, days
     key = PublicKey(random_ticket_code().encode().ljust(32))
 
     for each in days:
-        DynamoTicketPublicKeys(dynamo.client, table).publish(key, NOW + timedelta(days=each))
+        DynamoTicketPublicKeys(dynamo.client, table).publish_until_at_least(key, NOW + timedelta(days=each))
 
     assert key.id in DynamoTicketPublicKeys(dynamo.client, table).read_published(NOW + timedelta(days=1))
 

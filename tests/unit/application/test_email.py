@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.application.consumers.email import EMAILS, WAITS_FOR_TICKETS, SendBuyerEmail
 from chalicelib.application.consumers.returned_emails import SuppressIfFinal
-from chalicelib.application.consumers.tickets import IssueOrVoidTickets
+from chalicelib.application.consumers.tickets import IssueSoldOrVoidRefundedTickets
 from chalicelib.domain.booking_codes import code_from_number
 from chalicelib.domain.email import (
     BounceOrComplaint,
@@ -88,7 +88,7 @@ class Office:
 
     def sign(self, sale: Event) -> None:
         numbers = count(1)
-        issue = IssueOrVoidTickets(
+        issue = IssueSoldOrVoidRefundedTickets(
             self.tickets, self.cinema.sessions, FakeTicketKeys(), FakeSigner(), lambda: code_from_number(next(numbers))
         )
         issue(sale)

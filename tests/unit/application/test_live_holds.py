@@ -15,7 +15,7 @@ from chalicelib.domain.refusals import (
     SeatsUnavailable,
     TooManyHoldsInSession,
 )
-from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrEntryChanged, State
+from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrReplacedHoldChanged, State
 from tests.builders import HOLD_SECONDS, MAX_LIVE_HOLDS, NOW, Cinema, a_hold, a_session
 from tests.fakes import Crash, crash, interposed, sent_twice
 
@@ -367,7 +367,7 @@ def test_when_the_limit_is_lowered_and_holds_shortened_no_live_hold_is_forgotten
 def test_a_hold_that_never_comes_to_its_place_says_ask_again(full: Cinema) -> None:
     class Unlucky:
         def count_hold(self, user_id: str, hold: object, *_: object) -> None:
-            raise HoldLimitReachedOrEntryChanged(())
+            raise HoldLimitReachedOrReplacedHoldChanged(())
 
     unlucky: HoldsCountedUntilExpiry = Unlucky()
     with pytest.raises(BackendUnavailable):

@@ -25,7 +25,7 @@ from chalicelib.domain.refusals import (
     AlreadyPaid,
     BackendUnavailable,
     LatePayment,
-    PaymentAlreadyUsed,
+    PaymentClaimedOrUsed,
     PaymentForCancelledReservation,
     PaymentNotReportedYet,
     PaymentRefundedOrWrongAmount,
@@ -185,7 +185,7 @@ def test_a_payment_buys_one_reservation_whoever_claims_it(till: Till) -> None:
     sold = till.cinema.confirm(holds[0].id, "tx-1")
 
     for other in holds[1:]:
-        assert isinstance(till.refused(other.id, "tx-1"), PaymentAlreadyUsed)
+        assert isinstance(till.refused(other.id, "tx-1"), PaymentClaimedOrUsed)
     till.cinema.follow_up_reservation(ReservationChange(holds[0], sold, NOW))
 
     assert till.cinema.confirm(holds[0].id, "tx-1") == sold
@@ -205,7 +205,7 @@ def test_a_payment_that_was_charged_for_another_reservation_buys_nothing(till: T
     theirs, mine = till.cinema.hold("A1", user="ana"), till.cinema.hold("A2", user="bia")
     till.payments.record_charge_if_allowed_and_read(a_charge("tx-1", theirs.id, 2500))
 
-    assert isinstance(till.refused(mine.id, "tx-1"), PaymentAlreadyUsed)
+    assert isinstance(till.refused(mine.id, "tx-1"), PaymentClaimedOrUsed)
     assert till.cinema.confirm(theirs.id, "tx-1").sale
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.application.consumers.tickets import IssueOrVoidTickets
+from chalicelib.application.consumers.tickets import IssueSoldOrVoidRefundedTickets
 from chalicelib.application.tickets import (
     AdmittedTicket,
     AdmitTicket,
@@ -76,7 +76,7 @@ class House:
 
     def issue(self, event: Event, tickets: Tickets | None = None) -> None:
         stored = tickets or self.tickets
-        IssueOrVoidTickets(stored, self.cinema.sessions, self.keys, self.signer, self.new_code)(event)
+        IssueSoldOrVoidRefundedTickets(stored, self.cinema.sessions, self.keys, self.signer, self.new_code)(event)
 
     def new_code(self) -> str:
         return code_from_number(next(self.numbers))

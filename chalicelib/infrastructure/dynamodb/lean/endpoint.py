@@ -65,7 +65,7 @@ class LeanEndpoint(Endpoint):
         self._url = stock.host if stock.host.endswith("/") else f"{stock.host}/"
         self._events = stock._event_emitter
         transport: Any = LeanTransport(stock.http_session, self._url)
-        super().__init__(stock.host, stock._endpoint_prefix, self._events, LeanParserFactory(), transport)
+        super().__init__(stock.host, stock._endpoint_prefix, self._events, LeanDynamoParserFactory(), transport)
 
     def create_request(self, params: Any, operation_model: Any = None) -> Any:
         """Builds the request, and emits `request-created`, whose handlers sign the request.
@@ -162,7 +162,7 @@ class LeanSerializer:
         return {"url_path": "/", "query_string": "", "method": "POST", "headers": headers, "body": body.encode()}
 
 
-class LeanParserFactory(ResponseParserFactory):
+class LeanDynamoParserFactory(ResponseParserFactory):
     """A factory that wraps each of botocore's parsers in a LeanDynamoParser."""
 
     def create_parser(self, protocol_name: str) -> Any:
