@@ -155,7 +155,7 @@ def on_payment_due(event: Any) -> batches.BatchAnswer:
 # Five at most: if the gateway hangs, five refunds time out within the function's 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-refunds", batch_size=5)
 def on_refund_requested(event: Any) -> batches.BatchAnswer:
-    return _handle_events(event, wiring.payments.execute_refund())
+    return _handle_events(event, wiring.payments.try_refund())
 
 
 # Schedules.

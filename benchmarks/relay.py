@@ -104,7 +104,7 @@ class SlowQueues:
 class SlowPayments:
     """The port of payments as TryMarkPaymentSold calls it."""
 
-    def try_mark_sold_and_read(self, payment: Payment) -> Payment:
+    def mark_sold_if_allowed_and_read(self, payment: Payment) -> Payment:
         time.sleep(WRITE_SECONDS)
         return payment
 

@@ -12,7 +12,7 @@ from chalicelib.application.confirm import ConfirmReservationCommand
 from chalicelib.application.hold import HoldSeatsCommand
 from chalicelib.application.payments import SettlePayment
 from chalicelib.application.queries import ShowOwnReservation
-from chalicelib.application.refunds import ExecuteRefund, RequestRefundsAfterSessionCancellation
+from chalicelib.application.refunds import RequestRefundsAfterSessionCancellation, TryRefund
 from chalicelib.application.relay import SENDS_TO
 from chalicelib.application.release import CancelReservationCommand, ExpireLapsedHoldUnlessSold
 from chalicelib.domain.events import Event, EventType, OutgoingMessage, ReservationChange, RowEvent
@@ -246,8 +246,8 @@ class Cinema:
         return self.relaying.request_refunds_after_session_cancellation
 
     @property
-    def execute_refund(self) -> ExecuteRefund:
-        return self.settling.execute_refund
+    def try_refund(self) -> TryRefund:
+        return self.settling.try_refund
 
     def cancel_session(self) -> SessionCancellation:
         return self.relaying.cancel_session(self.session.id)

@@ -117,7 +117,7 @@ class ConfirmReservation:
         if reservation.state is not State.PENDING:
             return reservation
         claim = claimed_payment_for(reservation, sale.transaction_id, sale.payment_method, sale.paid_at)
-        stands = self.payments.try_claim_and_read(claim, only_if_charged=self.only_if_charged)
+        stands = self.payments.claim_if_allowed_and_read(claim, only_if_charged=self.only_if_charged)
         if _is_claimed_for(stands, reservation):
             return reservation
         ended = self.reservations.find(reservation.id) if _is_being_refunded(stands, reservation) else None
@@ -141,11 +141,12 @@ class ConfirmReservation:
         return confirmed
 
     def _sell_seats(self, reservation: Reservation, sale: Sale) -> bool:
-        """Sells the seats, unless this sale owns them already.
+        """Sells the seats, unless this sale owns them already. Releases a hold that can't be sold.
 
-        Gives True if they were already this sale's and the session has been cancelled since then, else False. Releases
-        a hold that can't be sold. Raises AlreadyPaid, LatePayment, PaymentForCancelledReservation,
-        PaymentForCancelledSession.
+        Gives True if this sale had sold the seats before, and the session was cancelled afterwards: the payment must be
+        refunded. Otherwise gives False.
+
+        Raises AlreadyPaid, LatePayment, PaymentForCancelledReservation, PaymentForCancelledSession.
         """
         try:
             self.rows.sell(reservation.hold, sale, sale.paid_at)
@@ -266,7 +267,7 @@ def _cancelled_or_expired(reservation: Reservation, taken: SeatsTakenOrHoldEnded
 
 
 def _refusal_of_ended(reservation: Reservation, sale: Sale) -> LatePayment | PaymentForCancelledReservation:
-    """Makes the refusal of a payment for a reservation that had ended before."""
+    """Makes the refusal of a payment that comes after its reservation has ended."""
     if reservation.state is State.CANCELLED:
         return PaymentForCancelledReservation(reservation.id, sale.transaction_id)
     ended_at = min(reservation.expires_at, reservation.ended_at or reservation.expires_at)

@@ -22,7 +22,7 @@ from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Sale, State
 
 from .payments import SettlementNotDueYet, SettlePayment
-from .refunds import ExecuteRefund
+from .refunds import TryRefund
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations, Rows, Sessions
@@ -95,7 +95,7 @@ class ReconcilePayments:
     sessions: Sessions
     gateway: PaymentGateway
     settle_payment: SettlePayment
-    execute_refund: ExecuteRefund
+    try_refund: TryRefund
     clock: Clock
 
     def __call__(self, charges_of_last: timedelta = LOOKED_BACK, *, mend: bool = True) -> SweepResult:
@@ -171,7 +171,7 @@ class ReconcilePayments:
         pause = min(FIRST_PAUSE * 2 ** min(payment.asked, 12), LONGEST_PAUSE)
         if payment.asked_at and now < payment.asked_at + pause:
             return _open_refund_finding(payment)
-        self.execute_refund.refund_or_settle_for_charged_reservation(payment)
+        self.try_refund.try_refund_or_settle_as_charged(payment)
         stands = self.payments.find(payment.transaction_id) or payment
         return (
             _open_refund_finding(stands)

@@ -47,7 +47,7 @@ class TryMarkPaymentSold:
         payment = sold_payment_of(reservation)
         if payment is None:
             return
-        stands = self.payments.try_mark_sold_and_read(payment)
+        stands = self.payments.mark_sold_if_allowed_and_read(payment)
         if stands.sale_id != payment.sale_id:
             log.error(
                 "sale without its money: %s; its transaction stands for %s", payment.log_fields, stands.log_fields
@@ -87,7 +87,7 @@ class RequestRefundsAfterSessionCancellation:
 
 
 @dataclass(frozen=True)
-class ExecuteRefund:
+class TryRefund:
     """Refunds a payment at the gateway, and marks the payment as refunded.
 
     Idempotent: a refunded payment is skipped, and the gateway refunds once for each idempotency key, which is derived
@@ -108,9 +108,9 @@ class ExecuteRefund:
         payment = self.payments.find(_transaction_in(event))
         if payment is None:
             raise LookupError(f"nothing is known of the payment {event.data['transactionId']!r}")
-        self.refund_or_settle_for_charged_reservation(payment)
+        self.try_refund_or_settle_as_charged(payment)
 
-    def refund_or_settle_for_charged_reservation(self, payment: Payment) -> None:
+    def try_refund_or_settle_as_charged(self, payment: Payment) -> None:
         """Refunds the payment if its refund is requested. If the gateway does not know the payment, only adds one to
         the number of tries, by which the sweep lengthens its pauses.
 

@@ -48,8 +48,8 @@ class Consumer(NamedTuple):
     late_after_seconds: int = 300
     """The age of the oldest message at which an alarm goes off."""
     alarm_docs_section: str = ""
-    """A section of docs/operations.md that the texts of the alarms name, after the sections on dead letters and late
-    events."""
+    """The section of docs/operations.md about this consumer. The texts of its alarms refer to the sections on dead
+    letters and late events, and then to this one."""
     hears: tuple[EventType, ...] = ()
     takes: str = "events"
     """The kind of messages in the queue."""

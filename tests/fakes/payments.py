@@ -28,7 +28,7 @@ class FakePayments:
     def find(self, transaction_id: str) -> Payment | None:
         return self.known.get(transaction_id)
 
-    def try_claim_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
+    def claim_if_allowed_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
         found = self.find(payment.transaction_id)
         if found is None:
             return None if only_if_charged else self._write(payment)
@@ -64,7 +64,7 @@ class FakePayments:
         is_disproved = not is_right and _must_be_returned(found)
         return self._write(new if is_disproved else replace(found, **said))
 
-    def try_mark_sold_and_read(self, payment: Payment) -> Payment:
+    def mark_sold_if_allowed_and_read(self, payment: Payment) -> Payment:
         found = self.find(payment.transaction_id)
         if found is None:
             return self._write(payment)

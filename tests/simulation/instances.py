@@ -249,7 +249,7 @@ class Instance:
         of_records = {
             consumers.EXPIRY: lambda record: self.selling.expire_lapsed_hold(envelopes.hold_in(record)),
             consumers.PAYMENTS: lambda record: self.settling.settle_payment(envelopes.payment_in(record)),
-            consumers.REFUNDS: _of_events(self.settling.execute_refund),
+            consumers.REFUNDS: _of_events(self.settling.try_refund),
             consumers.AUDIT: _of_events(RecordEvent(self.event_log)),
             consumers.ANALYTICS: _of_events(CountEvent(self.analytics)),
             consumers.TICKETS: _of_events(self._issue_tickets),

@@ -18,7 +18,8 @@ def number_by_series(
     series_of: Callable[[T], Hashable],
     assign_numbers_in_one_series: Callable[[Sequence[T]], Sequence[N]],
 ) -> tuple[dict[int, N], dict[int, Exception]]:
-    """Numbers items with one call for each series. Gives the numbered items and the failures, by position."""
+    """Groups the items by series, and numbers each group with one call. Gives the numbered items and the failures, both
+    by the item's position in `items`."""
     by_series: dict[Hashable, dict[int, T]] = defaultdict(dict)
     for position, item in items.items():
         by_series[series_of(item)][position] = item

@@ -21,7 +21,7 @@ class Payments(Protocol):
         """Reads the payment, strongly consistent. None if it is not stored."""
         ...
 
-    def try_claim_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
+    def claim_if_allowed_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
         """Claims the payment for its reservation and amount. While the payment is claimed, no other reservation can
         claim it. Idempotent.
 
@@ -44,7 +44,7 @@ class Payments(Protocol):
         """
         ...
 
-    def try_mark_sold_and_read(self, payment: Payment) -> Payment:
+    def mark_sold_if_allowed_and_read(self, payment: Payment) -> Payment:
         """Marks the payment as sold. If its refund was requested because it had no sale, drops that request.
 
         Changes nothing if the payment belongs to another reservation, has a sale already, or was refunded.

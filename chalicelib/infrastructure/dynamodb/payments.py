@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.money import CURRENCY
 from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason
-from chalicelib.domain.times import to_iso, utc_from_iso_with_zone
+from chalicelib.domain.times import to_iso, utc_ms_from_iso_with_zone
 
 from .connection import ConditionFailed, Table, query_items
 from .tables import PaymentItem, read_known_attributes_missing_as_none
@@ -47,7 +47,7 @@ class DynamoPayments:
         item = self._table.get(text_key(transaction_id=transaction_id))
         return payment_from_item(item) if item else None
 
-    def try_claim_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
+    def claim_if_allowed_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
         claim = {
             "claimed_at": _to_iso_if_any(payment.claimed_at),
             "due_at": _to_iso_if_any(payment.due_at),
@@ -95,7 +95,7 @@ class DynamoPayments:
                 stored = failed.item or {}
         return payment_from_item(stored)
 
-    def try_mark_sold_and_read(self, payment: Payment) -> Payment:
+    def mark_sold_if_allowed_and_read(self, payment: Payment) -> Payment:
         sold = {
             **_base(payment),
             "fate": PaymentStatus.SOLD,
@@ -298,4 +298,4 @@ def _to_iso_if_any(moment: datetime | None) -> str | None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return utc_from_iso_with_zone(text) if text else None
+    return utc_ms_from_iso_with_zone(text) if text else None

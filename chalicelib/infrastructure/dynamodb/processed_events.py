@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .connection import Table, TransactionCancelled, outages_as_refusals, retry_on_conflict, transact
 from .tables import ProcessedEventItem
-from .values import text_key, ttl_seconds
+from .values import text_key, ttl_seconds_rounded_down
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -76,5 +76,5 @@ class DynamoProcessedEvents:
         }
 
     def _entry_item(self, event_id: str) -> dict[str, Any]:
-        ttl = ttl_seconds(self.clock() + REMEMBERED)
+        ttl = ttl_seconds_rounded_down(self.clock() + REMEMBERED)
         return ProcessedEventItem(self.entry_id(event_id), ttl=ttl).serialize()

@@ -21,13 +21,13 @@ from chalicelib.domain.reservations import (
     State,
     buyer_pseudonym_or_empty,
 )
-from chalicelib.domain.times import from_ms, to_iso, to_ms, utc_from_iso_with_zone
+from chalicelib.domain.times import from_ms, to_iso, to_ms, utc_ms_from_iso_with_zone
 from chalicelib.infrastructure.ids import buyer_partition_of_user
 
 from .connection import ConditionFailed, Table, let_client_query, outages_as_refusals
 from .cursors import from_cursor, to_cursor
 from .tables import ReservationItem, item_from_attributes, read_known_attributes_missing_as_none
-from .values import Item, ms_value, text_key, text_value, ttl_seconds, ttl_value
+from .values import Item, ms_value, text_key, text_value, ttl_seconds_rounded_down, ttl_value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -189,7 +189,7 @@ def _item_from_reservation(reservation: Reservation) -> Item:
         created_at_ms=to_ms(reservation.created_at),
         expires_at_ms=to_ms(reservation.expires_at),
         state=reservation.state,
-        ttl=None if sale else ttl_seconds(reservation.expires_at + REMEMBERED),
+        ttl=None if sale else ttl_seconds_rounded_down(reservation.expires_at + REMEMBERED),
         sale_id=sale.id if sale else None,
         transaction_id=(sale.transaction_id or None) if sale else None,
         payment_method=(sale.payment_method or None) if sale else None,
@@ -214,7 +214,7 @@ def _reservation_from_model(item: Any) -> Reservation:
         state=State(item.state),
         sale=_sale_from_model(item),
         contact=Contact(email=item.email, language=item.language or "") if item.email else None,
-        refunded_at=utc_from_iso_with_zone(item.refunded_at) if item.refunded_at else None,
+        refunded_at=utc_ms_from_iso_with_zone(item.refunded_at) if item.refunded_at else None,
         ended_at=from_ms(int(item.ended_at_ms)) if item.ended_at_ms else None,
     )
 
@@ -226,7 +226,7 @@ def _sale_from_model(item: Any) -> Sale | None:
         id=item.sale_id,
         transaction_id=item.transaction_id or "",
         payment_method=item.payment_method or "",
-        paid_at=utc_from_iso_with_zone(item.paid_at or ""),
+        paid_at=utc_ms_from_iso_with_zone(item.paid_at or ""),
     )
 
 

@@ -18,7 +18,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.sessions import Session
-from chalicelib.domain.times import to_iso, utc_from_iso_with_zone
+from chalicelib.domain.times import to_iso, utc_ms_from_iso_with_zone
 from chalicelib.infrastructure.ttl_cache import TtlCache
 
 from .connection import (
@@ -193,11 +193,11 @@ def _session_from_model(item: SessionItem) -> Session:
     return Session(
         id=item.id,
         movie_title=item.movie_title,
-        starts_at=utc_from_iso_with_zone(item.starts_at),
+        starts_at=utc_ms_from_iso_with_zone(item.starts_at),
         room=item.room,
         total_seats=int(item.total_seats),
         seats_per_row=int(item.seats_per_row),
         ticket_price=Money(int(item.price_cents)).amount,
-        created_at=utc_from_iso_with_zone(item.created_at),
-        cancelled_at=utc_from_iso_with_zone(item.cancelled_at) if item.cancelled_at else None,
+        created_at=utc_ms_from_iso_with_zone(item.created_at),
+        cancelled_at=utc_ms_from_iso_with_zone(item.cancelled_at) if item.cancelled_at else None,
     )

@@ -39,10 +39,10 @@ def ms_value(moment: datetime) -> Value:
 
 def ttl_value(moment: datetime) -> Value:
     """Writes a moment as whole seconds since 1970, as DynamoDB's TTL reads it."""
-    return {"N": str(ttl_seconds(moment))}
+    return {"N": str(ttl_seconds_rounded_down(moment))}
 
 
-def ttl_seconds(moment: datetime) -> int:
+def ttl_seconds_rounded_down(moment: datetime) -> int:
     return to_ms(moment) // 1000
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .connection import outages_as_refusals, query_items
 from .tables import ViewerItem
-from .values import read_text, text_key, text_value, ttl_seconds
+from .values import read_text, text_key, text_value, ttl_seconds_rounded_down
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,7 +31,7 @@ class DynamoViewers:
 
     def set_watched_session(self, viewer_id: str, session_id: str) -> None:
         before = self._query_sessions(viewer_id)
-        ttl = ttl_seconds(self.clock() + LONGEST_CONNECTION)
+        ttl = ttl_seconds_rounded_down(self.clock() + LONGEST_CONNECTION)
         with outages_as_refusals("PutItem"):
             self.client.put_item(TableName=self.table_name, Item=ViewerItem(session_id, viewer_id, ttl=ttl).serialize())
         self._delete(viewer_id, [other for other in before if other != session_id])

@@ -117,11 +117,8 @@ def _carrying_context(message: OutgoingMessage) -> OutgoingMessage:
 
 
 def _context_of_record(record: Record, invocation: Context) -> tuple[Context, list[Link]]:
-    """Gives the parent context and the links of a record's span.
-
-    The parent is the context that the record carries, with a link to the invocation. If the record carries none, or one
-    of the invocation's own trace, the parent is the invocation.
-    """
+    """Gives the parent context and the links of a record's span. If the record carries a context of another trace, that
+    context is the parent, and the invocation is linked. Otherwise the invocation is the parent, without a link."""
     carried = context_in_record(record)
     if not span_context_in(carried).is_valid:
         return invocation, []

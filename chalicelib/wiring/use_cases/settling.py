@@ -6,7 +6,7 @@ from functools import cached_property
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.payments import SettlePayment, StartPayment
 from chalicelib.application.reconcile import ReconcilePayments
-from chalicelib.application.refunds import ExecuteRefund, TryMarkPaymentSold
+from chalicelib.application.refunds import TryMarkPaymentSold, TryRefund
 
 from .ports import SellingAndSettlingPorts
 
@@ -39,8 +39,8 @@ class SettlingUseCases:
     def confirm_without_charge_check(self) -> ConfirmReservation:
         """Gives the use case that confirms a reservation when its payment is settled.
 
-        It does not check that a charge was reported (`only_if_charged` is False). The payment was either charged, or
-        claimed by an earlier request, which was allowed to skip this check, too.
+        It does not check the charge again (`only_if_charged` is False). Only payments come here that the gateway has
+        charged, or that a request without this check has claimed.
         """
         ports = self.ports
         return ConfirmReservation(
@@ -53,9 +53,9 @@ class SettlingUseCases:
         )
 
     @cached_property
-    def execute_refund(self) -> ExecuteRefund:
+    def try_refund(self) -> TryRefund:
         ports = self.ports
-        return ExecuteRefund(
+        return TryRefund(
             ports.payments, ports.gateway, self.settle_payment.confirm_or_request_refund_unless_settled, ports.clock
         )
 
@@ -69,6 +69,6 @@ class SettlingUseCases:
             sessions=ports.sessions,
             gateway=ports.gateway,
             settle_payment=self.settle_payment,
-            execute_refund=self.execute_refund,
+            try_refund=self.try_refund,
             clock=ports.clock,
         )

@@ -74,7 +74,7 @@ def test_nothing_is_known_of_a_payment_at_first(payments: Payments, sale: Paymen
 
 
 def test_a_sale_is_found_as_it_was_registered(payments: Payments, sale: Payment) -> None:
-    assert payments.try_mark_sold_and_read(sale) == sale
+    assert payments.mark_sold_if_allowed_and_read(sale) == sale
 
     assert payments.find(sale.transaction_id) == sale
     assert (sale.status, sale.amount_cents, sale.sold_at) == (PaymentStatus.SOLD, 5000, PAID_AT)
@@ -96,30 +96,32 @@ def test_a_claim_is_found_as_it_was_made_and_made_again_by_its_own_reservation(
 ) -> None:
     claim = a_claim(sale)
 
-    assert payments.try_claim_and_read(claim, only_if_charged=False) == claim
+    assert payments.claim_if_allowed_and_read(claim, only_if_charged=False) == claim
     again = replace(claim, claimed_at=LATER)
-    assert payments.try_claim_and_read(again, only_if_charged=False) == again
+    assert payments.claim_if_allowed_and_read(again, only_if_charged=False) == again
     assert payments.find(sale.transaction_id) == again
 
 
 def test_what_is_claimed_is_nobody_elses(payments: Payments, sale: Payment) -> None:
     claim = a_claim(sale)
-    payments.try_claim_and_read(claim, only_if_charged=False)
+    payments.claim_if_allowed_and_read(claim, only_if_charged=False)
     other = replace(claim, reservation_id="res-other")
 
-    assert payments.try_claim_and_read(other, only_if_charged=False) == claim
-    assert payments.try_mark_sold_and_read(replace(sale, reservation_id="res-other")) == claim
+    assert payments.claim_if_allowed_and_read(other, only_if_charged=False) == claim
+    assert payments.mark_sold_if_allowed_and_read(replace(sale, reservation_id="res-other")) == claim
     assert payments.request_refund_if_allowed_and_read(for_nothing(sale)) == claim
 
 
 def test_where_only_the_gateway_counts_nothing_is_claimed_that_it_has_not_spoken_of(
     payments: Payments, sale: Payment
 ) -> None:
-    assert payments.try_claim_and_read(a_claim(sale), only_if_charged=True) is None
+    assert payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=True) is None
     assert payments.find(sale.transaction_id) is None
 
-    payments.try_claim_and_read(a_claim(sale), only_if_charged=False)
-    assert payments.try_claim_and_read(replace(a_claim(sale), claimed_at=LATER), only_if_charged=True) == a_claim(sale)
+    payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=False)
+    assert payments.claim_if_allowed_and_read(
+        replace(a_claim(sale), claimed_at=LATER), only_if_charged=True
+    ) == a_claim(sale)
 
 
 @pytest.mark.parametrize("only_if_charged", [False, True])
@@ -132,7 +134,7 @@ def test_what_was_charged_is_claimed_for_just_that(
     charge = a_charge(sale, **other)
     stands = payments.record_charge_if_allowed_and_read(charge)
 
-    assert payments.try_claim_and_read(a_claim(sale), only_if_charged=only_if_charged) == stands
+    assert payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=only_if_charged) == stands
     assert (stands.status, stands.reservation_id) == (PaymentStatus.ASSERTED, charge.reservation_id)
 
 
@@ -144,9 +146,9 @@ def test_what_was_charged_for_it_is_claimed_and_keeps_the_gateways_word(
     payments.record_charge_if_allowed_and_read(charge)
     claim = charged(a_claim(sale), charge)
 
-    assert payments.try_claim_and_read(a_claim(sale), only_if_charged=only_if_charged) == claim
-    assert payments.try_claim_and_read(a_claim(sale), only_if_charged=only_if_charged) == claim
-    assert payments.try_mark_sold_and_read(sale) == replace(
+    assert payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=only_if_charged) == claim
+    assert payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=only_if_charged) == claim
+    assert payments.mark_sold_if_allowed_and_read(sale) == replace(
         claim, status=PaymentStatus.SOLD, sale_id=sale.sale_id, sold_at=sale.sold_at
     )
 
@@ -159,13 +161,13 @@ def test_what_went_back_or_is_on_its_way_is_never_claimed(payments: Payments, sa
         stands = payments.mark_refunded_if_requested(stands.with_refund_completed("re-1", LATER))
 
     for only_if_charged in (False, True):
-        assert payments.try_claim_and_read(a_claim(sale), only_if_charged=only_if_charged) == stands
+        assert payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=only_if_charged) == stands
 
 
 def test_a_claim_that_came_to_nothing_is_to_be_returned_and_keeps_what_it_was(
     payments: Payments, sale: Payment
 ) -> None:
-    claim = payments.try_claim_and_read(a_claim(sale), only_if_charged=False)
+    claim = payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=False)
     assert claim
     request = replace(sale, sale_id="", sold_at=None).with_refund_requested(RefundReason.LATE, LATER)
 
@@ -205,13 +207,13 @@ def test_what_the_gateway_says_of_a_claim_or_a_sale_is_added_to_it(
     payments: Payments, sale: Payment, reservation_id: str
 ) -> None:
     charge = a_charge(sale, reservation_id=reservation_id and sale.reservation_id)
-    claim = payments.try_claim_and_read(a_claim(sale), only_if_charged=False)
+    claim = payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=False)
     assert claim
 
     assert payments.record_charge_if_allowed_and_read(charge) == charged(claim, charge)
 
     other = a_payment_of_sale(f"tx-{uuid.uuid4()}")
-    payments.try_mark_sold_and_read(other)
+    payments.mark_sold_if_allowed_and_read(other)
     assert payments.record_charge_if_allowed_and_read(a_charge(other)) == charged(other, a_charge(other))
 
 
@@ -233,7 +235,7 @@ def test_a_claim_for_another_reservation_than_it_was_charged_for_is_disproved_on
 def test_a_claim_that_may_be_selling_its_row_stands_though_it_was_charged_for_another(
     payments: Payments, sale: Payment
 ) -> None:
-    claim = payments.try_claim_and_read(a_claim(sale), only_if_charged=False)
+    claim = payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=False)
 
     assert payments.record_charge_if_allowed_and_read(a_charge(sale, reservation_id="res-of-its-buyer")) == claim
 
@@ -244,7 +246,7 @@ def test_a_claim_that_may_be_selling_its_row_stands_though_it_was_charged_for_an
 def test_what_was_sold_or_returned_stays_though_it_was_charged_for_another(
     payments: Payments, sale: Payment, step: str
 ) -> None:
-    stands = payments.try_mark_sold_and_read(sale)
+    stands = payments.mark_sold_if_allowed_and_read(sale)
     if step == "returned":
         request = payments.request_refund_if_allowed_and_read(
             sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
@@ -262,7 +264,7 @@ def test_what_is_outstanding_is_listed_until_it_was_returned(payments: Payments,
     def listed() -> list[Payment]:
         return [each for each in payments.list_outstanding_refunds() if each.transaction_id == sale.transaction_id]
 
-    payments.try_mark_sold_and_read(sale)
+    payments.mark_sold_if_allowed_and_read(sale)
     assert listed() == []
     request = payments.request_refund_if_allowed_and_read(
         sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
@@ -280,7 +282,7 @@ def test_what_is_claimed_goes_back_only_where_the_request_names_the_screening(
 ) -> None:
     """A request without the screening may come from a process that read the payment before it was claimed."""
     asserted = payments.record_charge_if_allowed_and_read(a_charge(sale))
-    claim = payments.try_claim_and_read(a_claim(sale), only_if_charged=True)
+    claim = payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=True)
     assert claim
 
     assert (
@@ -316,21 +318,21 @@ def test_the_first_request_stands(payments: Payments, sale: Payment) -> None:
 
 
 def test_what_has_bought_a_sale_is_not_requested_back_for_nothing(payments: Payments, sale: Payment) -> None:
-    payments.try_mark_sold_and_read(sale)
+    payments.mark_sold_if_allowed_and_read(sale)
 
     assert payments.request_refund_if_allowed_and_read(for_nothing(sale)) == sale
 
 
 def test_what_has_bought_a_sale_is_requested_back_for_that_sale(payments: Payments, sale: Payment) -> None:
-    payments.try_mark_sold_and_read(sale)
+    payments.mark_sold_if_allowed_and_read(sale)
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
     assert payments.request_refund_if_allowed_and_read(request) == request
-    assert payments.try_mark_sold_and_read(sale) == request, "told late, it changes nothing"
+    assert payments.mark_sold_if_allowed_and_read(sale) == request, "told late, it changes nothing"
 
 
 def test_what_has_bought_a_sale_is_not_requested_back_for_another(payments: Payments, sale: Payment) -> None:
-    payments.try_mark_sold_and_read(sale)
+    payments.mark_sold_if_allowed_and_read(sale)
     other = a_payment_of_sale(sale.transaction_id).with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
     assert payments.request_refund_if_allowed_and_read(other) == sale
@@ -340,14 +342,14 @@ def test_a_sale_may_be_requested_back_before_it_was_registered(payments: Payment
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
     assert payments.request_refund_if_allowed_and_read(request) == request
-    assert payments.try_mark_sold_and_read(sale) == request
+    assert payments.mark_sold_if_allowed_and_read(sale) == request
 
 
 def test_a_sale_takes_the_place_of_its_own_request_for_nothing(payments: Payments, sale: Payment) -> None:
     request = replace(for_nothing(sale), reservation_id=sale.reservation_id)
     payments.request_refund_if_allowed_and_read(request)
 
-    assert payments.try_mark_sold_and_read(sale) == sale
+    assert payments.mark_sold_if_allowed_and_read(sale) == sale
     assert payments.mark_refunded_if_requested(request.with_refund_completed("re-1", LATER)) == sale, (
         "and is not returned any more"
     )
@@ -357,7 +359,7 @@ def test_a_sale_does_not_take_the_place_of_another_reservations_request(payments
     request = for_nothing(sale)
     payments.request_refund_if_allowed_and_read(request)
 
-    assert payments.try_mark_sold_and_read(sale) == request
+    assert payments.mark_sold_if_allowed_and_read(sale) == request
 
 
 def test_a_cancelled_sale_takes_the_place_of_a_request_for_nothing(payments: Payments, sale: Payment) -> None:
@@ -366,13 +368,13 @@ def test_a_cancelled_sale_takes_the_place_of_a_request_for_nothing(payments: Pay
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
 
     assert payments.request_refund_if_allowed_and_read(request) == request
-    assert payments.try_mark_sold_and_read(sale) == request
+    assert payments.mark_sold_if_allowed_and_read(sale) == request
 
 
 def test_the_first_sale_of_a_payment_stands(payments: Payments, sale: Payment) -> None:
-    payments.try_mark_sold_and_read(sale)
+    payments.mark_sold_if_allowed_and_read(sale)
 
-    assert payments.try_mark_sold_and_read(a_payment_of_sale(sale.transaction_id)) == sale
+    assert payments.mark_sold_if_allowed_and_read(a_payment_of_sale(sale.transaction_id)) == sale
 
 
 def test_what_was_returned_stays_returned(payments: Payments, sale: Payment) -> None:
@@ -382,14 +384,14 @@ def test_what_was_returned_stays_returned(payments: Payments, sale: Payment) -> 
 
     assert payments.mark_refunded_if_requested(returned) == returned
     assert payments.mark_refunded_if_requested(request.with_refund_completed("re-2", LATER)) == returned
-    assert payments.try_mark_sold_and_read(sale) == returned
+    assert payments.mark_sold_if_allowed_and_read(sale) == returned
     assert payments.request_refund_if_allowed_and_read(request) == returned
     assert payments.count_refund_try_of_payment_unknown_to_gateway(request, LATER) == returned
     assert payments.find(sale.transaction_id) == returned
 
 
 def test_a_returned_sale_keeps_what_it_was(payments: Payments, sale: Payment) -> None:
-    payments.try_mark_sold_and_read(sale)
+    payments.mark_sold_if_allowed_and_read(sale)
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
     payments.request_refund_if_allowed_and_read(request)
 
@@ -409,7 +411,7 @@ def test_nothing_is_settled_that_nobody_knows(payments: Payments, sale: Payment)
 def test_any_transaction_id_of_the_contract_is_taken(payments: Payments, transaction_id: str) -> None:
     payment = a_payment_of_sale(f"{uuid.uuid4().hex[:1]}{transaction_id}"[:100])
 
-    assert payments.try_mark_sold_and_read(payment).transaction_id == payment.transaction_id
+    assert payments.mark_sold_if_allowed_and_read(payment).transaction_id == payment.transaction_id
 
 
 # Only in DynamoDB.
@@ -421,7 +423,7 @@ def stored(dynamo: Dynamo, payment: Payment) -> dict[str, object]:
 
 
 def test_only_what_is_to_be_returned_is_outstanding(dynamo: Dynamo, sale: Payment) -> None:
-    dynamo.payments.try_mark_sold_and_read(sale)
+    dynamo.payments.mark_sold_if_allowed_and_read(sale)
     assert "outstanding" not in stored(dynamo, sale)
     request = sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
     dynamo.payments.request_refund_if_allowed_and_read(request)
@@ -431,7 +433,7 @@ def test_only_what_is_to_be_returned_is_outstanding(dynamo: Dynamo, sale: Paymen
 
 
 def test_the_stream_tells_what_is_stored(dynamo: Dynamo, sale: Payment) -> None:
-    dynamo.payments.try_mark_sold_and_read(sale)
+    dynamo.payments.mark_sold_if_allowed_and_read(sale)
 
     change = payment_change({"dynamodb": {"NewImage": stored(dynamo, sale)}})
 
@@ -442,7 +444,7 @@ def test_a_payment_of_eight_seats_costs_one_write_unit(dynamo: Dynamo) -> None:
     reservation = a_reservation(*(f"AAA{number}" for number in range(1001, 1009)), user_id="u" * 100)
     payment = sold_payment_of(reservation.confirmed(a_sale(reservation.hold, "t" * 90)))
     assert payment
-    dynamo.payments.try_mark_sold_and_read(payment)
+    dynamo.payments.mark_sold_if_allowed_and_read(payment)
 
     assert sum(len(name) + len(str(value)) - 8 for name, value in stored(dynamo, payment).items()) < 1024
 
@@ -453,7 +455,7 @@ def test_a_payment_of_eight_seats_costs_one_write_unit(dynamo: Dynamo) -> None:
 def test_what_has_bought_its_seats_is_not_returned_as_if_it_had_bought_nothing(
     payments: Payments, sale: Payment
 ) -> None:
-    payments.try_mark_sold_and_read(sale)
+    payments.mark_sold_if_allowed_and_read(sale)
     nothing = replace(sale, sale_id="", sold_at=None).with_refund_requested(RefundReason.LATE, LATER)
 
     assert payments.request_refund_if_allowed_and_read(nothing).status is PaymentStatus.SOLD
@@ -462,7 +464,7 @@ def test_what_has_bought_its_seats_is_not_returned_as_if_it_had_bought_nothing(
 def test_a_sale_that_is_being_returned_keeps_its_payment_whatever_is_charged_for(
     payments: Payments, sale: Payment
 ) -> None:
-    payments.try_mark_sold_and_read(sale)
+    payments.mark_sold_if_allowed_and_read(sale)
     payments.request_refund_if_allowed_and_read(sale.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER))
 
     stands = payments.record_charge_if_allowed_and_read(a_charge(sale, reservation_id="res-other"))

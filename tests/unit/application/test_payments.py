@@ -49,7 +49,7 @@ class Till:
     def claimed(self, reservation: Reservation, transaction_id: str = "tx-1") -> Payment:
         """By a request that died there, where a client's word is enough."""
         claim = claimed_payment_for(reservation, transaction_id, "credit_card", self.cinema.clock())
-        stands = self.payments.try_claim_and_read(claim, only_if_charged=False)
+        stands = self.payments.claim_if_allowed_and_read(claim, only_if_charged=False)
         assert stands
         return stands
 
@@ -360,7 +360,7 @@ def test_a_claim_that_came_to_nothing_gives_way_to_whom_the_payment_was_charged_
     till.gateway.pay(a_charge("tx-1", theirs.id, 2500))
 
     till.hears(theirs, "tx-1")
-    till.cinema.execute_refund.refund_or_settle_for_charged_reservation(till.payments.known["tx-1"])
+    till.cinema.try_refund.try_refund_or_settle_as_charged(till.payments.known["tx-1"])
 
     assert till.status() == (PaymentStatus.SOLD, None)
     assert till.cinema.seats() == {"A2": "sold"}

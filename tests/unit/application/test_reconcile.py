@@ -45,7 +45,7 @@ class Till:
             cinema.sessions,
             self.gateway,
             cinema.settle_payment,
-            cinema.execute_refund,
+            cinema.try_refund,
             cinema.clock,
         )
 
@@ -95,7 +95,7 @@ def test_a_charge_whose_message_was_lost_buys_its_seats(till: Till) -> None:
 
 def test_a_claim_that_nobody_settled_is_settled_once_it_is_old_enough(till: Till) -> None:
     held = till.cinema.hold("A1")
-    till.payments.try_claim_and_read(claimed_payment_for(held, "tx-1", "card", NOW), only_if_charged=False)
+    till.payments.claim_if_allowed_and_read(claimed_payment_for(held, "tx-1", "card", NOW), only_if_charged=False)
     till.payments.record_charge_if_allowed_and_read(till.charge(held.id))
     assert till.sweep().mended == 0, "its request may be at work"
 
