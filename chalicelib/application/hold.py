@@ -93,10 +93,8 @@ class PlaceHold:
         return self._keep(reservation)
 
     def _keep(self, held: Reservation) -> Reservation:
-        """Counts a hold whose seats are held, and stores its reservation.
-
-        Releases the seats if the user has no room for the hold.
-        """
+        """Counts a hold that the rows have made, and stores its reservation. If the user is at the limit, releases the
+        seats."""
         try:
             self.count_live_hold(held)
         except (TooManyHoldsInSession, IdempotencyKeyReused) as refusal:

@@ -168,7 +168,8 @@ def sold_payment_of(reservation: Reservation) -> Payment | None:
 
 
 def refund_request_for(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
-    """Makes a payment with status refund_requested, for a payment whose reservation could not be sold to it."""
+    """Makes the payment of a transaction that came when the reservation could no longer be sold. Its status is
+    refund_requested."""
     return _payment_for(transaction_id, reservation).with_refund_requested(reason, now)
 
 

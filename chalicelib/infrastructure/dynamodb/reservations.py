@@ -147,8 +147,7 @@ class DynamoReservations:
         return reservation_from_item_unless_bar(item)
 
     def _put_if_none(self, hold: Hold, item: Item) -> None:
-        """Puts the item if nothing is stored under its id, or only the bar of an earlier hold. Raises
-        ConditionFailed."""
+        """Puts the item if its id is free, or has only the bar of an earlier hold. Otherwise raises ConditionFailed."""
         self._table.put(
             item,
             ConditionExpression="attribute_not_exists(id) OR barred_ms < :expires",

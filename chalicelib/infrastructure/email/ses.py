@@ -64,9 +64,10 @@ THROTTLED = {
 developer guide of SES."""
 
 BY_THE_SECOND = (1, 120)
-"""The least and the most seconds after which an email is sent again that SES refused because of the account's rate."""
+"""The shortest and the longest delay, in seconds, before an email is sent again that exceeded the account's sending
+rate."""
 BY_THE_DAY = (600, 900)
-"""The least and the most seconds after which an email is sent again that SES refused because of the account's daily
+"""The shortest and the longest delay, in seconds, before an email is sent again that exceeded the account's daily
 quota. The quota is for any 24 hours, so parts of it become free all the time."""
 
 

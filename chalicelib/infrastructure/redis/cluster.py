@@ -47,7 +47,7 @@ MOST_NODES = 500
 """The most nodes of a cluster: ElastiCache allows no more."""
 MOST_REDIRECTS = 3
 MOST_ASKED_FOR_MAP = 2
-"""The most other nodes that one question asks for the cluster's map when the node of its key has failed."""
+"""When the node of a key has failed, at most so many other nodes are asked for the cluster's map."""
 
 LONGEST_HOST = 255
 

@@ -41,10 +41,8 @@ T = TypeVar("T")
 
 
 def row_event_value(event: RowEvent) -> Value:
-    """Writes an event as the value of the attribute `event` of its row.
-
-    Leaves out what the row has elsewhere: the session is in its id, and the sales of a closed row are with its seats.
-    """
+    """Writes an event as the value of the attribute `event` of its row. Leaves out what the row stores elsewhere: the
+    session in its id, and the sales of a closed row in its seats."""
     match event:
         case SeatsHeld(hold=hold):
             fingerprint = {"fingerprint": text_value(hold.fingerprint)} if hold.fingerprint else {}
