@@ -46,7 +46,7 @@ RECENTLY_SOLD = timedelta(minutes=20)
 SCREENINGS = 50
 """How many sessions are compared: the next ones, and those that began recently. Seats are sold for these."""
 BEGUN = timedelta(hours=6)
-"""Sessions that began longer ago are left out of the comparison."""
+"""The comparison leaves out sessions that began more than this long ago."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ TELLS: Mapping[str, tuple[EventType, ...]] = {
 """The events that each table's relay makes. No other relay makes them."""
 
 DEFERS: Mapping[str, tuple[str, ...]] = {"rows": (EXPIRY,), "reservations": (), "payments": (PAYMENTS,)}
-"""By table, the queues to which its relay sends messages that are due later. Its other queues are those of
+"""By table, the queues to which its relay sends delayed messages. All other queues of the relay are those of
 consumers."""
 
 SENDS_TO: Mapping[str, frozenset[str]] = {

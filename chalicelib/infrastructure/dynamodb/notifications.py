@@ -122,11 +122,9 @@ class DynamoNotifications:
             numbered |= {one.event.id: one for one in found}
 
     def _find_earlier(self, events: Sequence[Event], cancelled: TransactionCancelled) -> Sequence[Notification]:
-        """Reads the notifications of those events that already had a number. Such an event cancels the transaction that
-        would number it.
-
-        Raises WriteConflict or BackendUnavailable if the transaction was cancelled for another reason.
-        """
+        """Reads the notifications of those events that had a number before. DynamoDB cancels a transaction if one of
+        its events has a number. Raises WriteConflict or BackendUnavailable if the transaction was cancelled for another
+        reason."""
         if cancelled.has_conflict:
             raise WriteConflict("TransactWriteItems") from cancelled
         failed = cancelled.conditions_failed

@@ -365,11 +365,9 @@ class WebhookItem(Model):
 
 
 class NotificationOrEventNumberOrCounterItem(Model):
-    """An item of the notifications' table.
-
-    `position` begins with `number#` in a notification, which is found by its number, and with `event#` in a number,
-    which is found by its event. It is `counter` in the session's counter. See notifications.py.
-    """
+    """An item of the notifications' table, of one of three kinds, which `position` tells: `number#…` is a notification,
+    by its number; `event#…` has the number of an event, by the event's id; `counter` is the session's counter. See
+    notifications.py."""
 
     class Meta:
         table_name = "notifications"

@@ -56,8 +56,8 @@ REBUILD_MS = 500
 slow."""
 
 VERSION_SECONDS = 86_400
-"""How long a screening's count of writes is kept after the last write: far longer than a map, which lives for a
-second."""
+"""How long a screening's version, which counts its writes, is kept after the last write: far longer than a cached seat
+map, which is kept for a second."""
 
 CLOCKS_APART = timedelta(seconds=5)
 """The most by which the clocks of two instances may differ."""

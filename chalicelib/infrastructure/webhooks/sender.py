@@ -162,10 +162,8 @@ class WebhookSenderWithBreakerPerWebhook:
 
 
 def _delivery_failure(webhook: Webhook, error: Exception, seconds: float) -> DeliveryFailed:
-    """Gives the error of a failed delivery: DeliveryTimedOut for a time-out, else DeliveryFailed.
-
-    A refused connection is not a time-out, although urllib3's class for it is derived from one.
-    """
+    """Gives the error of a failed delivery: DeliveryTimedOut for a time-out, else DeliveryFailed. A refused connection
+    is no time-out, although urllib3's exception for it is a subclass of its time-out exception."""
     timed_out = isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError)
     if timed_out and not isinstance(error, urllib3.exceptions.NewConnectionError):
         return DeliveryTimedOut(f"webhook {webhook.id} did not answer within {seconds:g} s")

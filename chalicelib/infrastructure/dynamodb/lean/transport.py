@@ -160,4 +160,4 @@ _ERRORS: tuple[tuple[tuple[type[Exception], ...], Any], ...] = (
     ((ssl.SSLError, CertificateError, pool_errors.SSLError), SSLError),
     ((OSError, HTTPException, MalformedHttpAnswer, pool_errors.ProtocolError), ConnectionClosedError),
 )
-"""The errors by kind; the first that fits counts, as in botocore. TimeoutError, of sockets, is an OSError, too."""
+"""The error of botocore for each kind of error. The first kind that fits counts: a TimeoutError is an OSError, too."""
