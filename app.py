@@ -90,8 +90,8 @@ def _handle_events(event: Any, consume: Callable[[Event], None]) -> batches.Batc
 
 
 def _handle_events_together(event: Any, consume: Callable[[Sequence[Event]], Failures]) -> batches.BatchAnswer:
-    consumers = wiring.consumers
-    return batches.handle_messages_together(_records(event), consumers.event_in, consume, consumers.redelivery())
+    read = wiring.traced_if_on(wiring.consumers.event_in)  # a batch may be of many traces: this is in each of them
+    return batches.handle_messages_together(_records(event), read, consume, wiring.consumers.redelivery())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-expiry", batch_size=10)

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -76,14 +76,22 @@ def functions_in(spans: list[Span]) -> set[str]:
     return {str(span.attributes["faas.name"]) for span in spans if "faas.name" in span.attributes}
 
 
-def wait_for_functions(traces: Path, trace_id: str, wanted: set[str]) -> list[Span]:
+def wait_for_spans(traces: Path, missing: Callable[[list[Span]], object]) -> list[Span]:
+    """Gives all spans, once nothing is missing in them."""
     deadline = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < deadline:
-        spans = [span for span in read_spans(traces) if span.trace_id == trace_id]
-        if wanted <= functions_in(spans):
-            return spans
+    while left := missing(spans := read_spans(traces)):
+        assert time.monotonic() < deadline, f"not in the traces: {left}"
         time.sleep(0.2)
-    raise AssertionError(f"not in the trace: {wanted - functions_in(spans)}")
+    return spans
+
+
+def wait_for_functions(traces: Path, trace_id: str, wanted: set[str]) -> list[Span]:
+    """Gives the spans of a trace, once each of the functions has one."""
+
+    def in_trace(spans: list[Span]) -> list[Span]:
+        return [span for span in spans if span.trace_id == trace_id]
+
+    return in_trace(wait_for_spans(traces, lambda spans: wanted - functions_in(in_trace(spans))))
 
 
 def test_one_trace_leads_from_the_hold_to_the_last_consumer(traced_api: Api, traces: Path, tables: Tables) -> None:
@@ -103,6 +111,22 @@ def test_one_trace_leads_from_the_hold_to_the_last_consumer(traced_api: Api, tra
         "POST /api/reservations/{reservation_id}/confirm",
     ], "all else was caused by one of the two requests"
     assert trace_id in tables.reservation(reservation_id)["traceparent"]["S"]
+
+
+def test_purchases_whose_events_are_handled_in_one_batch_each_have_all_consumers(traced_api: Api, traces: Path) -> None:
+    """Events wait up to a second to be handled in one batch. Its invocation is in no trace if theirs differ."""
+    trace_ids = [secrets.token_hex(16) for _ in range(3)]
+    for trace_id in trace_ids:
+        a_traced_purchase(traced_api, trace_id)
+
+    for trace_id in trace_ids:
+        wait_for_functions(traces, trace_id, CONSUMERS)
+
+    def missing(spans: list[Span]) -> object:
+        invocations = {span.trace_id for span in spans if span.name == "on_event_to_notification"}
+        return not invocations - set(trace_ids) and "a batch of several traces"
+
+    wait_for_spans(traces, missing)
 
 
 def test_calls_of_aws_and_redis_are_spans_within_their_request(traced_api: Api, traces: Path) -> None:
