@@ -90,13 +90,14 @@ def _handle_events(event: Any, consume: Callable[[Event], None]) -> batches.Batc
 
 
 def _handle_events_together(event: Any, consume: Callable[[Sequence[Event]], Failures]) -> batches.BatchAnswer:
-    read = wiring.traced_if_on(wiring.consumers.event_in)  # a batch may be of many traces: this is in each of them
+    # The batch has one invocation, which is in no trace if its records are of several. So reading each is in its own.
+    read = wiring.traced_if_on(wiring.consumers.event_in)
     return batches.handle_messages_together(_records(event), read, consume, wiring.consumers.redelivery())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-expiry", batch_size=10)
 def on_hold_lapsed(event: Any) -> batches.BatchAnswer:
-    return _handle_messages(event, wiring.expiry.expire_lapsed_hold)
+    return _handle_messages(event, wiring.expiry.expire_lapsed_hold_unless_sold)
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-audit", batch_size=10)
@@ -155,7 +156,7 @@ def on_payment_due(event: Any) -> batches.BatchAnswer:
 # Five at most: if the gateway hangs, five refunds time out within the function's 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-refunds", batch_size=5)
 def on_refund_requested(event: Any) -> batches.BatchAnswer:
-    return _handle_events(event, wiring.payments.try_refund())
+    return _handle_events(event, wiring.payments.refund_if_requested())
 
 
 # Schedules.

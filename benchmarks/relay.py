@@ -17,7 +17,7 @@ from benchmarks.frame.pairs import interleave, median_with_bounds, ratio
 from benchmarks.frame.run import Run
 from chalicelib.api.batches import relay_in_order
 from chalicelib.application.refunds import TryMarkPaymentSold
-from chalicelib.application.relay import MarkSoldOrExpireAndListMessages
+from chalicelib.application.relay import MarkPaymentSoldOrExpireDeletedAndListMessages
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.domain.events import OutgoingMessage, ReservationChange
 from chalicelib.domain.payments import Payment
@@ -39,14 +39,14 @@ Work = Callable[[], object]
 
 def measure(run: Run) -> None:
     queues = SlowQueues()
-    relay = MarkSoldOrExpireAndListMessages(refuse_to_expire, TryMarkPaymentSold(SlowPayments()))  # type: ignore[arg-type] # what it calls
+    relay = MarkPaymentSoldOrExpireDeletedAndListMessages(refuse_to_expire, TryMarkPaymentSold(SlowPayments()))  # type: ignore[arg-type] # what it calls
     made = [ReservationChange(None, reservation, NOW) for reservation in new_reservations()]
     paid = [ReservationChange(change.after, as_paid(change.after), NOW) for change in made if change.after]
     count_messages(run, queues, relay, made)
     paths: Mapping[str, Work] = {
-        "made": partial(relay_batch, made, relay, queues.outbox.send_and_list_unsent),
+        "made": partial(relay_batch, made, relay, queues.outbox.send_and_list_unsent_positions),
         "made, one batch after the other": partial(relay_batch, made, relay, partial(send_in_turn, queues.outbox)),
-        "paid": partial(relay_batch, paid, relay, queues.outbox.send_and_list_unsent),
+        "paid": partial(relay_batch, paid, relay, queues.outbox.send_and_list_unsent_positions),
     }
     samples = interleave(paths, rounds=ROUNDS, seconds_left=run.seconds_left, clock=perf_counter)
     run.record("at the same time", ratio(samples["made, one batch after the other"], samples["made"]), samples=samples)
@@ -57,9 +57,12 @@ def measure(run: Run) -> None:
 
 
 def count_messages(
-    run: Run, queues: "SlowQueues", relay: MarkSoldOrExpireAndListMessages, changes: Sequence[ReservationChange]
+    run: Run,
+    queues: "SlowQueues",
+    relay: MarkPaymentSoldOrExpireDeletedAndListMessages,
+    changes: Sequence[ReservationChange],
 ) -> None:
-    relay_batch(changes, relay, queues.outbox.send_and_list_unsent)
+    relay_batch(changes, relay, queues.outbox.send_and_list_unsent_positions)
     run.record("calls of a record", queues.calls / RECORDS, note=f"{queues.messages / RECORDS:.0f} messages")
 
 
@@ -81,7 +84,7 @@ def send_in_turn(outbox: SqsOutbox, messages: Sequence[OutgoingMessage], now: da
     for queue in {message.queue for message in messages}:
         of_queue = [message for message in messages if message.queue == queue]
         for start in range(0, len(of_queue), BATCH_ENTRIES):
-            failed |= outbox.send_and_list_unsent(of_queue[start : start + BATCH_ENTRIES], now)
+            failed |= outbox.send_and_list_unsent_positions(of_queue[start : start + BATCH_ENTRIES], now)
     return failed
 
 

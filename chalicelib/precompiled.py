@@ -44,11 +44,10 @@ def use_precompiled_methods_and_patterns(file: str = FILE) -> None:
 
 
 def compile_methods_by(compiled: Callable[[str, str], Any]) -> Callable[[], None]:
-    """Replaces `exec` in dataclasses and `eval` in collections, the modules of the standard library that generate
-    methods.
+    """Lets the standard library generate methods from code that is compiled already: dataclasses and named tuples write
+    theirs as text, and compile it by `exec` and `eval`.
 
-    The replacements run the code that `compiled` gives for a text and its mode ("exec" or "eval"). Gives a function
-    that restores the built-in ones.
+    `compiled` gives the code of a text, by the text and its mode, "exec" or "eval". Gives a function that undoes this.
     """
 
     def run(text: str, *scopes: Any) -> None:

@@ -12,7 +12,7 @@ from chalicelib.application.confirm import ConfirmReservationCommand
 from chalicelib.application.hold import HoldSeatsCommand
 from chalicelib.application.payments import SettlePayment
 from chalicelib.application.queries import ShowOwnReservation
-from chalicelib.application.refunds import RequestRefundsAfterSessionCancellation, TryRefund
+from chalicelib.application.refunds import RefundIfRequested, RequestRefundsAfterSessionCancellation
 from chalicelib.application.relay import SENDS_TO
 from chalicelib.application.release import CancelReservationCommand, ExpireLapsedHoldUnlessSold
 from chalicelib.domain.events import Event, EventType, OutgoingMessage, ReservationChange, RowEvent
@@ -227,7 +227,7 @@ class Cinema:
 
     @property
     def expire(self) -> ExpireLapsedHoldUnlessSold:
-        return self.selling.expire_lapsed_hold
+        return self.selling.expire_lapsed_hold_unless_sold
 
     @property
     def follow_up_row(self) -> Callable[[RowEvent], list[OutgoingMessage]]:
@@ -235,7 +235,7 @@ class Cinema:
 
     @property
     def follow_up_reservation(self) -> Callable[[ReservationChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may("reservations", self.relaying.mark_sold_or_expire_and_list_messages)
+        return _as_far_as_it_may("reservations", self.relaying.mark_payment_sold_or_expire_deleted_and_list_messages)
 
     @property
     def follow_up_payment(self) -> Callable[[PaymentChange], list[OutgoingMessage]]:
@@ -246,8 +246,8 @@ class Cinema:
         return self.relaying.request_refunds_after_session_cancellation
 
     @property
-    def try_refund(self) -> TryRefund:
-        return self.settling.try_refund
+    def refund_if_requested(self) -> RefundIfRequested:
+        return self.settling.refund_if_requested
 
     def cancel_session(self) -> SessionCancellation:
         return self.relaying.cancel_session(self.session.id)

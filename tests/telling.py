@@ -106,7 +106,7 @@ class Stage:
         for change in self.payments.changes:  # it grows while payments are settled
             told = self.cinema.follow_up_payment(change)
             for event in _events_for(REFUNDS, told):
-                self.cinema.try_refund(event)
+                self.cinema.refund_if_requested(event)
             relayed += told
         return list(_events_for(AUDIT, relayed))
 

@@ -18,7 +18,7 @@ routes = Blueprint(__name__)
 def hold_seats(request: Request, asked_by: Principal) -> Response:
     command = schemas.read_hold_command(request, asked_by)
     reservation = wiring.requests.selling().place_hold(command)
-    return created(schemas.held(reservation))
+    return created(schemas.held_reservation(reservation))
 
 
 @routes.route("/api/reservations/{reservation_id}", methods=["GET"])

@@ -65,7 +65,7 @@ class Board:
         return sum_by_shown_bucket(self.screenings.items, self.as_of) if self.screenings else []
 
     @property
-    def total(self) -> Tally:
+    def total_of_listed_screenings(self) -> Tally:
         return sum_tallies(screening.total for screening in self.screenings.items) if self.screenings else Tally()
 
 

@@ -27,7 +27,8 @@ LAST_CLOSED = row_letters(0)
 
 @dataclass(frozen=True, slots=True)
 class SessionCancellation:
-    """The result of cancelling a session: the number of its sales, and the payments whose refunds were requested.
+    """The result of cancelling a session: the number of its sales, and their payments, each with its refund requested
+    or made.
 
     `unfinished_sales` are the reservation ids of those sales whose reservations are not confirmed yet, because the
     buyer's request died after the commit point or is still running. Whoever finishes such a sale, the relay or a
@@ -36,7 +37,7 @@ class SessionCancellation:
 
     session: Session
     sales: int
-    payments: tuple[Payment, ...]
+    payments_with_refund: tuple[Payment, ...]
     unfinished_sales: tuple[str, ...]
 
 

@@ -27,8 +27,8 @@ from chalicelib.domain.payments import (
     sold_payment_of,
 )
 from chalicelib.domain.refusals import (
-    AlreadyPaid,
     LatePayment,
+    PaidByAnotherTransaction,
     PaymentClaimedOrUsed,
     PaymentForCancelledReservation,
     PaymentForCancelledSession,
@@ -82,7 +82,7 @@ class ConfirmReservation:
         PaymentRefundedOrWrongAmount.
 
         If the payment can no longer buy the seats, requests its refund and raises LatePayment,
-        PaymentForCancelledReservation, PaymentForCancelledSession or AlreadyPaid.
+        PaymentForCancelledReservation, PaymentForCancelledSession or PaidByAnotherTransaction.
         """
         reservation = get_owned_reservation(self.reservations, command.reservation_id, command.asked_by)
         if reservation.is_free:
@@ -129,8 +129,8 @@ class ConfirmReservation:
         """Sells the seats of a pending reservation, stores the sale, and gives the confirmed reservation. A reservation
         that is not pending is given unchanged if this sale bought it; if not, raises.
 
-        Requests the sale's refund if the session was cancelled after the seats were sold. Raises AlreadyPaid,
-        LatePayment, PaymentForCancelledReservation, PaymentForCancelledSession.
+        Requests the sale's refund if the session was cancelled after the seats were sold. Raises
+        PaidByAnotherTransaction, LatePayment, PaymentForCancelledReservation, PaymentForCancelledSession.
         """
         if reservation.state is not State.PENDING:
             return _check_bought(reservation, sale)
@@ -146,7 +146,7 @@ class ConfirmReservation:
         Gives True if this sale had sold the seats before, and the session was cancelled afterwards: the payment must be
         refunded. Otherwise gives False.
 
-        Raises AlreadyPaid, LatePayment, PaymentForCancelledReservation, PaymentForCancelledSession.
+        Raises PaidByAnotherTransaction, LatePayment, PaymentForCancelledReservation, PaymentForCancelledSession.
         """
         try:
             self.rows.sell(reservation.hold, sale, sale.paid_at)
@@ -154,7 +154,7 @@ class ConfirmReservation:
             # Sold by this very payment: an earlier try got as far as the commit point. Finish what it began.
             sold_by = taken.sale_id_of_any_seat_of(reservation.id) or self._release_hold(reservation, sale, taken)
             if sold_by != sale.id:
-                raise AlreadyPaid(reservation.id, sold_by, sale.transaction_id) from taken
+                raise PaidByAnotherTransaction(reservation.id, sold_by, sale.transaction_id) from taken
             return isinstance(taken, RowsOfCancelledSession)
         return False
 
@@ -247,12 +247,12 @@ def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sa
 def _check_bought(reservation: Reservation, sale: Sale) -> Reservation:
     """Gives a reservation that is no longer pending, unchanged, if this sale bought it.
 
-    Otherwise raises LatePayment, PaymentForCancelledReservation or AlreadyPaid.
+    Otherwise raises LatePayment, PaymentForCancelledReservation or PaidByAnotherTransaction.
     """
     if reservation.sale is None:
         raise _refusal_of_ended(reservation, sale)
     if reservation.sale.id != sale.id:
-        raise AlreadyPaid(reservation.id, reservation.sale.id, sale.transaction_id)
+        raise PaidByAnotherTransaction(reservation.id, reservation.sale.id, sale.transaction_id)
     return reservation
 
 

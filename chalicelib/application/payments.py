@@ -106,7 +106,7 @@ class QueueReportedCharge:
         """
         now = self.clock()
         charge = self.messages.read_charge(headers, body, now)
-        if charge and self.outbox.send_and_list_unsent([OutgoingMessage(PAYMENTS, charge)], now):
+        if charge and self.outbox.send_and_list_unsent_positions([OutgoingMessage(PAYMENTS, charge)], now):
             raise BackendUnavailable("SendMessage")
 
 

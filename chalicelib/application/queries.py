@@ -65,9 +65,9 @@ class ShowSeatMap:
         return SeatMap(session.id, tuple(to_seat_view(seat, taken.get(seat)) for seat in session.seats))
 
 
-def to_seat_view(seat: str, entry: Occupancy | None) -> SeatView:
-    """Makes the public view of a seat. `entry` is None for a free seat. It must not be a lapsed hold."""
-    match entry:
+def to_seat_view(seat: str, unlapsed_entry: Occupancy | None) -> SeatView:
+    """Makes the public view of a seat. `unlapsed_entry` is None for a free seat. It must not be a lapsed hold."""
+    match unlapsed_entry:
         case SoldSeat():
             return SeatView(seat, "sold")
         case HeldSeat(expires_at=expires_at):

@@ -22,7 +22,7 @@ from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Sale, State
 
 from .payments import SettlementNotDueYet, SettlePayment
-from .refunds import TryRefund
+from .refunds import RefundIfRequested
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations, Rows, Sessions
@@ -95,7 +95,7 @@ class ReconcilePayments:
     sessions: Sessions
     gateway: PaymentGateway
     settle_payment: SettlePayment
-    try_refund: TryRefund
+    refund_if_requested: RefundIfRequested
     clock: Clock
 
     def __call__(self, charges_of_last: timedelta = LOOKED_BACK, *, mend: bool = True) -> SweepResult:
@@ -159,10 +159,10 @@ class ReconcilePayments:
         return sale if sale and sale.id == payment.sale_id else None
 
     def _retry_refund(self, payment: Payment) -> OutcomeNeedingNoOperator | Finding:
-        """Retries a refund at the gateway if it is late, and the pause since the last try is over. Gives a Finding if
-        the refund is late and still not made.
+        """Retries a late refund at the gateway, once the pause since the last try is over. Gives a Finding while a late
+        refund is not made.
 
-        A refund is late from RETURNED_BY_THEN after its request on, or if the gateway did not know its payment.
+        A refund is late RETURNED_BY_THEN after its request. It is late at once if the gateway did not know its payment.
         """
         now = self.clock()
         requested_at = payment.requested_at or now
@@ -171,7 +171,7 @@ class ReconcilePayments:
         pause = min(FIRST_PAUSE * 2 ** min(payment.asked, 12), LONGEST_PAUSE)
         if payment.asked_at and now < payment.asked_at + pause:
             return _open_refund_finding(payment)
-        self.try_refund.try_refund_or_settle_as_charged(payment)
+        self.refund_if_requested.refund_if_requested_or_settle_as_charged(payment)
         stands = self.payments.find(payment.transaction_id) or payment
         return (
             _open_refund_finding(stands)

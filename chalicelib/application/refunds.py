@@ -87,7 +87,7 @@ class RequestRefundsAfterSessionCancellation:
 
 
 @dataclass(frozen=True)
-class TryRefund:
+class RefundIfRequested:
     """Refunds a payment at the gateway, and marks the payment as refunded.
 
     Idempotent: a refunded payment is skipped, and the gateway refunds once for each idempotency key, which is derived
@@ -108,9 +108,9 @@ class TryRefund:
         payment = self.payments.find(_transaction_in(event))
         if payment is None:
             raise LookupError(f"nothing is known of the payment {event.data['transactionId']!r}")
-        self.try_refund_or_settle_as_charged(payment)
+        self.refund_if_requested_or_settle_as_charged(payment)
 
-    def try_refund_or_settle_as_charged(self, payment: Payment) -> None:
+    def refund_if_requested_or_settle_as_charged(self, payment: Payment) -> None:
         """Refunds the payment if its refund is requested. If the gateway does not know the payment, only adds one to
         the number of tries, by which the sweep lengthens its pauses.
 

@@ -104,7 +104,7 @@ class FinishSalesRequestRefundsAndListMessages:
 
 
 @dataclass(frozen=True)
-class MarkSoldOrExpireAndListMessages:
+class MarkPaymentSoldOrExpireDeletedAndListMessages:
     """Lists the messages to send after a reservation was created or has ended."""
 
     expire: ExpireLapsedHoldUnlessSold

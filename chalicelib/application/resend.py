@@ -126,9 +126,11 @@ class AnswerRepeatedHoldRequests:
         return stored
 
     def _refusal_of_barred(self, held: Reservation) -> Refusal:
-        """Makes the refusal of a hold that was barred before it was stored. It is ReservationExpired if the hold may
-        have lapsed. Otherwise a refused request with the same key has barred the hold, and it is
-        ReservationCancelled."""
+        """Makes the refusal of a resend whose hold was barred before it was stored.
+
+        Gives ReservationExpired if the hold may have lapsed. If not, a request with the same key was refused and has
+        barred the hold: then it gives ReservationCancelled.
+        """
         now = self.clock()
         if held.hold_may_have_lapsed_by_some_clock(now):
             return ReservationExpired(held.id, min(held.expires_at, now))

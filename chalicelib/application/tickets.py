@@ -16,9 +16,9 @@ from chalicelib.domain.refusals import (
     ReservationNotFound,
     ReservationNotPaid,
     SessionCancelled,
-    TicketInvalid,
     TicketNotFound,
     TicketsNotReady,
+    TicketTokenInvalid,
     TicketVoid,
     WrongRoom,
 )
@@ -55,7 +55,7 @@ class RequestTicketSigningAgain:
     def __call__(self, sold: Reservation) -> None:
         """Sends the sale's event to the consumer that signs. Raises BackendUnavailable."""
         sale = reservation_confirmed_or_ended(sold, State.CONFIRMED, self.clock())
-        if self.outbox.send_and_list_unsent([OutgoingMessage(TICKETS, sale)], self.clock()):
+        if self.outbox.send_and_list_unsent_positions([OutgoingMessage(TICKETS, sale)], self.clock()):
             raise BackendUnavailable("SendMessageBatch")
 
 
@@ -204,7 +204,7 @@ class AdmitTicket:
     def __call__(self, command: AdmitTicketCommand) -> AdmittedTicket:
         """Admits the ticket. A repeated request gives the same admission.
 
-        Raises TicketInvalid, TicketNotFound, TicketVoid, SessionCancelled, WrongRoom, TooEarly, AdmissionOver,
+        Raises TicketTokenInvalid, TicketNotFound, TicketVoid, SessionCancelled, WrongRoom, TooEarly, AdmissionOver,
         AlreadyAdmitted, BackendUnavailable.
         """
         at = command.admission_time(self.clock())
@@ -231,7 +231,7 @@ class AdmitTicket:
         if ticket is None:
             raise TicketNotFound(code)
         if version not in (None, ticket.version):
-            raise TicketInvalid
+            raise TicketTokenInvalid
         return ticket
 
 

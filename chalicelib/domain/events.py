@@ -256,8 +256,11 @@ def _reservation_event(
 
 
 def _payment_event(payment: Payment, kind: EventType, occurred_at: datetime) -> Event:
-    """Makes the event of a refund that was requested or made. Its id contains the moment, because a refund may be
-    requested twice: a sale that is registered in between cancels the first request."""
+    """Makes the event of a requested or made refund.
+
+    The id contains the moment, because the refund of one payment may be requested twice: a first request is dropped
+    when a sale is registered, and a second may follow.
+    """
     facts = {
         "transactionId": payment.transaction_id,
         "reason": payment.reason,

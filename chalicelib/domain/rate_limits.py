@@ -76,11 +76,11 @@ class Quota:
         return self.interval_us * self.requests
 
     def drained_at_before_request_us(self, known_us: int, now_us: int) -> int:
-        """Gives the moment when all requests counted so far will have leaked out, in microseconds since 1970. If they
-        have already, gives `now_us`. `known_us` is the stored moment, 0 if none is stored.
+        """Gives the moment when all requests before this one will have leaked out, in microseconds since 1970. `now_us`
+        if they already have. `known_us` is the stored moment, 0 if none is stored.
 
-        A stored moment further ahead than one window, and more than clocks differ, comes from an earlier, larger quota.
-        It is replaced by the moment one window ahead: the whole quota counts as used.
+        A stored moment that is more than one window ahead, even if clocks differ, comes from an earlier, larger quota.
+        Then the moment is one window ahead: the whole quota counts as used.
         """
         if known_us > now_us + self.window_us + CLOCKS_DIFFER_US:
             return now_us + self.window_us
@@ -92,10 +92,8 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class QuotaUsage:
-    """The state of a quota after a request.
-
-    `used_us` tells how much of it is used, as the microseconds until all of it is free again.
-    """
+    """The state of a quota after a request. `used_us` is the time until all of the quota is free again, in
+    microseconds."""
 
     quota: Quota
     used_us: int

@@ -108,7 +108,7 @@ class TicketNotFound(Refusal):
     code: str
 
 
-class TicketInvalid(Refusal):
+class TicketTokenInvalid(Refusal):
     """The text is not a ticket's token, or none of our keys signed it."""
 
 
@@ -222,7 +222,7 @@ class PaymentForCancelledSession(SessionCancelled):
     transaction_id: str
 
 
-class AlreadyPaid(Refusal):
+class PaidByAnotherTransaction(Refusal):
     """The reservation was paid for by another transaction."""
 
     refund_reason = RefundReason.TWICE

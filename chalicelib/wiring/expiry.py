@@ -15,6 +15,6 @@ def selling() -> SellingUseCases:
     return SellingUseCases(adapters())
 
 
-def expire_lapsed_hold(record: Mapping[str, Any]) -> None:
+def expire_lapsed_hold_unless_sold(queue_record: Mapping[str, Any]) -> None:
     """Releases the seats of the hold in a queue record. Raises NotLapsedYet if the hold has not lapsed."""
-    selling().expire_lapsed_hold(envelopes.hold_in(record))
+    selling().expire_lapsed_hold_unless_sold(envelopes.hold_in(queue_record))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.payments import QueueReportedCharge, StartPayment
 from chalicelib.application.reconcile import ReconcilePayments
-from chalicelib.application.refunds import TryRefund
+from chalicelib.application.refunds import RefundIfRequested
 from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGatewayMessages
 from chalicelib.infrastructure.payments.stripe_gateway import StripeMessages
 from chalicelib.infrastructure.sqs import envelopes
@@ -42,8 +42,8 @@ def settle_payment(record: Mapping[str, Any]) -> None:
     settling().settle_payment(envelopes.payment_in(record))
 
 
-def try_refund() -> TryRefund:
-    return settling().try_refund
+def refund_if_requested() -> RefundIfRequested:
+    return settling().refund_if_requested
 
 
 def reconcile_payments() -> ReconcilePayments:

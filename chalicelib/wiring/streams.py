@@ -33,7 +33,7 @@ def finish_sales_request_refunds_and_list_messages_of_row(record: Record) -> lis
 def mark_sold_or_expire_and_list_messages_of_reservation(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a reservation changed. Also marks the payment of a sale as sold, and expires the
     hold of a pending reservation that TTL deleted."""
-    return relaying().mark_sold_or_expire_and_list_messages(records.reservation_change(record))
+    return relaying().mark_payment_sold_or_expire_deleted_and_list_messages(records.reservation_change(record))
 
 
 def list_messages_of_payment_and_mark_refunded(record: Record) -> list[OutgoingMessage]:
@@ -43,7 +43,7 @@ def list_messages_of_payment_and_mark_refunded(record: Record) -> list[OutgoingM
 
 def send_messages(messages: Sequence[OutgoingMessage]) -> set[int]:
     """Sends messages to their queues. Gives the positions of the messages that were not sent."""
-    return outbox().send_and_list_unsent(messages, clock())
+    return outbox().send_and_list_unsent_positions(messages, clock())
 
 
 @once_per_settings

@@ -86,7 +86,7 @@ def _unconfirmed(session: Session, sold: int) -> OpsError:
 
 
 def _make_answer(cancellation: SessionCancellation) -> Answer:
-    session, payments = cancellation.session, cancellation.payments
+    session, payments = cancellation.session, cancellation.payments_with_refund
     returned = sum(payment.status is PaymentStatus.REFUNDED for payment in payments)
     requested = sum(payment.status is PaymentStatus.REFUND_REQUESTED for payment in payments)
     sales = cancellation.sales

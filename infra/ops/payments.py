@@ -63,7 +63,7 @@ def _request_refunds_again(connection: Connection, late: list[Payment], now: dat
     """Sends each payment's refund request to the refund consumer again, which refunds only once. Raises OpsError."""
     requests = [OutgoingMessage(REFUNDS, refund_requested(payment)) for payment in late]
     sqs = connection.client("sqs")
-    unsent = SqsOutbox(sqs, connection.prefix.rstrip("-"), QueueUrls(sqs)).send_and_list_unsent(requests, now)
+    unsent = SqsOutbox(sqs, connection.prefix.rstrip("-"), QueueUrls(sqs)).send_and_list_unsent_positions(requests, now)
     if unsent:
         raise OpsError(f"{counted(len(unsent), 'request')} not taken by {connection.where}: run the command again.")
 

@@ -292,7 +292,7 @@ class CounterRebuild:
         events: dict[str, list[Event]] = defaultdict(list)
         for event in self.screening.read_events():
             if tally_of(event) != EMPTY_TALLY:
-                events[counter_sort_key(bucket_start(event.occurred_at), shard_of(event.id))].append(event)
+                events[counter_sort_key(shard_of(event.id), bucket_start(event.occurred_at))].append(event)
         return dict(events)
 
     def _find_counters_behind(self, events: Mapping[str, list[Event]]) -> list[str]:

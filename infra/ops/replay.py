@@ -243,7 +243,7 @@ def _send_events(connection: Connection, consumer: str, found: Sequence[Event], 
     outbox = SqsOutbox(sqs, connection.prefix.removesuffix("-"), QueueUrls(sqs))
     for start in range(0, len(found), SENT_TOGETHER):
         some = [OutgoingMessage(consumer, event) for event in found[start : start + SENT_TOGETHER]]
-        if unsent := outbox.send_and_list_unsent(some, utc_now()):
+        if unsent := outbox.send_and_list_unsent_positions(some, utc_now()):
             sent = start + len(some) - len(unsent)
             raise OpsError(
                 f"Sent {sent} of {counted(len(found), 'event')}; {consumer} did not take the others now: "

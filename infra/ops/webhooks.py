@@ -92,7 +92,7 @@ def rotate_secret(connection: Connection, webhook_id: str, overlap_hours: float)
 def enable_webhook(connection: Connection, webhook_id: str) -> Answer:
     """Enables a disabled webhook, so that it gets deliveries again. Raises OpsError."""
     subscriptions = Subscriptions.of(connection)
-    if not subscriptions.store.disable_for_reason_or_enable(webhook_id, None):
+    if not subscriptions.store.disable_for_reason_or_enable_if_exists(webhook_id, None):
         raise subscriptions._no_such_webhook_error(webhook_id)
     return Answer(
         {"id": webhook_id, "disabled": None}, "Enabled. What it missed is sent again when it asks for a replay."

@@ -74,11 +74,11 @@ class Outcome:
         return (self.payment.status == 200) + (1 + overlapping if ends else 0)
 
 
-def play_round(crowd: Crowd, expire_lapsed_hold: Expire) -> list[Outcome]:
+def play_round(crowd: Crowd, expire_lapsed_hold_unless_sold: Expire) -> list[Outcome]:
     """Plays one round. The expiry handler comes at the very moment for every other seat, and never for the rest."""
     held = hold_all_seats(crowd)
     with ThreadPoolExecutor(len(held)) as handlers:
-        expiries = [handlers.submit(expire_lapsed_hold, each.hold) for each in held[::2]]
+        expiries = [handlers.submit(expire_lapsed_hold_unless_sold, each.hold) for each in held[::2]]
         payments_and_rivals = crowd.ask_at_once([call for each in held for call in calls_around_expiry(each)])
         for expiry in expiries:
             expiry.result()
@@ -128,20 +128,20 @@ def find_faults(outcome: Outcome, final_state: FinalState) -> Iterator[str]:
 
 
 def test_a_seat_paid_for_as_its_hold_lapses_ends_with_exactly_one_owner(
-    crowds: Crowds, read_final_state: ReadFinalState, expire_lapsed_hold: Expire
+    crowds: Crowds, read_final_state: ReadFinalState, expire_lapsed_hold_unless_sold: Expire
 ) -> None:
     crowd = crowds(HOLD_SECONDS=str(HOLD_SECONDS))
     for _ in range(ROUNDS):
-        outcomes = play_round(crowd, expire_lapsed_hold)
+        outcomes = play_round(crowd, expire_lapsed_hold_unless_sold)
         assert find_broken_rules(outcomes, read_final_state({outcomes[0].held.session})) == []
 
 
 def test_without_the_sell_condition_a_late_payment_takes_somebody_elses_seat(
-    crowds: Crowds, read_final_state: ReadFinalState, expire_lapsed_hold: Expire
+    crowds: Crowds, read_final_state: ReadFinalState, expire_lapsed_hold_unless_sold: Expire
 ) -> None:
     unguarded = crowds(without="sell-condition", HOLD_SECONDS=str(HOLD_SECONDS))
     for _ in range(CONTROL_ROUNDS):
-        outcomes = play_round(unguarded, expire_lapsed_hold)
+        outcomes = play_round(unguarded, expire_lapsed_hold_unless_sold)
         if any(outcome.owners > 1 for outcome in outcomes):
             assert read_final_state({outcomes[0].held.session}).double_bookings()
             return
@@ -149,7 +149,7 @@ def test_without_the_sell_condition_a_late_payment_takes_somebody_elses_seat(
 
 
 @pytest.fixture(scope="module")
-def expire_lapsed_hold(data_stack: str) -> Expire:
+def expire_lapsed_hold_unless_sold(data_stack: str) -> Expire:
     """Gives a function that expires a hold as the handler does, as soon as it has lapsed."""
     client = boto3.client("dynamodb")
     reservations = DynamoReservations(client, f"{data_stack}-reservations")

@@ -29,7 +29,7 @@ class FakeOutbox:
     sent: list[tuple[OutgoingMessage, datetime]] = field(default_factory=list)
     deaf: set[str] = field(default_factory=set)
 
-    def send_and_list_unsent(self, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
+    def send_and_list_unsent_positions(self, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
         refused = {position for position, message in enumerate(messages) if message.queue in self.deaf}
         accepted = [message for position, message in enumerate(messages) if position not in refused]
         self.sent += [(message, _due(message, now)) for message in accepted]

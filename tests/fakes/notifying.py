@@ -87,7 +87,7 @@ class FakeWebhooks:
     def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
         return self._changed(webhook_id, secrets=tuple(secrets))
 
-    def disable_for_reason_or_enable(self, webhook_id: str, reason: str | None) -> bool:
+    def disable_for_reason_or_enable_if_exists(self, webhook_id: str, reason: str | None) -> bool:
         return self._changed(webhook_id, disabled=reason)
 
     def remove(self, webhook_id: str) -> bool:

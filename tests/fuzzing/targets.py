@@ -18,7 +18,7 @@ from chalicelib.api.wire.tickets import AdmissionRequest, normal_ticket_code_or_
 from chalicelib.domain.addresses import UrlRefused, parse_webhook_url_without_address_check
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.payments import Charge
-from chalicelib.domain.refusals import CursorInvalid, MessageSignatureInvalid, TicketInvalid, Unauthenticated
+from chalicelib.domain.refusals import CursorInvalid, MessageSignatureInvalid, TicketTokenInvalid, Unauthenticated
 from chalicelib.domain.signatures import is_signature_time_recent, is_signed, sign_body
 from chalicelib.domain.tickets.checking import verify_token
 from chalicelib.domain.tickets.tokens import TokenMalformed, decode_token, encode_token
@@ -177,7 +177,7 @@ TARGETS = {
         Target("body", _body, (MalformedRequest, BodyTooLarge)),
         Target("cursor", _cursor, (CursorInvalid,)),
         Target("ticket", _ticket, (TokenMalformed,)),
-        Target("forged_ticket", _forged_ticket, (TicketInvalid,)),
+        Target("forged_ticket", _forged_ticket, (TicketTokenInvalid,)),
         Target("signature", _signature),
         Target("access_token", _access_token, (Unauthenticated,)),
         Target("gateway_message", _gateway_message, (MessageSignatureInvalid, UnreadableMessage)),

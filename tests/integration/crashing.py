@@ -46,7 +46,10 @@ class Consumer:
 
     def send(self, events: list[Event]) -> None:
         queue = self.name.removeprefix("crashing-")
-        assert self.outbox.send_and_list_unsent([OutgoingMessage(queue, event) for event in events], NOW) == set()
+        assert (
+            self.outbox.send_and_list_unsent_positions([OutgoingMessage(queue, event) for event in events], NOW)
+            == set()
+        )
 
     def poison(self, count: int) -> None:
         for number in range(count):

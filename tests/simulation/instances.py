@@ -227,7 +227,8 @@ class Instance:
         return {
             "rows": partial(_follow_up_row, planted("rows", relaying.finish_sales_request_refunds_and_list_messages)),
             "reservations": partial(
-                _follow_up_reservation, planted("reservations", relaying.mark_sold_or_expire_and_list_messages)
+                _follow_up_reservation,
+                planted("reservations", relaying.mark_payment_sold_or_expire_deleted_and_list_messages),
             ),
             "payments": partial(
                 _follow_up_payment, planted("payments", relaying.list_payment_messages_and_mark_refunded)
@@ -235,7 +236,7 @@ class Instance:
         }
 
     def send(self, messages: Sequence[OutgoingMessage]) -> set[int]:
-        return self.outbox.send_and_list_unsent(messages, self.clock())
+        return self.outbox.send_and_list_unsent_positions(messages, self.clock())
 
     # The functions of the queues.
 
@@ -247,9 +248,9 @@ class Instance:
     def consumers(self) -> Mapping[str, Callable[[Record], None]]:
         """Handlers of records, by queue. `tests/simulation/world.py` says which of them a run has."""
         of_records = {
-            consumers.EXPIRY: lambda record: self.selling.expire_lapsed_hold(envelopes.hold_in(record)),
+            consumers.EXPIRY: lambda record: self.selling.expire_lapsed_hold_unless_sold(envelopes.hold_in(record)),
             consumers.PAYMENTS: lambda record: self.settling.settle_payment(envelopes.payment_in(record)),
-            consumers.REFUNDS: _of_events(self.settling.try_refund),
+            consumers.REFUNDS: _of_events(self.settling.refund_if_requested),
             consumers.AUDIT: _of_events(RecordEvent(self.event_log)),
             consumers.ANALYTICS: _of_events(CountEvent(self.analytics)),
             consumers.TICKETS: _of_events(self._issue_tickets),

@@ -209,8 +209,8 @@ class RefundsAnew:
 class SendsAndForgets(SqsOutbox):
     """Loses the messages that SQS did not take."""
 
-    def send_and_list_unsent(self, messages: Any, now: datetime) -> set[int]:
-        super().send_and_list_unsent(messages, now)
+    def send_and_list_unsent_positions(self, messages: Any, now: datetime) -> set[int]:
+        super().send_and_list_unsent_positions(messages, now)
         return set()
 
 

@@ -241,7 +241,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="TICKET_INVALID",
         status=400,
-        example=refusals.TicketInvalid(),
+        example=refusals.TicketTokenInvalid(),
         english="This is no ticket of ours: we have not signed it.",
         portuguese="Isto não é um ingresso nosso: não o assinamos.",
     ),
@@ -312,7 +312,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="RESERVATION_ALREADY_PAID",
         status=409,
-        example=refusals.AlreadyPaid(RESERVATION_ID, SALE_ID, "tx-789"),
+        example=refusals.PaidByAnotherTransaction(RESERVATION_ID, SALE_ID, "tx-789"),
         english="Another payment has already bought these seats: if this one was charged, it is returned.",
         portuguese="Outro pagamento já comprou estes assentos: se este foi cobrado, será devolvido.",
         facts=_reservation,

@@ -180,7 +180,7 @@ OPERATIONS: Mapping[str, Operation] = {
         request=reservations_wire.HoldRequest(
             session_id=SESSION.id, user_id=USER, seat_numbers=list(PENDING.seats), email="ana@example.com"
         ),
-        answer=reservations_wire.held(PENDING),
+        answer=reservations_wire.held_reservation(PENDING),
         status=201,
         errors=(
             refusals.TooManySeats,
@@ -242,7 +242,7 @@ OPERATIONS: Mapping[str, Operation] = {
             refusals.PaymentNotReportedYet,
             refusals.PaymentClaimedOrUsed,
             refusals.PaymentRefundedOrWrongAmount,
-            refusals.AlreadyPaid,
+            refusals.PaidByAnotherTransaction,
             refusals.ReservationExpired,
             refusals.ReservationCancelled,
             refusals.SessionCancelled,
@@ -312,7 +312,7 @@ OPERATIONS: Mapping[str, Operation] = {
         request=tickets_wire.AdmissionRequest(gate_id="north", room_number=SESSION.room, code=TICKET.code),
         answer=tickets_wire.admitted(ADMITTED),
         errors=(
-            refusals.TicketInvalid,
+            refusals.TicketTokenInvalid,
             refusals.TicketNotFound,
             refusals.TicketVoid,
             refusals.AlreadyAdmitted,

@@ -166,7 +166,9 @@ def board(board: "Board") -> BoardBody:
     if board.screenings is not None:
         body.screenings = [_screening(each) for each in board.screenings.items]
         body.next_cursor = board.screenings.cursor
-        body.totals = _totals(board.total, sum(each.session.total_seats for each in board.screenings.items))
+        body.totals = _totals(
+            board.total_of_listed_screenings, sum(each.session.total_seats for each in board.screenings.items)
+        )
         body.over_time = [_five_minutes(at, tally) for at, tally in board.tallies_by_bucket]
     if board.queues is not None:
         body.queues = [queue(state) for state in board.queues]

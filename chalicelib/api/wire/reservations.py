@@ -191,7 +191,7 @@ def read_confirm_command(request: Request, reservation_id: str, asked_by: Princi
     return ConfirmReservationCommand(reservation_id, body.payment_method or "", body.transaction_id or "", asked_by)
 
 
-def held(reservation: Reservation) -> HeldBody:
+def held_reservation(reservation: Reservation) -> HeldBody:
     """Makes the answer to a hold. The status is `confirmed` if the request is a repeated one and the hold was paid
     for."""
     return HeldBody(

@@ -53,10 +53,8 @@ class NumberEventsAndQueueDeliveries:
         return failures | self._queue_deliveries(numbered)
 
     def _queue_deliveries(self, numbered: Mapping[int, Notification]) -> dict[int, Exception]:
-        """Queues the deliveries of the notifications, which are given by position.
-
-        Gives an exception, by position, for each notification of which not all deliveries were queued.
-        """
+        """Queues the deliveries of the notifications. Gives an exception for each notification of which some delivery
+        was not queued. Keys are positions in the batch."""
         subscribers = self.webhooks.list_all_subscribers_without_secrets()
         to_send = [
             (position, OutgoingMessage(WEBHOOKS, delivery))
@@ -64,7 +62,11 @@ class NumberEventsAndQueueDeliveries:
             for subscriber in subscribers
             for delivery in _deliveries_for(subscriber, [notification])
         ]
-        unsent = self.outbox.send_and_list_unsent([message for _, message in to_send], self.clock()) if to_send else ()
+        unsent = (
+            self.outbox.send_and_list_unsent_positions([message for _, message in to_send], self.clock())
+            if to_send
+            else ()
+        )
         return {to_send[index][0]: BackendUnavailable("SendMessageBatch") for index in unsent}
 
 
@@ -98,7 +100,7 @@ class DeliverOrDisableIfGone:
         Raises DeliveryFailed for any other status that is not a success.
         """
         if status == GONE:
-            self.webhooks.disable_for_reason_or_enable(webhook.id, "it answered 410 Gone")
+            self.webhooks.disable_for_reason_or_enable_if_exists(webhook.id, "it answered 410 Gone")
         elif not 200 <= status < 300:
             raise DeliveryFailed(f"webhook {webhook.id} answered {status}")
 
@@ -171,6 +173,6 @@ def _deliveries_for(subscriber: Subscriber, notifications: Sequence[Notification
 def _queue_deliveries(outbox: Outbox, clock: Clock, deliveries: Iterable[Delivery]) -> int:
     """Queues the deliveries and gives their number. Raises BackendUnavailable if any was not queued."""
     messages = [OutgoingMessage(WEBHOOKS, delivery) for delivery in deliveries]
-    if messages and outbox.send_and_list_unsent(messages, clock()):
+    if messages and outbox.send_and_list_unsent_positions(messages, clock()):
         raise BackendUnavailable("SendMessageBatch")
     return len(messages)

@@ -184,10 +184,10 @@ class HoldsCountedUntilExpiry(Protocol):
     ) -> None:
         """Counts the hold against the holder's limit. Idempotent.
 
-        Raises HoldLimitReachedOrReplacedHoldChanged if the holder's last `limit` holds are all live. Only the oldest of
-        these is compared with `now`, because all holds last equally long.
+        Without `instead_of`, raises HoldLimitReachedOrReplacedHoldChanged if the holder has `limit` live holds. All
+        holds last equally long, so only the oldest of the last `limit` holds is compared with `now`.
 
-        With `instead_of`, the hold replaces that counted hold, which was sold or released. Then the error means that
-        the entry of `instead_of` has changed since it was read.
+        With `instead_of`, a counted hold that was sold or released, the new hold takes its place. Then the same error
+        means that its entry has changed since the caller read it.
         """
         ...

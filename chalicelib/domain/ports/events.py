@@ -19,7 +19,7 @@ __all__ = ["Analytics", "EventLog", "Outbox", "ProcessedEvents"]
 class Outbox(Protocol):
     """The sender of messages to queues."""
 
-    def send_and_list_unsent(self, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
+    def send_and_list_unsent_positions(self, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
         """Sends the messages, each at least once. Gives the positions of the messages that were not sent."""
         ...
 

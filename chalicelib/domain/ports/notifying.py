@@ -80,7 +80,7 @@ class Webhooks(AllSubscribersReader, Protocol):
         """Replaces the webhook's secrets. False if there is no such webhook."""
         ...
 
-    def disable_for_reason_or_enable(self, webhook_id: str, reason: str | None) -> bool:
+    def disable_for_reason_or_enable_if_exists(self, webhook_id: str, reason: str | None) -> bool:
         """Disables the webhook for this reason, or enables it if the reason is None.
 
         False if there is no such webhook.

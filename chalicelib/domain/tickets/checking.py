@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chalicelib.domain.refusals import TicketInvalid, TicketVoid, WrongRoom
+from chalicelib.domain.refusals import TicketTokenInvalid, TicketVoid, WrongRoom
 
 from .ticket import VoidReason, check_admission_is_open
 from .tokens import PublicKey, TicketFacts, TokenMalformed, decode_token
@@ -36,14 +36,14 @@ class OfflineGateList:
 
 
 def verify_token(text: str, keys: Mapping[str, PublicKey], is_signed: IsSigned) -> TicketFacts:
-    """Verifies a token's signature, and gives its facts. `keys` are by key id. Raises TicketInvalid."""
+    """Verifies a token's signature, and gives its facts. `keys` are by key id. Raises TicketTokenInvalid."""
     try:
         token = decode_token(text)
     except TokenMalformed as error:
-        raise TicketInvalid from error
+        raise TicketTokenInvalid from error
     key = keys.get(token.facts.key_id)
     if key is None or not is_signed(key, token.signed, token.signature):
-        raise TicketInvalid
+        raise TicketTokenInvalid
     return token.facts
 
 
@@ -57,8 +57,8 @@ def verify_offline_except_reuse(
 ) -> TicketFacts:
     """Verifies, with only a gate's offline list, that the gate may admit the token's ticket. Gives the token's facts.
 
-    Raises TicketInvalid, WrongRoom, TooEarly, AdmissionOver, TicketVoid. Does not check whether this gate has already
-    admitted the ticket: the gate remembers that.
+    Raises TicketTokenInvalid, WrongRoom, TooEarly, AdmissionOver, TicketVoid. Does not check whether this gate has
+    already admitted the ticket: the gate remembers that.
     """
     facts = verify_token(text, keys, is_signed)
     if facts.session_id not in known.starts:

@@ -51,7 +51,7 @@ class DynamoAnalytics:
         added = {name: getattr(tally, name) for name in COUNTERS if getattr(tally, name)}
         counters = {
             "TableName": self.table_name,
-            "Key": text_key(session_id=session_id, bucket=counter_sort_key(bucket, shard_of(event_id))),
+            "Key": text_key(session_id=session_id, bucket=counter_sort_key(shard_of(event_id), bucket)),
             "UpdateExpression": f"ADD {', '.join(f'{name} :{name}' for name in added)}",
             "ExpressionAttributeValues": {f":{name}": number_value(number) for name, number in added.items()},
         }
@@ -86,7 +86,7 @@ def tally_from_item(item: Item) -> Tally:
     return Tally(**{name: read_required_number(item, name) for name in COUNTERS if name in item})
 
 
-def counter_sort_key(bucket: datetime, shard: int) -> str:
+def counter_sort_key(shard: int, bucket: datetime) -> str:
     """Gives the sort key of a counter item: 07#1708023600000."""
     return f"{shard:02}#{to_ms(bucket):013}"
 

@@ -70,7 +70,7 @@ class DynamoWebhooks:
     def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:
         return self._update(webhook_id, "SET secrets = :new", {":new": _secrets_value(secrets)})
 
-    def disable_for_reason_or_enable(self, webhook_id: str, reason: str | None) -> bool:
+    def disable_for_reason_or_enable_if_exists(self, webhook_id: str, reason: str | None) -> bool:
         if reason is None:
             return self._update(webhook_id, "REMOVE disabled", {})
         return self._update(webhook_id, "SET disabled = :why", {":why": text_value(reason)})

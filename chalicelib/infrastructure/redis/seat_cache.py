@@ -92,9 +92,11 @@ class KnownSeatsOfHold:
     ids_complete_since: datetime | None = None
 
     def is_surely_no_retry(self, session_created_at: datetime, now: datetime) -> bool:
-        """Tells whether the hold's request surely repeats no earlier one. True if Redis lacks the hold's id, although
-        Redis has every id that was used since the screening was scheduled, or for ID_IS_REMEMBERED. The idempotency key
-        of an older, unsold reservation no longer works."""
+        """Tells whether the hold's request surely repeats no earlier one. That is so if Redis does not have the hold's
+        id, and its list of ids is complete: since the screening was scheduled, or for ID_IS_REMEMBERED.
+
+        Older ids do not matter, because the idempotency key of an unsold reservation of that age is no longer accepted.
+        """
         if self.reservation_id_was_seen or self.ids_complete_since is None:
             return False
         seen_all_of_screening = self.ids_complete_since + CLOCKS_APART <= session_created_at

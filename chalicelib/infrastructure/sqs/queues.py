@@ -84,7 +84,7 @@ class SqsOutbox:
     prefix: str
     urls: QueueUrls
 
-    def send_and_list_unsent(self, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
+    def send_and_list_unsent_positions(self, messages: Sequence[OutgoingMessage], now: datetime) -> set[int]:
         """Sends the messages in batches, as large as SQS takes them, several batches at the same time.
 
         Gives the positions of the messages that SQS did not take.

@@ -8,7 +8,7 @@ from chalicelib.application.refunds import RequestRefundsAfterSessionCancellatio
 from chalicelib.application.relay import (
     FinishSalesRequestRefundsAndListMessages,
     ListPaymentMessagesAndMarkRefunded,
-    MarkSoldOrExpireAndListMessages,
+    MarkPaymentSoldOrExpireDeletedAndListMessages,
 )
 
 from .ports import SellingAndSettlingPorts
@@ -28,9 +28,9 @@ class RelayingUseCases:
         )
 
     @cached_property
-    def mark_sold_or_expire_and_list_messages(self) -> MarkSoldOrExpireAndListMessages:
-        return MarkSoldOrExpireAndListMessages(
-            SellingUseCases(self.ports).expire_lapsed_hold, TryMarkPaymentSold(self.ports.payments)
+    def mark_payment_sold_or_expire_deleted_and_list_messages(self) -> MarkPaymentSoldOrExpireDeletedAndListMessages:
+        return MarkPaymentSoldOrExpireDeletedAndListMessages(
+            SellingUseCases(self.ports).expire_lapsed_hold_unless_sold, TryMarkPaymentSold(self.ports.payments)
         )
 
     @cached_property

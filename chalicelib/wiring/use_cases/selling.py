@@ -80,7 +80,7 @@ class SellingUseCases:
         return CancelReservation(ports.cached_rows, ports.reservations, ports.clock)
 
     @cached_property
-    def expire_lapsed_hold(self) -> ExpireLapsedHoldUnlessSold:
+    def expire_lapsed_hold_unless_sold(self) -> ExpireLapsedHoldUnlessSold:
         ports = self.ports
         return ExpireLapsedHoldUnlessSold(ports.rows, ports.reservations, ports.clock)
 

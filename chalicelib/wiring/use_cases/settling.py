@@ -6,7 +6,7 @@ from functools import cached_property
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.payments import SettlePayment, StartPayment
 from chalicelib.application.reconcile import ReconcilePayments
-from chalicelib.application.refunds import TryMarkPaymentSold, TryRefund
+from chalicelib.application.refunds import RefundIfRequested, TryMarkPaymentSold
 
 from .ports import SellingAndSettlingPorts
 
@@ -39,8 +39,8 @@ class SettlingUseCases:
     def confirm_without_charge_check(self) -> ConfirmReservation:
         """Gives the use case that confirms a reservation when its payment is settled.
 
-        It does not check the charge again (`only_if_charged` is False). Only payments come here that the gateway has
-        charged, or that a request without this check has claimed.
+        `only_if_charged` is False, because there is nothing left to check: the gateway has charged such a payment, or a
+        request that need not check the charge has claimed it.
         """
         ports = self.ports
         return ConfirmReservation(
@@ -53,9 +53,9 @@ class SettlingUseCases:
         )
 
     @cached_property
-    def try_refund(self) -> TryRefund:
+    def refund_if_requested(self) -> RefundIfRequested:
         ports = self.ports
-        return TryRefund(
+        return RefundIfRequested(
             ports.payments, ports.gateway, self.settle_payment.confirm_or_request_refund_unless_settled, ports.clock
         )
 
@@ -69,6 +69,6 @@ class SettlingUseCases:
             sessions=ports.sessions,
             gateway=ports.gateway,
             settle_payment=self.settle_payment,
-            try_refund=self.try_refund,
+            refund_if_requested=self.refund_if_requested,
             clock=ports.clock,
         )

@@ -103,14 +103,14 @@ def received(client: SQSClient, url: str, expected: int) -> list[dict[str, Any]]
 def test_a_lapsed_hold_is_delivered_at_once_and_whole(post: Post) -> None:
     hold = a_hold("A1", "B1", fingerprint="0123456789ab", expires_in=-10)
 
-    assert post.outbox.send_and_list_unsent([OutgoingMessage("expiry", hold)], NOW) == set()
+    assert post.outbox.send_and_list_unsent_positions([OutgoingMessage("expiry", hold)], NOW) == set()
 
     assert post.due("expiry", 1) == [hold]
 
 
 @pytest.mark.parametrize("expires_in", [30, 900, 3600])
 def test_a_live_hold_is_not_delivered_yet(post: Post, expires_in: float) -> None:
-    post.outbox.send_and_list_unsent([OutgoingMessage("expiry", a_hold(expires_in=expires_in))], NOW)
+    post.outbox.send_and_list_unsent_positions([OutgoingMessage("expiry", a_hold(expires_in=expires_in))], NOW)
 
     assert post.due("expiry", 0) == []
 
@@ -119,7 +119,9 @@ def test_events_are_delivered_whole_each_to_its_queue(post: Post) -> None:
     event, hold = an_event("e-1"), a_hold(expires_in=-10)
 
     assert (
-        post.outbox.send_and_list_unsent([OutgoingMessage("audit", event), OutgoingMessage("expiry", hold)], NOW)
+        post.outbox.send_and_list_unsent_positions(
+            [OutgoingMessage("audit", event), OutgoingMessage("expiry", hold)], NOW
+        )
         == set()
     )
 
@@ -130,7 +132,7 @@ def test_events_are_delivered_whole_each_to_its_queue(post: Post) -> None:
 def test_a_webhooks_delivery_is_delivered_whole_and_at_once(post: Post) -> None:
     delivery = Delivery(webhook_id="wh-1", session_id="session-1", sequence=12)
 
-    assert post.outbox.send_and_list_unsent([OutgoingMessage("webhooks", delivery)], NOW) == set()
+    assert post.outbox.send_and_list_unsent_positions([OutgoingMessage("webhooks", delivery)], NOW) == set()
 
     assert post.due("webhooks", 1) == [delivery]
 
@@ -138,7 +140,9 @@ def test_a_webhooks_delivery_is_delivered_whole_and_at_once(post: Post) -> None:
 def test_more_messages_than_a_batch_holds_are_all_delivered(post: Post) -> None:
     events = [an_event(f"e-{number}") for number in range(25)]
 
-    assert post.outbox.send_and_list_unsent([OutgoingMessage("audit", event) for event in events], NOW) == set()
+    assert (
+        post.outbox.send_and_list_unsent_positions([OutgoingMessage("audit", event) for event in events], NOW) == set()
+    )
 
     def by_id(event: Any) -> str:
         return str(event.id)
@@ -170,7 +174,9 @@ def stubborn() -> tuple[Any, SqsOutbox]:
 def test_messages_that_sqs_did_not_take_are_named() -> None:
     _, outbox = stubborn()
 
-    assert outbox.send_and_list_unsent([OutgoingMessage("audit", an_event(str(n))) for n in range(13)], NOW) == {
+    assert outbox.send_and_list_unsent_positions(
+        [OutgoingMessage("audit", an_event(str(n))) for n in range(13)], NOW
+    ) == {
         0,
         3,
         6,
@@ -183,7 +189,7 @@ def test_a_queue_that_is_away_does_not_hinder_the_others() -> None:
     _, outbox = stubborn()
     messages = [OutgoingMessage(queue, an_event("e")) for queue in ("away", "audit", "away", "audit", "audit")]
 
-    assert outbox.send_and_list_unsent(messages, NOW) == {0, 2, 3}
+    assert outbox.send_and_list_unsent_positions(messages, NOW) == {0, 2, 3}
 
 
 @dataclass
@@ -211,7 +217,7 @@ def test_the_messages_of_a_hundred_records_fill_their_batches_and_do_not_wait_fo
     outbox = SqsOutbox(client=client, prefix="any", urls=QueueUrls(client))
     queues_ = ("audit", "analytics", "email", "notification", "cache")
 
-    unsent = outbox.send_and_list_unsent(
+    unsent = outbox.send_and_list_unsent_positions(
         [OutgoingMessage(queue, an_event(f"{n}")) for n in range(100) for queue in queues_], NOW
     )
 
@@ -225,7 +231,7 @@ def test_the_messages_of_a_hundred_records_fill_their_batches_and_do_not_wait_fo
 def test_a_message_comes_a_second_after_the_lapse_never_before(expires_in: float, delay: int) -> None:
     client, outbox = stubborn()
 
-    outbox.send_and_list_unsent([OutgoingMessage("expiry", a_hold(expires_in=expires_in))], NOW)
+    outbox.send_and_list_unsent_positions([OutgoingMessage("expiry", a_hold(expires_in=expires_in))], NOW)
 
     assert [message["DelaySeconds"] for message in client.sent] == [delay]
     assert NOW + timedelta(seconds=delay) >= min(NOW + timedelta(seconds=expires_in), NOW + timedelta(seconds=900))
@@ -234,7 +240,7 @@ def test_a_message_comes_a_second_after_the_lapse_never_before(expires_in: float
 def test_an_event_is_not_delayed() -> None:
     client, outbox = stubborn()
 
-    outbox.send_and_list_unsent([OutgoingMessage("audit", an_event("e"))], NOW)
+    outbox.send_and_list_unsent_positions([OutgoingMessage("audit", an_event("e"))], NOW)
 
     assert [message["DelaySeconds"] for message in client.sent] == [0]
 

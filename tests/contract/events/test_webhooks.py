@@ -103,7 +103,7 @@ def test_a_webhook_that_is_gone_is_not_made_again_by_a_change(webhooks: Webhooks
     assert webhooks.remove(webhook.id)
 
     assert not webhooks.remove(webhook.id)
-    assert not webhooks.disable_for_reason_or_enable(webhook.id, "why")
+    assert not webhooks.disable_for_reason_or_enable_if_exists(webhook.id, "why")
     assert not webhooks.change_secrets(webhook.id, webhook.secrets)
     assert webhooks.find(webhook.id) is None
 
@@ -113,10 +113,10 @@ def test_changes_touch_nothing_else(webhooks: Webhooks) -> None:
     webhooks.put(webhook)
     rotated = webhook.with_rotated_secret("new", NOW, timedelta(hours=1))
 
-    assert webhooks.disable_for_reason_or_enable(webhook.id, "it answered 410 Gone")
+    assert webhooks.disable_for_reason_or_enable_if_exists(webhook.id, "it answered 410 Gone")
     assert webhooks.change_secrets(webhook.id, rotated.secrets)
     assert webhooks.find(webhook.id) == replace(rotated, disabled="it answered 410 Gone")
-    assert webhooks.disable_for_reason_or_enable(webhook.id, None)
+    assert webhooks.disable_for_reason_or_enable_if_exists(webhook.id, None)
     assert webhooks.find(webhook.id) == rotated
     webhooks.remove(webhook.id)
 
@@ -125,7 +125,7 @@ def test_subscribers_are_listed_with_what_they_want_and_whether_they_are_called(
     called, silenced = a_webhook("PaymentConfirmed"), a_webhook()
     for webhook in (called, silenced):
         webhooks.put(webhook)
-    webhooks.disable_for_reason_or_enable(silenced.id, "it answered 410 Gone")
+    webhooks.disable_for_reason_or_enable_if_exists(silenced.id, "it answered 410 Gone")
 
     known = {one.id: one for one in webhooks.list_all_subscribers_without_secrets()}
 
@@ -490,7 +490,7 @@ def test_a_table_that_does_not_answer_is_unavailable(moto: Dynamo, session_id: s
         "Query": lambda: dynamo_notifications(moto).list_after(session_id, 0, 1),
         "Scan": lambda: dynamo_webhooks(moto).list_all(),
         "DeleteItem": lambda: dynamo_webhooks(moto).remove("wh-1"),
-        "UpdateItem": lambda: dynamo_webhooks(moto).disable_for_reason_or_enable("wh-1", None),
+        "UpdateItem": lambda: dynamo_webhooks(moto).disable_for_reason_or_enable_if_exists("wh-1", None),
     }
     with hooked(moto, f"before-call.dynamodb.{operation}", unreachable), pytest.raises(BackendUnavailable):
         calls[operation]()

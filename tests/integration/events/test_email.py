@@ -234,7 +234,10 @@ class Consumer:
 
     def send(self, *events: Event) -> None:
         queue = self.name.removeprefix(f"{self.prefix}-")
-        assert self.outbox.send_and_list_unsent([OutgoingMessage(queue, event) for event in events], utc_now()) == set()
+        assert (
+            self.outbox.send_and_list_unsent_positions([OutgoingMessage(queue, event) for event in events], utc_now())
+            == set()
+        )
 
     def work(self) -> None:
         deadline = time.monotonic() + DEADLINE_SECONDS

@@ -16,7 +16,7 @@ from chalicelib.application.consumers.audit import RecordEvent
 from chalicelib.application.consumers.email import WAITS_FOR_TICKETS, SendBuyerEmail
 from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesBatch
 from chalicelib.application.consumers.webhooks import NumberEventsAndQueueDeliveries
-from chalicelib.application.refunds import TryRefund
+from chalicelib.application.refunds import RefundIfRequested
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason
 from chalicelib.domain.reservations import Contact
@@ -235,7 +235,7 @@ def test_many_payments_are_returned_once_each(database: Any, data_stack: str, sa
         stands = payments.record_charge_if_allowed_and_read(charge)
         payments.request_refund_if_allowed_and_read(stands.with_refund_requested(RefundReason.RESERVATION_UNKNOWN, NOW))
 
-    settle = TryRefund(payments, gateway, lambda payment: None, utc_now)
+    settle = RefundIfRequested(payments, gateway, lambda payment: None, utc_now)
     worked_through(Consumer(settle, chance), requests, chance)
 
     assert sorted(transaction for transaction, _ in gateway.returned.values()) == sorted(transactions)

@@ -520,10 +520,12 @@ class Payments:
         )
         settling = SettlingUseCases(ports)
         settle = replace(settling.settle_payment, clock=a_while_later)
-        refund = replace(settling.try_refund, settle_payment=settle.confirm_or_request_refund_unless_settled)
+        refund = replace(settling.refund_if_requested, settle_payment=settle.confirm_or_request_refund_unless_settled)
         return cls(
             settle,
-            replace(settling.reconcile_payments, settle_payment=settle, try_refund=refund, clock=a_while_later),
+            replace(
+                settling.reconcile_payments, settle_payment=settle, refund_if_requested=refund, clock=a_while_later
+            ),
         )
 
     def settle(self, transaction: str) -> None:

@@ -106,7 +106,9 @@ class Office:
 
     def tell(self, *events: Event) -> None:
         assert (
-            self.outbox.send_and_list_unsent([OutgoingMessage("notification", event) for event in events], utc_now())
+            self.outbox.send_and_list_unsent_positions(
+                [OutgoingMessage("notification", event) for event in events], utc_now()
+            )
             == set()
         )
 
@@ -654,7 +656,7 @@ def test_a_replay_that_is_too_large_is_413(subscriber: Subscriber) -> None:
 
 
 def test_a_disabled_webhook_is_told_so(subscriber: Subscriber, office: Office) -> None:
-    office.webhooks.disable_for_reason_or_enable(subscriber.webhook.id, "it answered 410 Gone")
+    office.webhooks.disable_for_reason_or_enable_if_exists(subscriber.webhook.id, "it answered 410 Gone")
 
     answer = subscriber.replay({"sessionId": "any", "afterSequence": 0})
 

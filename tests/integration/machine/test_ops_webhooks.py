@@ -111,7 +111,7 @@ def test_a_disabled_webhook_is_shown_with_its_reason_and_enabled_again(
     webhooks: Webhooks, theirs: Receiver, store: DynamoWebhooks
 ) -> None:
     webhook_id = webhooks("add", theirs.url, "--json").data["id"]
-    store.disable_for_reason_or_enable(webhook_id, "it answered 410 Gone")
+    store.disable_for_reason_or_enable_if_exists(webhook_id, "it answered 410 Gone")
 
     assert "disabled: it answered 410 Gone" in webhooks("list").out
     assert webhooks("enable", webhook_id).status == 0

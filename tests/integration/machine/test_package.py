@@ -776,7 +776,7 @@ try: seat_cache()
 except SettingInvalid as error: print(error)
 relaying = wiring.streams.relaying()
 attrgetter("finish_sales_request_refunds_and_list_messages", "list_payment_messages_and_mark_refunded")(relaying)
-attrgetter("expire_lapsed_hold")(wiring.expiry.selling())
+attrgetter("expire_lapsed_hold_unless_sold")(wiring.expiry.selling())
 wiring.webhooks.queue_webhook_deliveries()
 """
 

@@ -5,7 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.refusals import AlreadyPaid, LatePayment, PaymentForCancelledReservation, ReservationNotFound
+from chalicelib.domain.refusals import (
+    LatePayment,
+    PaidByAnotherTransaction,
+    PaymentForCancelledReservation,
+    ReservationNotFound,
+)
 from chalicelib.domain.reservations import State
 from tests.builders import HOLD_SECONDS, NOW, Cinema
 from tests.fakes import Crash, FakeReservations, MovableClock, crash, interposed, sent_twice
@@ -55,7 +60,7 @@ def test_another_payment_for_a_paid_reservation_is_refused_loudly(cinema: Cinema
     held = cinema.hold("A1")
     first = cinema.confirm(held.id, "tx-1")
 
-    with pytest.raises(AlreadyPaid) as refused:
+    with pytest.raises(PaidByAnotherTransaction) as refused:
         cinema.confirm(held.id, "tx-2")
 
     assert refused.value.refund_reason
@@ -255,7 +260,7 @@ def test_after_such_a_crash_another_payment_is_still_refused(cinema: Cinema) -> 
     with pytest.raises(Crash):
         dying.confirm(held.id, "tx-1")
 
-    with pytest.raises(AlreadyPaid):
+    with pytest.raises(PaidByAnotherTransaction):
         cinema.confirm(held.id, "tx-2")
 
 
@@ -270,7 +275,7 @@ def test_of_two_payments_at_once_one_buys_and_the_other_is_refused(cinema: Cinem
     held = cinema.hold("A1")
     rows = interposed(cinema.rows, "sell", before=lambda: cinema.confirm(held.id, "tx-2"))
 
-    with pytest.raises(AlreadyPaid) as refused:
+    with pytest.raises(PaidByAnotherTransaction) as refused:
         replace(cinema, rows=rows).confirm(held.id, "tx-1")
 
     stored = cinema.reservations.find(held.id)

@@ -134,7 +134,7 @@ def test_totals_are_of_all_time_and_of_the_screenings_shown(stage: Stage) -> Non
     stage.counts(stage.screening(), holds=2, seats_in_holds=2)
     stage.counts(stage.screening(-WINDOW * 2), holds=50)
 
-    total = stage.board().total
+    total = stage.board().total_of_listed_screenings
 
     assert (total.holds, total.sales, total.held_seats, total.gross_revenue) == (4, 1, 4, Decimal(50))
     assert total.conversion_rate == Decimal("0.25")

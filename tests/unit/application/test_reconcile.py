@@ -45,7 +45,7 @@ class Till:
             cinema.sessions,
             self.gateway,
             cinema.settle_payment,
-            cinema.try_refund,
+            cinema.refund_if_requested,
             cinema.clock,
         )
 

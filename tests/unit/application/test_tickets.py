@@ -30,9 +30,9 @@ from chalicelib.domain.refusals import (
     ReservationNotFound,
     ReservationNotPaid,
     SessionCancelled,
-    TicketInvalid,
     TicketNotFound,
     TicketsNotReady,
+    TicketTokenInvalid,
     TicketVoid,
     TooEarly,
     TooManyTransfers,
@@ -411,7 +411,7 @@ def test_a_token_of_another_version_of_its_ticket_admits_nobody(house: House) ->
     facts = decode_token(ticket.token).facts
     other = replace(facts, version=facts.version + 1).to_bytes()
 
-    with pytest.raises(TicketInvalid):
+    with pytest.raises(TicketTokenInvalid):
         house.admit(token=encode_token(other, house.signer.sign(other)))
 
     assert house.admit(token=ticket.token).ticket.seat == "A1"
@@ -493,7 +493,7 @@ def test_a_forged_token_is_not_even_looked_for(house: House) -> None:
     forged = forger.only_ticket(next(iter(_sales_of(forger, "bob"))))
 
     for token in (forged.token, ticket.token[::-1], "A" * 167):
-        with pytest.raises(TicketInvalid):
+        with pytest.raises(TicketTokenInvalid):
             house.admit(token=token)
     with pytest.raises(TicketNotFound):
         house.admit(code="ZZZZ-ZZZZ")

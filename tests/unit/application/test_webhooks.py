@@ -117,7 +117,10 @@ def test_a_crash_between_numbering_and_queueing_is_finished_by_the_redelivery(of
     office.webhooks.put(a_webhook(webhook_id="all"))
     with pytest.raises(Crash):
         alone(
-            replace(office.announce_together, outbox=interposed(office.outbox, "send_and_list_unsent", before=crash))
+            replace(
+                office.announce_together,
+                outbox=interposed(office.outbox, "send_and_list_unsent_positions", before=crash),
+            )
         )(facts.created())
 
     office.announce(facts.created())
@@ -259,7 +262,7 @@ def test_410_ends_it_until_an_operator_enables_it(office: Office, delivery: Deli
 
     assert len(office.webhook_sender.posted) == 1
     assert office.webhooks.known[delivery.webhook_id].disabled == "it answered 410 Gone"
-    office.webhooks.disable_for_reason_or_enable(delivery.webhook_id, None)
+    office.webhooks.disable_for_reason_or_enable_if_exists(delivery.webhook_id, None)
     office.deliver(delivery)
     assert len(office.webhook_sender.posted) == 2
 
@@ -400,7 +403,7 @@ def test_an_unknown_webhook_is_told_the_same(ask: Ask) -> None:
 
 
 def test_a_disabled_webhook_learns_it_only_with_its_secret(office: Office, ask: Ask) -> None:
-    office.webhooks.disable_for_reason_or_enable("mine", "why not")
+    office.webhooks.disable_for_reason_or_enable_if_exists("mine", "why not")
 
     with pytest.raises(WebhookDisabled):
         ask()

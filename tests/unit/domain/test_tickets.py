@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.booking_codes import ALPHABET, CODES, code_from_number, number_from_code, to_hyphenated_code
-from chalicelib.domain.refusals import AdmissionOver, TicketInvalid, TicketVoid, TooEarly, WrongRoom
+from chalicelib.domain.refusals import AdmissionOver, TicketTokenInvalid, TicketVoid, TooEarly, WrongRoom
 from chalicelib.domain.sessions import row_letters
 from chalicelib.domain.tickets.checking import GateListEntry, OfflineGateList, verify_offline_except_reuse
 from chalicelib.domain.tickets.ticket import ADMITTED_FOR, LAST_VERSION, VoidReason
@@ -103,7 +103,7 @@ def test_the_svg_is_for_a_page_of_any_size() -> None:
 def test_other_texts_are_no_tokens(text: str) -> None:
     with pytest.raises(TokenMalformed):
         decode_token(text)
-    with pytest.raises(TicketInvalid):
+    with pytest.raises(TicketTokenInvalid):
         check(text)
 
 
@@ -152,7 +152,7 @@ def test_a_forged_ticket_is_refused_offline() -> None:
     ]
 
     for token in forged:
-        with pytest.raises(TicketInvalid):
+        with pytest.raises(TicketTokenInvalid):
             check(token)
 
 
@@ -162,7 +162,7 @@ def test_no_byte_of_a_token_can_be_changed(place: int, change: int) -> None:
     raw = bytearray(token.signed + token.signature)
     raw[place] ^= change
 
-    with pytest.raises(TicketInvalid):
+    with pytest.raises(TicketTokenInvalid):
         check(encode_token(bytes(raw[:40]), bytes(raw[40:])))
 
 

@@ -25,7 +25,7 @@ from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
 from chalicelib.infrastructure.tracing.aws import TraceContextWriter
 from chalicelib.infrastructure.tracing.calls import TracedAdapter
 from chalicelib.infrastructure.tracing.carrying import current_traceparent_or_empty
-from chalicelib.infrastructure.tracing.export import BackgroundSpanProcessor, FileExporter
+from chalicelib.infrastructure.tracing.export import BackgroundRequestSpanProcessor, FileExporter
 from chalicelib.infrastructure.tracing.handling import TracingMiddleware
 from chalicelib.infrastructure.tracing.provider import new_exporter
 from chalicelib.settings import SettingInvalid, load
@@ -247,7 +247,9 @@ def test_a_message_has_an_attribute_only_where_it_carries_a_trace() -> None:
     sqs: Any = FakeSqs()
     outbox = SqsOutbox(sqs, "cinema-test", QueueUrls(sqs, {"cinema-test-expiry": "http://queue"}))
 
-    outbox.send_and_list_unsent([OutgoingMessage("expiry", HOLD), OutgoingMessage("expiry", HOLD, trace=HERE)], NOW)
+    outbox.send_and_list_unsent_positions(
+        [OutgoingMessage("expiry", HOLD), OutgoingMessage("expiry", HOLD, trace=HERE)], NOW
+    )
 
     plain, traced = sqs.entries
     assert plain.keys() == {"Id", "MessageBody", "DelaySeconds"}
@@ -310,7 +312,7 @@ def test_a_call_of_another_service_is_a_span_without_its_arguments() -> None:
 
 def provider_to(exporter: SpanExporter) -> TracerProvider:
     provider = TracerProvider()
-    provider.add_span_processor(BackgroundSpanProcessor(exporter))
+    provider.add_span_processor(BackgroundRequestSpanProcessor(exporter))
     return provider
 
 
