@@ -3,14 +3,16 @@
 import os
 import sys
 from contextlib import redirect_stdout
-from types import ModuleType
 from typing import Any
 
 from infra.ops.connection import Connection, OpsError
 
 
-def load_wiring(connection: Connection) -> ModuleType:
-    """Imports chalicelib.wiring for the stage. Its other settings come from the environment. Raises OpsError."""
+def load_wiring_for_stage(connection: Connection) -> None:
+    """Imports chalicelib.wiring with the settings of the stage; its other settings come from the environment.
+
+    Callers import it themselves afterwards, so that type checkers know what it is. Raises OpsError.
+    """
     os.environ.update({"STAGE": connection.stage, "TABLE_PREFIX": connection.prefix.removesuffix("-")})
     if connection.endpoint:
         os.environ["AWS_ENDPOINT_URL"] = connection.endpoint
@@ -23,4 +25,3 @@ def load_wiring(connection: Connection) -> ModuleType:
     prefix = wiring.settings().table_prefix
     if f"{prefix}-" != connection.prefix:
         raise OpsError(f"TABLE_PREFIX says {prefix!r}, which is not stage {connection.stage!r}: unset it.")
-    return wiring

@@ -6,7 +6,7 @@ from pathlib import Path
 from chalicelib.domain.email import mask_email_local_parts
 from infra.local import mailbox
 from infra.local.mailbox import NoMailboxError, ReceivedEmail
-from infra.ops.application import load_wiring
+from infra.ops.application import load_wiring_for_stage
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, counted
 
@@ -25,7 +25,10 @@ def show_emails(connection: Connection, limit: int, to: str | None, html: Path |
 
 def allow_address(connection: Connection, address: str) -> Answer:
     """Lets the address be written to again. Needs the stage's ID_SECRET, by which its addresses are hashed."""
-    was_suppressed = load_wiring(connection).bounces.suppressed_addresses().remove(address)
+    load_wiring_for_stage(connection)
+    from chalicelib import wiring
+
+    was_suppressed = wiring.bounces.suppressed_addresses().remove(address)
     said = "is written to again" if was_suppressed else "was not suppressed"
     return Answer(
         {"wasSuppressed": was_suppressed},

@@ -9,7 +9,7 @@ from chalicelib.application.reconcile import Finding, SweepResult
 from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.times import to_iso
 from infra.cloud.deploying.secrets import Secrets
-from infra.ops.application import load_wiring
+from infra.ops.application import load_wiring_for_stage
 from infra.ops.connection import Connection, OpsError
 from infra.ops.text import Answer, aligned, counted
 from infra.processes import RUN_DIR, find_url
@@ -31,9 +31,12 @@ def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> Sweep
     _set_gateway_url(connection)
     if not os.environ.get("ID_SECRET"):
         os.environ["ID_SECRET"] = Secrets(connection.stage, connection.client("ssm")).ensure_made()["ID_SECRET"]
-    sweep = load_wiring(connection).payments.reconcile_payments()
+    load_wiring_for_stage(connection)
+    from chalicelib import wiring
+
+    sweep = wiring.payments.reconcile_payments()
     try:
-        result: SweepResult = sweep(timedelta(hours=hours), mend=mend)
+        result = sweep(timedelta(hours=hours), mend=mend)
     except BackendUnavailable as refusal:
         unreached = f"{connection.where} did not answer ({refusal.operation})"
         raise OpsError(f"{unreached}: nothing is lost, run the command again once it does.") from refusal

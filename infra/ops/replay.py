@@ -18,7 +18,7 @@ from chalicelib.domain.refusals import BackendUnavailable, SessionNotFound
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
 from chalicelib.infrastructure.streams.failures import may_pass_later
-from infra.ops.application import load_wiring
+from infra.ops.application import load_wiring_for_stage
 from infra.ops.connection import Connection, OpsError
 from infra.ops.rebuild import Screening
 from infra.ops.stream_failures import StreamFailures
@@ -134,9 +134,11 @@ class Replay:
     @classmethod
     def of(cls, connection: Connection, failures: StreamFailures) -> "Replay":
         """Makes the replay from the stage's application. Raises OpsError."""
-        wiring = load_wiring(connection)
+        load_wiring_for_stage(connection)
         with redirect_stdout(sys.stderr):  # its logs go to stderr: stdout is for the answer
+            from chalicelib import wiring
             from chalicelib.api import batches
+
         prefix = wiring.settings().table_prefix
         relays = {
             f"{prefix}-rows": wiring.streams.finish_sales_request_refunds_and_list_messages_of_row,

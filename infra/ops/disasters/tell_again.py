@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.payments import PaymentStatus
 from chalicelib.domain.refusals import SessionNotFound
 from chalicelib.infrastructure.clock import utc_now
-from infra.ops.application import load_wiring
+from infra.ops.application import load_wiring_for_stage
 from infra.ops.connection import Connection, OpsError
 from infra.ops.rebuild import Screening
 from infra.ops.replay import SENT_TOGETHER, Progress, Relay
@@ -36,7 +36,9 @@ def tell_again(connection: Connection, session_id: str, progress: Progress, *, s
         tables = ScreeningItems(Screening.of(connection, session_id))
     except SessionNotFound as refusal:
         raise OpsError(f"There is no screening {session_id!r} at {connection.where}: correct its id.") from refusal
-    wiring = load_wiring(connection)
+    load_wiring_for_stage(connection)
+    from chalicelib import wiring
+
     messages: list[OutgoingMessage] = []
     for items, relay in (
         (tables.payments(), wiring.streams.list_messages_of_payment_and_mark_refunded),

@@ -118,9 +118,11 @@ def ask_while_read(kept: TtlCache[int], read: SlowRead, threads: ThreadPoolExecu
 
 def waiting(threads: ThreadPoolExecutor) -> list[Thread]:
     """Gives the pool's threads that wait for another one's answer."""
-    gc.disable()  # CPython 3.11 may deadlock if it collects in the next line
-    frames = sys._current_frames()
-    gc.enable()
+    gc.disable()  # CPython 3.11 may deadlock if it collects in the call
+    try:
+        frames = sys._current_frames()
+    finally:
+        gc.enable()
     inside = {thread: frames.get(thread.ident or 0) for thread in threads._threads}
     return [thread for thread, frame in inside.items() if "_Reading.wait" in calls_of(frame)]
 
