@@ -17,7 +17,7 @@ from benchmarks.frame.pairs import interleave, median_with_bounds, ratio
 from benchmarks.frame.run import Run
 from chalicelib.api.batches import relay_in_order
 from chalicelib.application.refunds import TryMarkPaymentSold
-from chalicelib.application.relay import MarkPaymentSoldOrExpireDeletedAndListMessages
+from chalicelib.application.relay import MarkPaymentSoldOrExpireDeletedHoldAndListMessages
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.domain.events import OutgoingMessage, ReservationChange
 from chalicelib.domain.payments import Payment
@@ -39,7 +39,7 @@ Work = Callable[[], object]
 
 def measure(run: Run) -> None:
     queues = SlowQueues()
-    relay = MarkPaymentSoldOrExpireDeletedAndListMessages(refuse_to_expire, TryMarkPaymentSold(SlowPayments()))  # type: ignore[arg-type] # what it calls
+    relay = MarkPaymentSoldOrExpireDeletedHoldAndListMessages(refuse_to_expire, TryMarkPaymentSold(SlowPayments()))  # type: ignore[arg-type] # what it calls
     made = [ReservationChange(None, reservation, NOW) for reservation in new_reservations()]
     paid = [ReservationChange(change.after, as_paid(change.after), NOW) for change in made if change.after]
     count_messages(run, queues, relay, made)
@@ -59,7 +59,7 @@ def measure(run: Run) -> None:
 def count_messages(
     run: Run,
     queues: "SlowQueues",
-    relay: MarkPaymentSoldOrExpireDeletedAndListMessages,
+    relay: MarkPaymentSoldOrExpireDeletedHoldAndListMessages,
     changes: Sequence[ReservationChange],
 ) -> None:
     relay_batch(changes, relay, queues.outbox.send_and_list_unsent_positions)

@@ -50,14 +50,14 @@ RATE_LIMITS = """
 every two seconds.
 
 Limits per user apply only to signed-in users, because only their ids are verified. Without access control, only the
-limits per address and per connection apply. A buyer in a hurry clicks every second or two, and stays below those per
-user. An address may be a family, an office or a street behind one NAT, with thirty people who look at the seats each
-second. A script sends hundreds of requests.
+limits per address and per connection apply. A buyer in a hurry clicks every second or two, and stays below the limits
+per user. An address may be a family, an office or a street behind one NAT, with thirty people who look at the seats
+each second. A script sends hundreds of requests.
 
 For the limit per address, a hold counts as many requests as it has seats. So an address may hold 60 seats at once, then
-two more a second. If holds last 30 s, an address that goes on holding has 120 seats after 30 s, which is the most. Then
-its first holds lapse, and it has 60 seats, 2 x HOLD_SECONDS. Seats that are given back, or whose hold lapses, return no
-quota. If you make holds longer, lower these limits.
+two more a second. With holds of 30 s it has 60 + 2 x 30 = 120 seats at most; once the first 60 lapse, it keeps
+2 x 30 = 60. Seats that are given back, or whose hold lapses, return no quota. If you make holds longer, lower these
+limits.
 
 Each change of a seat is sent to every WebSocket that is subscribed to its screening. Subscriptions are therefore
 limited: sixty from one address at once, then six a minute, which makes 780 in the two hours that a connection lasts. A
@@ -535,7 +535,7 @@ class Settings:
             given_to=API,
         )
     )
-    """Use `auth_issuer_with_client_id_required`, which refuses an empty issuer. The issuer's keys are below it, at
+    """Use `needed_auth_issuer_checking_client_id`, which refuses an empty issuer. The issuer's keys are below it, at
     /.well-known/jwks.json."""
     auth_client_id: str = field(
         metadata=_setting(
@@ -582,7 +582,7 @@ class Settings:
         return self.id_secret
 
     @property
-    def auth_issuer_with_client_id_required(self) -> str:
+    def needed_auth_issuer_checking_client_id(self) -> str:
         """Gives AUTH_ISSUER, to verify tokens. Raises SettingInvalid if AUTH_ISSUER or AUTH_CLIENT_ID is empty."""
         if not (self.auth_issuer and self.auth_client_id):
             raise SettingInvalid("AUTH is on, and AUTH_ISSUER or AUTH_CLIENT_ID is missing: nobody could sign in.")

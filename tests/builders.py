@@ -235,11 +235,13 @@ class Cinema:
 
     @property
     def follow_up_reservation(self) -> Callable[[ReservationChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may("reservations", self.relaying.mark_payment_sold_or_expire_deleted_and_list_messages)
+        return _as_far_as_it_may(
+            "reservations", self.relaying.mark_payment_sold_or_expire_deleted_hold_and_list_messages
+        )
 
     @property
     def follow_up_payment(self) -> Callable[[PaymentChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may("payments", self.relaying.list_payment_messages_and_mark_refunded)
+        return _as_far_as_it_may("payments", self.relaying.mark_refunded_and_list_payment_messages)
 
     @property
     def request_refunds_after_session_cancellation(self) -> RequestRefundsAfterSessionCancellation:

@@ -27,8 +27,8 @@ class TellingReservations(FakeReservations):
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOW))
     changes: list[ReservationChange] = field(default_factory=list)
 
-    def get_or_add_unless_hold_ended(self, reservation: Reservation) -> Reservation:
-        change = super().get_or_add_unless_hold_ended
+    def get_or_add_unless_hold_barred(self, reservation: Reservation) -> Reservation:
+        change = super().get_or_add_unless_hold_barred
         return self._stream(reservation.id, lambda: change(reservation)) or reservation
 
     def mark_confirmed_unless_sold_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:

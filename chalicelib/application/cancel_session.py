@@ -60,7 +60,7 @@ class CancelSession:
         for row in reversed(session.rows):
             entries = self.rows.close_row_and_read_entries(session.id, row, now).values()
             sold |= dict.fromkeys(entry.reservation_id for entry in entries if isinstance(entry, SoldSeat))
-        cancelled = self.sessions.mark_cancelled_for_display(session.id, now)
+        cancelled = self.sessions.set_cancelled_at_for_display_if_unset(session.id, now)
         finished = self.request_refunds_after_session_cancellation(sold)
         payments = tuple(payment for payment in finished.values() if payment)
         return SessionCancellation(cancelled, len(sold), payments, tuple(sorted(sold.keys() - finished.keys())))

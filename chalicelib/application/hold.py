@@ -93,18 +93,18 @@ class PlaceHold:
         return self._keep(reservation)
 
     def _keep(self, held: Reservation) -> Reservation:
-        """Counts a hold that the rows have made, and stores its reservation. If the user is at the limit, releases the
-        seats."""
+        """Counts a hold whose seats the rows have just held, and stores its reservation. If the user is at the limit,
+        releases the seats."""
         try:
             self.count_live_hold(held)
         except (TooManyHoldsInSession, IdempotencyKeyReused) as refusal:
             return self._resends.release_hold_and_refuse_unless_twin_admitted(held, refusal)
-        return self._resends.store_or_answer_earlier_or_release_ended(held)
+        return self._resends.store_or_answer_earlier_or_release_barred(held)
 
     def _draft(self, command: HoldSeatsCommand) -> Reservation:
         """Makes the reservation for the command. Raises the refusals that don't depend on the rows."""
         session, now = self._session_on_sale(command.session_id)
-        seats = session.seats_named(command.seat_numbers)
+        seats = session.distinct_seats_in_hall_order(command.seat_numbers)
         if len(seats) > self.rules.max_seats_per_hold:
             raise TooManySeats(asked=len(seats), limit=self.rules.max_seats_per_hold)
         return Reservation(

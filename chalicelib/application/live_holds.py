@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import HoldsCountedUntilExpiry, Reservations
 
 ATTEMPTS = 10
-"""The most tries to count a hold. The first try does not know the counted holds, each later one has just read them. So
+"""The most tries to count a hold. The first try does not know the counted holds; each later one has just read them. So
 a later try fails only if another hold of the same holder was counted in between."""
 
 

@@ -197,8 +197,8 @@ class SettlePayment:
     def _restore_sold(self, sold: Reservation, *, session_is_cancelled: bool) -> None:
         """Stores the confirmed reservation of a sale again, and marks its payment as sold.
 
-        If the session is cancelled, requests the refund first, and then stores the reservation. If a process crashed
-        after storing it first, a retry would find it stored, and never request the refund.
+        If the session is cancelled, requests the refund first, and then stores the reservation. In the other order, a
+        crash in between would leave a stored reservation, and a retry would never request the refund.
         """
         if session_is_cancelled:
             self.confirm.request_refund_because_session_is_cancelled(sold)

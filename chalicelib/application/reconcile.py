@@ -17,7 +17,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.payments import Charge, GatewayUnavailable, Payment, PaymentStatus, RefundDeclinedOrUnknown
+from chalicelib.domain.payments import Charge, GatewayUnavailable, Payment, PaymentStatus, RefundNotConfirmed
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Sale, State
 
@@ -27,7 +27,7 @@ from .refunds import RefundIfRequested
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations, Rows, Sessions
 
-LOOKED_BACK = timedelta(hours=2)
+LOOK_BACK = timedelta(hours=2)
 """How far back charges are compared. The gateway repeats a lost message for longer than that."""
 
 AT_WORK = timedelta(minutes=1)
@@ -98,16 +98,15 @@ class ReconcilePayments:
     refund_if_requested: RefundIfRequested
     clock: Clock
 
-    def __call__(self, charges_of_last: timedelta = LOOKED_BACK, *, mend: bool = True) -> SweepResult:
-        """Compares the gateway's charges of the last `charges_of_last` with the stored payments, and the recent sales
-        in the rows with their reservations. Settles the payments that are still open, and retries the refunds that are
-        late.
+    def __call__(self, look_back: timedelta = LOOK_BACK, *, mend: bool = True) -> SweepResult:
+        """Compares the gateway's charges since `look_back` ago with the stored payments, and the recent sales in the
+        rows with their reservations. Settles the payments that are still open, and retries the refunds that are late.
 
         With `mend` off, only compares, and does not look at outstanding refunds. Raises BackendUnavailable.
         """
         now = self.clock()
         sweep = _Sweep()
-        for charge in self._read_charges(now - charges_of_last, sweep):
+        for charge in self._read_charges(now - look_back, sweep):
             sweep.compare(charge.transaction_id, partial(self._compare_charge, charge, now, mend=mend))
         for payment in list(self.payments.list_outstanding_refunds()) if mend else ():
             sweep.compare(payment.transaction_id, partial(self._retry_refund, payment))
@@ -208,7 +207,7 @@ class _Sweep:
         self.looked_at += 1
         try:
             outcome = look()
-        except (SettlementNotDueYet, RefundDeclinedOrUnknown, GatewayUnavailable, Refusal, LookupError) as error:
+        except (SettlementNotDueYet, RefundNotConfirmed, GatewayUnavailable, Refusal, LookupError) as error:
             outcome = Finding(f"could not be settled: {error!r}", subject)
         if isinstance(outcome, Finding):
             self.findings.append(outcome)

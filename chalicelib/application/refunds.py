@@ -102,7 +102,7 @@ class RefundIfRequested:
     def __call__(self, event: Event) -> None:
         """Makes the refund that the event requests.
 
-        Raises RefundDeclinedOrUnknown, GatewayUnavailable, BackendUnavailable, LookupError. Raises UnreadableMessage if
+        Raises RefundNotConfirmed, GatewayUnavailable, BackendUnavailable, LookupError. Raises UnreadableMessage if
         the event names no payment.
         """
         payment = self.payments.find(_transaction_in(event))
@@ -115,10 +115,10 @@ class RefundIfRequested:
         the number of tries, by which the sweep lengthens its pauses.
 
         The gateway's charge may name another reservation than the stored payment does. A payment without a sale is then
-        not refunded here. It is settled for the gateway's reservation: it becomes a sale, or its refund is requested
-        again.
+        not refunded here. It is settled for the gateway's reservation: it may become a sale, or its refund may be
+        requested again.
 
-        Raises RefundDeclinedOrUnknown, GatewayUnavailable, BackendUnavailable.
+        Raises RefundNotConfirmed, GatewayUnavailable, BackendUnavailable.
         """
         if payment.status is PaymentStatus.ASSERTED:
             # An earlier delivery has found that it belongs to another reservation, and died.

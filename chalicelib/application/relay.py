@@ -61,8 +61,8 @@ TELLS: Mapping[str, tuple[EventType, ...]] = {
 """The events that each table's relay makes. No other relay makes them."""
 
 DEFERS: Mapping[str, tuple[str, ...]] = {"rows": (EXPIRY,), "reservations": (), "payments": (PAYMENTS,)}
-"""By table, the queues to which its relay sends delayed messages. All other queues of the relay are those of
-consumers."""
+"""By table, the queues to which its relay sends delayed messages. Its other queues are those of the consumers of its
+events."""
 
 SENDS_TO: Mapping[str, frozenset[str]] = {
     table: frozenset((*DEFERS[table], *(queue for kind in kinds for queue in ROUTES[kind])))
@@ -104,17 +104,16 @@ class FinishSalesRequestRefundsAndListMessages:
 
 
 @dataclass(frozen=True)
-class MarkPaymentSoldOrExpireDeletedAndListMessages:
-    """Lists the messages to send after a reservation was created or has ended."""
+class MarkPaymentSoldOrExpireDeletedHoldAndListMessages:
+    """Marks the payment of a sale as sold, or expires the hold of a reservation that TTL deleted. Lists the messages to
+    send after a reservation was created, confirmed or ended."""
 
     expire: ExpireLapsedHoldUnlessSold
     mark_payment_sold: TryMarkPaymentSold
 
     def __call__(self, change: ReservationChange) -> list[OutgoingMessage]:
-        """Gives the messages to send. Also marks the payment of a sale as sold.
-
-        A pending reservation that TTL deleted is expired here, because its expiry message was lost.
-        """
+        """Gives the messages to send. Expires the hold of a deleted reservation only if it was pending: then its expiry
+        message was lost."""
         before, after = change.before, change.after
         if before and before.state is State.PENDING and after is None:
             return self._expire_deleted(before)
@@ -135,14 +134,14 @@ class MarkPaymentSoldOrExpireDeletedAndListMessages:
 
 
 @dataclass(frozen=True)
-class ListPaymentMessagesAndMarkRefunded:
+class MarkRefundedAndListPaymentMessages:
     """Lists the messages to send after a change of a payment: a claim, a requested refund, a refund, or a charge that
     became known after a refund was tried."""
 
     reservations: Reservations
 
     def __call__(self, change: PaymentChange) -> list[OutgoingMessage]:
-        """Gives the messages to send. Also marks a refunded sale on its reservation, so that the buyer sees it."""
+        """Marks a refunded sale on its reservation, so that the buyer sees it. Gives the messages to send."""
         payment, before = change.after, change.before
         if payment is None:
             return []

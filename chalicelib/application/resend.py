@@ -24,7 +24,7 @@ from chalicelib.domain.refusals import (
 )
 from chalicelib.domain.reservations import (
     HeldSeat,
-    HoldEndedBeforeStored,
+    HoldBarredBeforeStored,
     Reservation,
     SeatsTakenOrHoldEnded,
     SoldSeat,
@@ -54,7 +54,7 @@ class AnswerRepeatedHoldRequests:
         Raises SeatsUnavailable, TooManyHoldsInSession, IdempotencyKeyReused, ReservationExpired, ReservationCancelled.
         """
         earlier = _earlier_attempt(asked, taken)
-        may_be_stored = asked.fingerprint and not taken.is_surely_no_retry
+        may_be_stored = asked.fingerprint and not taken.is_surely_no_resend
         stored = self.reservations.find(asked.id) if may_be_stored else None
         if stored:
             return self._settle_with(stored, earlier) if earlier else self._answer_with(stored, asked)
@@ -62,22 +62,25 @@ class AnswerRepeatedHoldRequests:
             return self._finish(earlier)
         raise _refusal_of_taken(asked, taken)
 
-    def store_or_answer_earlier_or_release_ended(self, held: Reservation) -> Reservation:
+    def store_or_answer_earlier_or_release_barred(self, held: Reservation) -> Reservation:
         """Stores the reservation of a counted hold. If a reservation is already stored under its id, answers with that
         one.
 
         If the hold was barred meanwhile, releases its seats, and raises ReservationExpired or ReservationCancelled.
         """
         try:
-            return self._settle_with(self.reservations.get_or_add_unless_hold_ended(held), held)
-        except HoldEndedBeforeStored as ended:
+            return self._settle_with(self.reservations.get_or_add_unless_hold_barred(held), held)
+        except HoldBarredBeforeStored as ended:
             self.rows.release(held.hold, self.clock())
             raise self._refusal_of_barred(held) from ended
 
     def release_hold_and_refuse_unless_twin_admitted(self, held: Reservation, refusal: Refusal) -> Reservation:
         """Releases the seats of a hold for which the user has no room, and raises `refusal`. A twin is a request with
-        the same idempotency key at the same time. If a twin was admitted, gives its reservation instead, and releases
-        no seat of it.
+        the same idempotency key at the same time.
+
+        If a twin was admitted, its reservation is stored under the id. Then answers with that one, and releases only
+        seats that its live hold does not have. May also raise ReservationExpired, ReservationCancelled or
+        IdempotencyKeyReused.
 
         Both requests write the same item, so the later one sees what the earlier one did. A refused request bars the
         hold there before it releases the seats. An admitted one stores the reservation there before it answers 201.
@@ -102,7 +105,7 @@ class AnswerRepeatedHoldRequests:
             if not earlier.fingerprint:
                 self.rows.release(earlier.hold, self.clock())
             raise
-        return self.store_or_answer_earlier_or_release_ended(earlier)
+        return self.store_or_answer_earlier_or_release_barred(earlier)
 
     def _settle_with(self, stored: Reservation, held: Reservation) -> Reservation:
         """Answers with the stored reservation.
@@ -126,10 +129,10 @@ class AnswerRepeatedHoldRequests:
         return stored
 
     def _refusal_of_barred(self, held: Reservation) -> Refusal:
-        """Makes the refusal of a resend whose hold was barred before it was stored.
+        """Makes the refusal of a hold that can't be stored any more, because it was barred.
 
-        Gives ReservationExpired if the hold may have lapsed. If not, a request with the same key was refused and has
-        barred the hold: then it gives ReservationCancelled.
+        Gives ReservationExpired if the hold may have lapsed. If not, it was barred when an earlier request with its key
+        was refused: gives ReservationCancelled.
         """
         now = self.clock()
         if held.hold_may_have_lapsed_by_some_clock(now):

@@ -137,7 +137,7 @@ class TransferTicket:
         _session_taking_place(self.sessions, ticket.session_id)
         if not (ticket.renewed_as or ticket.void or ticket.admission):
             ticket = self.tickets.try_transfer_and_reread_old(
-                ticket, ticket.replacement_if_transfers_left(self.new_code(), self.clock())
+                ticket, ticket.replacement_or_raise_too_many_transfers(self.new_code(), self.clock())
             )
         if not ticket.renewed_as:
             raise _refusal(ticket)

@@ -48,8 +48,8 @@ class Consumer(NamedTuple):
     late_after_seconds: int = 300
     """The age of the oldest message at which an alarm goes off."""
     alarm_docs_section: str = ""
-    """The section of docs/operations.md about this consumer. The texts of its alarms refer to the sections on dead
-    letters and late events, and then to this one."""
+    """A Markdown link to a section of docs/operations.md, or empty. The texts of the alarms name it after the sections
+    on dead letters and late events."""
     hears: tuple[EventType, ...] = ()
     takes: str = "events"
     """The kind of messages in the queue."""
@@ -60,9 +60,9 @@ class Consumer(NamedTuple):
     """
     max_concurrency: int = 10
     """The most invocations at the same time, so that a backlog leaves capacity for buyers. AWS requires at least 2."""
-    allowed_actions: Mapping[str, str] = {}
-    """The allowed actions by resource, such as `"rows": "get update"`. The resources, mostly tables, are those of
-    infra/cloud/permissions.py."""
+    allowed_verbs: Mapping[str, str] = {}
+    """The verbs that are allowed on each resource, such as `"rows": "get update"`. The resources, mostly tables, and
+    the verbs are those of infra/cloud/permissions.py."""
     sends_to: tuple[str, ...] = ()
     """The queues to which the consumer sends messages, in addition to its own dead-letter queue."""
 
@@ -73,7 +73,7 @@ CONSUMERS = (
         handler="on_hold_lapsed",
         purpose="Expires a hold that has lapsed: one delayed message for each hold.",
         takes="holds",
-        allowed_actions={"rows": "get update", "reservations": "get put update"},
+        allowed_verbs={"rows": "get update", "reservations": "get put update"},
         logical_id="Expiry",
         # A message may rightly wait for the longest hold (900 s); five minutes beyond that nobody is working.
         late_after_seconds=1200,
@@ -87,7 +87,7 @@ CONSUMERS = (
         handler="on_event_to_audit",
         purpose="Appends every event to the audit log.",
         hears=EVERY_EVENT,
-        allowed_actions={"events": "get put"},
+        allowed_verbs={"events": "get put"},
         logical_id="AuditQueue",
         dead_letter_alarm_text="Some event is missing in the audit log until its message is redriven.",
         late_alarm_text="Events have been waiting for their audit for more than five minutes.",
@@ -97,7 +97,7 @@ CONSUMERS = (
         handler="on_event_to_analytics",
         purpose="Counts every event.",
         hears=EVERY_EVENT,
-        allowed_actions={"ledger": "put", "analytics": "update"},
+        allowed_verbs={"ledger": "put", "analytics": "update"},
         logical_id="AnalyticsQueue",
         dead_letter_alarm_text="Some event is not counted until its message is redriven.",
         late_alarm_text="Events have been waiting for their analytics for more than five minutes.",
@@ -109,7 +109,7 @@ CONSUMERS = (
         hears=(EventType.RESERVATION_CREATED, EventType.PAYMENT_CONFIRMED, EventType.REFUND_COMPLETED),
         batch_size=5,  # five emails to a mail service that hangs fit into the handler's 30 seconds
         max_concurrency=2,  # an account sends 1 email a second at first, then 14: more workers are only throttled
-        allowed_actions={
+        allowed_verbs={
             "reservations": "get",
             "sessions": "get",
             "ledger": "get put",
@@ -132,7 +132,7 @@ CONSUMERS = (
         purpose="Notes whose emails came back, or who complained of them.",
         takes="bounces and complaints",
         max_concurrency=2,
-        allowed_actions={"suppressed-addresses": "put"},
+        allowed_verbs={"suppressed-addresses": "put"},
         logical_id="BouncesQueue",
         dead_letter_alarm_text="Some address that emails can't reach, or whose reader complained, is still written to.",
         late_alarm_text=(
@@ -147,7 +147,7 @@ CONSUMERS = (
         hears=(EventType.PAYMENT_CONFIRMED,),
         # Printing takes most of the time, some 0.2 s each. All queues together get a tenth of the account's functions.
         max_concurrency=10,
-        allowed_actions={
+        allowed_verbs={
             "sessions": "get",
             "reservations": "get",
             "invoices": "get get-many put update",
@@ -163,7 +163,7 @@ CONSUMERS = (
         purpose="Signs a ticket for each seat of a sale, and voids those of a refunded one.",
         hears=(EventType.PAYMENT_CONFIRMED, EventType.REFUND_REQUESTED),
         max_concurrency=5,
-        allowed_actions={"sessions": "get", "tickets": "get get-many put update", "ticket key": "sign"},
+        allowed_verbs={"sessions": "get", "tickets": "get get-many put update", "ticket key": "sign"},
         logical_id="TicketsQueue",
         dead_letter_alarm_text=(
             "Some sale has no tickets, or a refunded one still has, until its message is redriven. Its buyer can't "
@@ -182,7 +182,7 @@ CONSUMERS = (
         batch_size=40,
         batch_window_seconds=1,
         max_concurrency=5,
-        allowed_actions={"notifications": "get get-many put", "webhooks": "list-without-secrets"},
+        allowed_verbs={"notifications": "get get-many put", "webhooks": "list-without-secrets"},
         sends_to=(WEBHOOKS,),
         logical_id="NotificationQueue",
         dead_letter_alarm_text="Some event was not told to the webhooks until its message is redriven.",
@@ -196,7 +196,7 @@ CONSUMERS = (
         takes="deliveries",
         # Ten deliveries at the same time in each: a receiver that hangs can't take all of the account's functions.
         max_concurrency=20,
-        allowed_actions={"notifications": "get", "webhooks": "get update"},
+        allowed_verbs={"notifications": "get", "webhooks": "get update"},
         logical_id="WebhooksQueue",
         dead_letter_alarm_text="Some webhook did not take an event; it is delivered when its message is redriven.",
         late_alarm_text="Webhook deliveries have been waiting for more than five minutes.",
@@ -219,7 +219,7 @@ CONSUMERS = (
         handler="on_payment_due",
         purpose="Settles what is due of payments: claims whose hold is over, and what the gateway says.",
         takes="payments due and charges",
-        allowed_actions={
+        allowed_verbs={
             "rows": "get update",
             "reservations": "get put update",
             "payments": "get update",
@@ -242,7 +242,7 @@ CONSUMERS = (
         hears=(EventType.REFUND_REQUESTED,),
         batch_size=5,  # as for emails: five refunds by a gateway that hangs fit into the 30 seconds
         max_concurrency=5,
-        allowed_actions={
+        allowed_verbs={
             "rows": "get update",
             "reservations": "get put update",
             "payments": "get update",

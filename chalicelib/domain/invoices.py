@@ -11,8 +11,8 @@ from .sessions import Session
 ENGLISH, PORTUGUESE = "en", "pt-BR"
 
 NUMBER_DIGITS = 6
-"""The place of an invoice in its series is printed with at least so many digits, with zeros in front. A larger place is
-printed in full: 2026-1000000 follows 2026-999999."""
+"""The place of an invoice in its series is printed with at least this many digits, with zeros in front. A larger place
+is printed in full: 2026-1000000 follows 2026-999999."""
 
 
 @dataclass(frozen=True, slots=True)

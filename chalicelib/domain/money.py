@@ -96,5 +96,5 @@ class Money:
 
 
 def minor_digits_or_two(currency: str) -> int:
-    """Gives the number of decimals of the currency."""
+    """Gives the number of decimals of the currency. 2, unless MINOR_DIGITS lists the currency."""
     return MINOR_DIGITS.get(currency, 2)

@@ -205,9 +205,10 @@ class GatewayUnavailable(Exception):
     """The payment gateway did not answer, answered with an error, or is not configured. A retry is safe."""
 
 
-class RefundDeclinedOrUnknown(Exception):
-    """The gateway declined the refund, or its outcome is unknown. A retry with the same idempotency key is safe."""
+class RefundNotConfirmed(Exception):
+    """The refund is not confirmed: the gateway declined it, was not asked, or its outcome is unknown. A retry with the
+    same idempotency key is safe."""
 
 
-class PaymentNotYetAtGateway(RefundDeclinedOrUnknown):
+class PaymentNotYetAtGateway(RefundNotConfirmed):
     """The gateway does not know the payment yet. A later retry may succeed."""

@@ -79,7 +79,7 @@ class Quota:
         """Gives the moment when all requests before this one will have leaked out, in microseconds since 1970. `now_us`
         if they already have. `known_us` is the stored moment, 0 if none is stored.
 
-        A stored moment that is more than one window ahead, even if clocks differ, comes from an earlier, larger quota.
+        A stored moment that is further ahead than a window plus CLOCKS_DIFFER_US comes from an earlier, larger quota.
         Then the moment is one window ahead: the whole quota counts as used.
         """
         if known_us > now_us + self.window_us + CLOCKS_DIFFER_US:

@@ -179,10 +179,11 @@ class SeatsTakenOrHoldEnded(Exception):
     `occupancy` has the known entries of the requested seats, without lapsed holds. It may be empty. A seat without an
     entry may be taken all the same.
 
-    `held_meanwhile` has the free seats that refused a new hold, because their last hold would have expired after it:
-    that hold was made and released while the new one was under way.
+    `held_meanwhile` has the free seats that refused a new hold, because their last hold, since released, would have
+    expired at the same moment or later. In most cases it was made and released while the new one was under way, or the
+    new one is a late repeat of it.
 
-    `is_surely_no_retry` is true only if it is certain that no reservation is stored under the request's id.
+    `is_surely_no_resend` is true only if it is certain that no reservation is stored under the request's id.
     """
 
     def __init__(
@@ -190,11 +191,11 @@ class SeatsTakenOrHoldEnded(Exception):
         occupancy: Mapping[str, Occupancy],
         *,
         held_meanwhile: tuple[str, ...] = (),
-        is_surely_no_retry: bool = False,
+        is_surely_no_resend: bool = False,
     ) -> None:
         super().__init__(", ".join(occupancy))
         self.occupancy, self.held_meanwhile = dict(occupancy), held_meanwhile
-        self.is_surely_no_retry = is_surely_no_retry
+        self.is_surely_no_resend = is_surely_no_resend
 
     def seats_of_others(self, reservation_id: str) -> tuple[str, ...]:
         """Gives the seats that other reservations hold or own."""
@@ -210,7 +211,7 @@ class SeatsTakenOrHoldEnded(Exception):
         return next(sales, None)
 
 
-class HoldEndedBeforeStored(Exception):
+class HoldBarredBeforeStored(Exception):
     """The hold ended before its reservation was stored. Its seats were released, or are being released."""
 
 
@@ -253,5 +254,5 @@ class ReleaseResult:
     seats: tuple[str, ...]
     sale_id: str | None = None
     is_row_of_sold_seat_closed: bool = False
-    """Whether the hold was sold and the row of a sold seat is closed. A row is closed when its session is cancelled,
-    before or after the sale."""
+    """Whether the hold was sold, and the row of a sold seat has been closed since, because the session was cancelled. A
+    closed row accepts no sale."""

@@ -42,7 +42,7 @@ class Session:
         for place in range(self.total_seats):
             yield f"{row_letters(place // self.seats_per_row)}{place % self.seats_per_row + 1}"
 
-    def seats_named(self, numbers: Iterable[str]) -> tuple[str, ...]:
+    def distinct_seats_in_hall_order(self, numbers: Iterable[str]) -> tuple[str, ...]:
         """Gives the named seats without repetitions, in the order of the hall.
 
         Raises SeatsNotFound with the unknown names.

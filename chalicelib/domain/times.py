@@ -13,7 +13,7 @@ def from_ms(milliseconds: int) -> datetime:
     return EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def to_utc_ms(moment: datetime) -> datetime:
+def to_utc_in_whole_ms(moment: datetime) -> datetime:
     """Truncates the moment to whole milliseconds, and converts it to UTC."""
     return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
 
@@ -23,7 +23,7 @@ def to_iso(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def utc_ms_from_iso_with_zone(text: str) -> datetime:
+def utc_moment_from_iso_with_zone(text: str) -> datetime:
     """Parses a moment in ISO 8601, and truncates it to milliseconds.
 
     Raises ValueError if the text is malformed or has no time zone.
@@ -31,4 +31,4 @@ def utc_ms_from_iso_with_zone(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("the time zone is missing")
-    return to_utc_ms(moment)
+    return to_utc_in_whole_ms(moment)

@@ -23,10 +23,10 @@ class _Reading(Generic[T]):
         self._answer: T | None = None
         self._error: BaseException | None = None
 
-    def read(self, read: Callable[[], T]) -> T:
-        """Reads the answer and wakes the waiting threads. If `read` fails, raises its error here and in all of them."""
+    def read(self, reader: Callable[[], T]) -> T:
+        """Calls the reader and wakes the waiting threads. They get the same answer, or the same error."""
         try:
-            answer = self._answer = read()
+            answer = self._answer = reader()
         except BaseException as error:
             self._error = error
             raise

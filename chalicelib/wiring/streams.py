@@ -33,12 +33,12 @@ def finish_sales_request_refunds_and_list_messages_of_row(record: Record) -> lis
 def mark_sold_or_expire_and_list_messages_of_reservation(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a reservation changed. Also marks the payment of a sale as sold, and expires the
     hold of a pending reservation that TTL deleted."""
-    return relaying().mark_payment_sold_or_expire_deleted_and_list_messages(records.reservation_change(record))
+    return relaying().mark_payment_sold_or_expire_deleted_hold_and_list_messages(records.reservation_change(record))
 
 
-def list_messages_of_payment_and_mark_refunded(record: Record) -> list[OutgoingMessage]:
+def mark_refunded_and_list_messages_of_payment(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a payment changed. Also marks a refunded sale on its reservation."""
-    return relaying().list_payment_messages_and_mark_refunded(records.payment_change(record))
+    return relaying().mark_refunded_and_list_payment_messages(records.payment_change(record))
 
 
 def send_messages(messages: Sequence[OutgoingMessage]) -> set[int]:

@@ -72,9 +72,8 @@ def calendar_writer() -> Callable[[SaleCalendarEntry, str], File]:
 
 
 def qr_svg_drawer() -> Callable[[str], str]:
-    from chalicelib.infrastructure.tickets.qr import (
-        to_svg_without_size,
-    )  # not at the top: transfer and admission draw nothing
+    # Not at the top: transfer and admission draw nothing.
+    from chalicelib.infrastructure.tickets.qr import to_svg_without_size
 
     return to_svg_without_size
 

@@ -22,7 +22,7 @@ SHOWN_FOR = timedelta(minutes=1)
 class Function:
     name: str
     """The name in Chalice's configuration: the Python function's in app.py, except for the API and the WebSocket."""
-    allowed_actions: Mapping[str, str] = field(default_factory=dict)
+    allowed_verbs: Mapping[str, str] = field(default_factory=dict)
     """The verbs that the function may use on each table or other resource. permissions.py defines the verbs."""
     sends_to: tuple[str, ...] = ()
     """The queues it sends to."""
@@ -53,15 +53,15 @@ def settings_of(function: Function) -> list[Setting]:
     return [one for one in SETTINGS.values() if one.given_to == EVERY_FUNCTION or function.name in one.given_to]
 
 
-def _relay(name: str, table: str, **allowed_actions: str) -> Function:
+def _relay(name: str, table: str, **allowed_verbs: str) -> Function:
     return Function(
-        name=name, stream=table, relays=True, sends_to=tuple(sorted(SENDS_TO[table])), allowed_actions=allowed_actions
+        name=name, stream=table, relays=True, sends_to=tuple(sorted(SENDS_TO[table])), allowed_verbs=allowed_verbs
     )
 
 
 def _function_of_consumer(consumer: Consumer) -> Function:
     return Function(
-        name=consumer.handler, consumer=consumer, allowed_actions=consumer.allowed_actions, sends_to=consumer.sends_to
+        name=consumer.handler, consumer=consumer, allowed_verbs=consumer.allowed_verbs, sends_to=consumer.sends_to
     )
 
 
@@ -69,7 +69,7 @@ FUNCTIONS = (
     Function(
         name="api_handler",
         timeout_seconds=29,  # API Gateway waits no longer
-        allowed_actions={
+        allowed_verbs={
             "sessions": "get put",
             "sessions/programme": "query",
             "rows": "get get-many put update",
@@ -105,23 +105,23 @@ FUNCTIONS = (
     Function(
         name="on_row_changed_show",
         stream="rows",
-        allowed_actions={"viewers": "delete query", "viewers/by_viewer": "query", "connections": "post"},
+        allowed_verbs={"viewers": "delete query", "viewers/by_viewer": "query", "connections": "post"},
     ),
     Function(
         name="websocket_message",
-        allowed_actions={
+        allowed_verbs={
             "sessions": "get",
             "viewers": "delete get get-many put query update",
             "viewers/by_viewer": "query",
             "connections": "post",
         },
     ),
-    Function(name="websocket_disconnect", allowed_actions={"viewers": "delete", "viewers/by_viewer": "query"}),
+    Function(name="websocket_disconnect", allowed_verbs={"viewers": "delete", "viewers/by_viewer": "query"}),
     *(_function_of_consumer(consumer) for consumer in CONSUMERS),
     Function(
         name="on_reconciliation_due",
         timeout_seconds=300,  # it may have to ask the payment gateway for hundreds
-        allowed_actions={
+        allowed_verbs={
             "rows": "get get-many update",
             "reservations": "get put update",
             "payments": "get update",

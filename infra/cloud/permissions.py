@@ -1,4 +1,4 @@
-"""The IAM policy of each function, made from its row in functions.py: what it touches, and its queue or stream."""
+"""The IAM policy of each function, made from its row in functions.py: what it may do, and its queue or stream."""
 
 from collections.abc import Iterator, Sequence
 
@@ -86,7 +86,7 @@ def _queue_statements(function: Function) -> Iterator[Template]:
 
 
 def _table_statements(function: Function) -> Iterator[Template]:
-    for what, verbs in function.allowed_actions.items():
+    for what, verbs in function.allowed_verbs.items():
         special = [_SPECIAL[what, verb] for verb in verbs.split() if (what, verb) in _SPECIAL]
         actions = [ON_TABLES[verb] for verb in verbs.split() if (what, verb) not in _SPECIAL]
         if actions:

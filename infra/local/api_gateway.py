@@ -11,7 +11,7 @@ from chalice.app import Chalice
 from chalice.config import Config
 from chalice.local import LocalGateway, LocalGatewayException, RouteMatcher
 
-from chalicelib.api.http.errors import ROWS
+from chalicelib.api.http.errors import ERROR_ROWS_BY_CODE
 from chalicelib.api.http.messages import error_message
 from chalicelib.api.wire.languages import ENGLISH
 from infra.local import lambda_proxy
@@ -25,7 +25,7 @@ FACTS: Mapping[int, Mapping[str, Any]] = {413: {"limitBytes": MAX_BODY_BYTES}}
 
 def _contract_error(code: str, facts: Mapping[str, Any] = MappingProxyType({})) -> tuple[int, str, str]:
     """Gives the status, the code and the message of an error in the contract's table."""
-    return ROWS[code].status, code, error_message(code, facts, ENGLISH)
+    return ERROR_ROWS_BY_CODE[code].status, code, error_message(code, facts, ENGLISH)
 
 
 GATEWAY_ERRORS: Mapping[int, tuple[int, str, str]] = {

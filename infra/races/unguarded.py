@@ -63,9 +63,9 @@ class RowsSeatBySeat(DynamoRows):
 class SessionInOrderAsked(Session):
     """A session that leaves the seats in the buyer's order, instead of sorting them."""
 
-    def seats_named(self, numbers: Iterable[str]) -> tuple[str, ...]:
+    def distinct_seats_in_hall_order(self, numbers: Iterable[str]) -> tuple[str, ...]:
         asked = tuple(numbers)
-        return tuple(sorted(super().seats_named(asked), key=asked.index))
+        return tuple(sorted(super().distinct_seats_in_hall_order(asked), key=asked.index))
 
 
 class SessionsInOrderAsked(DynamoSessions):

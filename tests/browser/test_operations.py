@@ -10,7 +10,7 @@ import boto3
 import pytest
 from playwright.sync_api import Locator, Route, expect
 
-from chalicelib.api.http.errors import ROWS
+from chalicelib.api.http.errors import ERROR_ROWS_BY_CODE
 from chalicelib.api.http.static import WEB
 from chalicelib.domain.board import WINDOW
 from infra.local.pump import Pump
@@ -317,7 +317,7 @@ def test_every_refusal_that_is_counted_has_its_words(visitor: Visitors) -> None:
         "async () => Object.keys((await import('./assets/board/words.js')).WORDS.en.reasons)"
     )
 
-    assert set(words) == {code for code, row in ROWS.items() if row.counts_as_refusal and row.example}
+    assert set(words) == {code for code, row in ERROR_ROWS_BY_CODE.items() if row.counts_as_refusal and row.example}
 
 
 def test_the_language_and_the_colours_are_those_of_the_page_for_buyers(visitor: Visitors) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from chalicelib.api.http.errors import ERRORS, ROWS
+from chalicelib.api.http.errors import ERROR_ROWS_BY_CODE, ERRORS
 from chalicelib.api.http.messages import error_body
 from chalicelib.api.wire.languages import ENGLISH, PORTUGUESE
 from tests.browser.conftest import Visitors
@@ -38,7 +38,7 @@ AN_EXCEPTIONS_WORDS = re.compile(r"Error:|undefined|null|destructure|is not a fu
 
 def error_of(code: str, language: str = ENGLISH) -> dict[str, Any]:
     """Gives an error as the API answers it; one that is still to come has a message that nobody must read."""
-    row = ROWS.get(code)
+    row = ERROR_ROWS_BY_CODE.get(code)
     body = error_body(row, row.example, language) if row and row.example else {"error": code, "message": OWN_WORDS}
     return {**body, **FACTS}
 

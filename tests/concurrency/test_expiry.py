@@ -17,7 +17,7 @@ import pytest
 
 from chalicelib.application.release import ExpireLapsedHoldUnlessSold, NotLapsedYet
 from chalicelib.domain.reservations import Hold
-from chalicelib.domain.times import utc_ms_from_iso_with_zone
+from chalicelib.domain.times import utc_moment_from_iso_with_zone
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
@@ -48,11 +48,13 @@ class Held:
 
     @property
     def hold(self) -> Hold:
-        return Hold(self.session, self.reservation, (self.seat,), utc_ms_from_iso_with_zone(self.expires_at))
+        return Hold(self.session, self.reservation, (self.seat,), utc_moment_from_iso_with_zone(self.expires_at))
 
     def around_expiry(self) -> float:
         """Gives a random moment near the expiry, in seconds since the epoch."""
-        return utc_ms_from_iso_with_zone(self.expires_at).timestamp() + random.uniform(-JITTER_SECONDS, JITTER_SECONDS)
+        return utc_moment_from_iso_with_zone(self.expires_at).timestamp() + random.uniform(
+            -JITTER_SECONDS, JITTER_SECONDS
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Outcome:
         """Counts those who owned the seat at the same time. On a busy machine a rival's hold may have lapsed before the
         latecomer's began."""
         ends = sorted(
-            utc_ms_from_iso_with_zone(answer.body["expiresAt"]) for answer in self.others if answer.status == 201
+            utc_moment_from_iso_with_zone(answer.body["expiresAt"]) for answer in self.others if answer.status == 201
         )
         overlapping = sum(later - earlier < HOLD for earlier, later in pairwise(ends))
         return (self.payment.status == 200) + (1 + overlapping if ends else 0)

@@ -369,7 +369,7 @@ def test_who_numbers_events_is_refused_the_secrets_of_who_is_told(api: Api) -> N
     )
     ours.put(webhook)
 
-    assert webhook.without_url_and_secrets in theirs.list_all_subscribers_without_secrets()
+    assert webhook.without_url_and_secrets in theirs.list_all_subscribers_without_urls_and_secrets()
     with pytest.raises(ClientError, match="AccessDenied"):
         theirs.list_all()
     with pytest.raises(ClientError, match="AccessDenied"):

@@ -12,7 +12,7 @@ from chalicelib.domain.reservations import (
     CountedHold,
     HeldSeat,
     Hold,
-    HoldEndedBeforeStored,
+    HoldBarredBeforeStored,
     HoldLimitReachedOrReplacedHoldChanged,
     Occupancy,
     ReleaseResult,
@@ -54,7 +54,7 @@ class FakeSessions:
         wanted = sorted(key for key in by_start if key[0] >= least and (after is None or key > tuple(after)))
         return make_page(wanted, by_start, limit)
 
-    def mark_cancelled_for_display(self, session_id: str, now: datetime) -> Session:
+    def set_cancelled_at_for_display_if_unset(self, session_id: str, now: datetime) -> Session:
         session = self.get(session_id)
         self.known[session_id] = replace(session, cancelled_at=session.cancelled_at or now)
         return self.known[session_id]
@@ -167,10 +167,10 @@ class FakeReservations:
     barred: dict[str, datetime] = field(default_factory=dict)
     """The expiry, by reservation id, up to which no hold may be stored."""
 
-    def get_or_add_unless_hold_ended(self, reservation: Reservation) -> Reservation:
+    def get_or_add_unless_hold_barred(self, reservation: Reservation) -> Reservation:
         barred = self.barred.get(reservation.id)
         if reservation.id not in self.stored and barred and reservation.expires_at <= barred:
-            raise HoldEndedBeforeStored(reservation.id)
+            raise HoldBarredBeforeStored(reservation.id)
         return self.add_sold_if_missing(reservation)
 
     def bar_hold_and_earlier_or_read_stored(self, hold: Hold) -> Reservation | None:

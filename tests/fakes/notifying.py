@@ -81,7 +81,7 @@ class FakeWebhooks:
     def list_all(self) -> Sequence[Webhook]:
         return sorted(self.known.values(), key=lambda webhook: (webhook.created_at, webhook.id))
 
-    def list_all_subscribers_without_secrets(self) -> Sequence[Subscriber]:
+    def list_all_subscribers_without_urls_and_secrets(self) -> Sequence[Subscriber]:
         return [webhook.without_url_and_secrets for webhook in self.known.values()]
 
     def change_secrets(self, webhook_id: str, secrets: Sequence[Secret]) -> bool:

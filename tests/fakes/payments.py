@@ -12,7 +12,7 @@ from chalicelib.domain.payments import (
     PaymentIntent,
     PaymentNotYetAtGateway,
     PaymentStatus,
-    RefundDeclinedOrUnknown,
+    RefundNotConfirmed,
 )
 from chalicelib.domain.reservations import (
     Reservation,
@@ -149,9 +149,9 @@ class FakeGateway:
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
         if self.is_silent:
-            raise RefundDeclinedOrUnknown("no answer")
+            raise RefundNotConfirmed("no answer")
         if transaction_id in self.declined:
-            raise RefundDeclinedOrUnknown("declined")
+            raise RefundNotConfirmed("declined")
         if transaction_id in self.unknown or (self.charged and transaction_id not in self.charged):
             raise PaymentNotYetAtGateway("unknown")
         if idempotency_key not in self.returned:

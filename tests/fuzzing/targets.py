@@ -11,7 +11,7 @@ from redis.exceptions import InvalidResponse, RedisError
 from chalicelib.api.wire.bodies import BodyTooLarge, MalformedRequest, parsed
 from chalicelib.api.wire.languages import preferred_language
 from chalicelib.api.wire.live import SubscribeRequest
-from chalicelib.api.wire.names import reason_name_is_refused
+from chalicelib.api.wire.names import reason_against_name_or_none
 from chalicelib.api.wire.reservations import ConfirmationRequest, HoldRequest
 from chalicelib.api.wire.sessions import SessionRequest
 from chalicelib.api.wire.tickets import AdmissionRequest, normal_ticket_code_or_unchanged
@@ -159,7 +159,7 @@ def _redis_seat(data: bytes) -> None:
 
 def _texts(data: bytes) -> None:
     text = _text(data)
-    reason_name_is_refused(text)
+    reason_against_name_or_none(text)
     preferred_language(text)
     normal_ticket_code_or_unchanged(text)
 

@@ -13,7 +13,7 @@ from chalicelib.api import batches
 from chalicelib.application.payments import SettlementNotDueYet
 from chalicelib.application.release import NotLapsedYet
 from chalicelib.domain.events import Event, Failures, RetryLater
-from chalicelib.domain.payments import GatewayUnavailable, RefundDeclinedOrUnknown
+from chalicelib.domain.payments import GatewayUnavailable, RefundNotConfirmed
 from chalicelib.domain.refusals import Refusal
 from chalicelib.infrastructure.sqs.envelopes import event_in
 
@@ -29,7 +29,7 @@ COMES_AGAIN = (
     NotLapsedYet,
     SettlementNotDueYet,
     LookupError,
-    RefundDeclinedOrUnknown,
+    RefundNotConfirmed,
     GatewayUnavailable,
     Refusal,
     RetryLater,

@@ -21,7 +21,7 @@ from chalicelib.domain import consumers
 from chalicelib.domain.events import Event, Failures, OutgoingMessage
 from chalicelib.domain.ports import HoldsCountedUntilExpiry, IdMaker, Reservations, Rows, Sessions
 from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrReplacedHoldChanged
-from chalicelib.domain.times import to_utc_ms
+from chalicelib.domain.times import to_utc_in_whole_ms
 from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
 from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
@@ -130,7 +130,7 @@ class Instance:
 
     def clock(self) -> datetime:
         """Gives the instance's time in whole milliseconds, as chalicelib.infrastructure.clock does."""
-        return to_utc_ms(self.services.clock.now + self.skew)
+        return to_utc_in_whole_ms(self.services.clock.now + self.skew)
 
     def seconds(self) -> float:
         return self.services.clock.now.timestamp()
@@ -228,10 +228,10 @@ class Instance:
             "rows": partial(_follow_up_row, planted("rows", relaying.finish_sales_request_refunds_and_list_messages)),
             "reservations": partial(
                 _follow_up_reservation,
-                planted("reservations", relaying.mark_payment_sold_or_expire_deleted_and_list_messages),
+                planted("reservations", relaying.mark_payment_sold_or_expire_deleted_hold_and_list_messages),
             ),
             "payments": partial(
-                _follow_up_payment, planted("payments", relaying.list_payment_messages_and_mark_refunded)
+                _follow_up_payment, planted("payments", relaying.mark_refunded_and_list_payment_messages)
             ),
         }
 
@@ -305,7 +305,7 @@ class Instance:
 
 
 class NoSubscribers:
-    def list_all_subscribers_without_secrets(self) -> Sequence[Any]:
+    def list_all_subscribers_without_urls_and_secrets(self) -> Sequence[Any]:
         return ()
 
 

@@ -13,7 +13,7 @@ from chalicelib.api.wire.languages import ENGLISH, language_of
 from chalicelib.domain import refusals
 
 from . import access, limits, paths
-from .errors import ROWS, ErrorRow, InternalError, MethodNotAllowed, nearest_error_row
+from .errors import ERROR_ROWS_BY_CODE, ErrorRow, InternalError, MethodNotAllowed, nearest_error_row
 from .logs import log
 from .messages import error_body
 from .routes import Route, route_row_of_view
@@ -159,7 +159,7 @@ def _with_row(error: Exception, **logged: Any) -> tuple[ErrorRow, Exception]:
     if row := nearest_error_row(type(error)):
         return row, error
     log.exception("unexpected", **logged)
-    return ROWS["INTERNAL_ERROR"], InternalError(logged.get("request_id"))
+    return ERROR_ROWS_BY_CODE["INTERNAL_ERROR"], InternalError(logged.get("request_id"))
 
 
 def _error_of_chalice(response: Response, request: Request) -> Exception:

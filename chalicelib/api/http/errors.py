@@ -49,9 +49,9 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     `facts`              makes the body's fields, beside `error` and `message`, from the exception
     `message_facts`      makes facts that only the message uses: the body has no fields for them
     `headers`            makes the answer's headers from the exception
-    `counts_as_refusal`  False for an error that only says "not ready yet": the board does not count it as a refusal
+    `counts_as_refusal`  False for an error that only asks to try again soon: the board does not count it
 
-    A row without an example is an error that API Gateway sends, never our code. Its message is in English only.
+    A row without an example is an error that only API Gateway sends. Its message is in English only.
     """
 
     code: str
@@ -483,10 +483,10 @@ ERRORS: tuple[ErrorRow, ...] = (
     # API Gateway answers these by itself.
     ErrorRow(code="MALFORMED_REQUEST", status=400, english="The request can not be understood."),
 )
-"""The rows, in the order of the OpenAPI document."""
+"""The table of errors: an ErrorRow for each code, in the order of the OpenAPI document."""
 
-ROWS: Mapping[str, ErrorRow] = {row.code: row for row in ERRORS}
-"""The rows by code."""
+ERROR_ROWS_BY_CODE: Mapping[str, ErrorRow] = {row.code: row for row in ERRORS}
+"""The same table, by code."""
 
 _BY_TYPE: Mapping[type[Exception], ErrorRow] = {type(example): row for row in ERRORS for example in row.examples}
 

@@ -10,7 +10,7 @@ from chalice.app import Chalice
 from msgspec.json import schema_components
 
 from chalicelib.api.http.answers import HEADERS
-from chalicelib.api.http.errors import ERRORS, ROWS, ErrorRow, nearest_error_row
+from chalicelib.api.http.errors import ERROR_ROWS_BY_CODE, ERRORS, ErrorRow, nearest_error_row
 from chalicelib.api.http.methods import is_added_head_or_refusal_view
 from chalicelib.api.http.routes import route_row_of_view
 from chalicelib.domain.identity import AccessRule
@@ -210,7 +210,7 @@ def _responses(operation: Operation, admits: AccessRule, refs: Mapping[type, Jso
         answers["304"] = {"description": "It is what you have", "headers": _headers("X-Request-Id", "ETag")}
     others = operation.other_answers.items()
     answers |= {str(status): _response(HTTPStatus(status).phrase, body, refs) for status, body in others}
-    rows = [ROWS[code] for code in dict.fromkeys(_codes(operation, admits))]
+    rows = [ERROR_ROWS_BY_CODE[code] for code in dict.fromkeys(_codes(operation, admits))]
     for status in sorted({row.status for row in rows}):
         answers[str(status)] = _error_response([row for row in rows if row.status == status])
     return dict(sorted(answers.items()))

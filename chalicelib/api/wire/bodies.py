@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from chalicelib.domain.money import Money as DomainMoney
 from chalicelib.domain.refusals import CursorInvalid
-from chalicelib.domain.times import to_iso, to_utc_ms
+from chalicelib.domain.times import to_iso, to_utc_in_whole_ms
 
 from . import names
 
@@ -140,7 +140,7 @@ def check_user_id_in_path(path: Mapping[str, str]) -> None:
 
 def check_name(text: str, field: str) -> None:
     """Checks that a text can be a name, by the rule in names.py. Raises MalformedRequest, which names `field`."""
-    if fault := names.reason_name_is_refused(text):
+    if fault := names.reason_against_name_or_none(text):
         raise MalformedRequest(fault, field)
 
 
@@ -221,11 +221,11 @@ def moment_if_any(at: datetime | None) -> str | None:
     return moment(at) if at else None
 
 
-def utc_ms_in_years_2000_to_2099(moment: datetime, field: str) -> datetime:
+def utc_moment_in_years_2000_to_2099(moment: datetime, field: str) -> datetime:
     """Gives the moment in UTC, truncated to milliseconds. Raises MalformedRequest unless its year is 2000 to 2099."""
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise MalformedRequest(f"Expected a year from {FIRST_YEAR} to {LAST_YEAR}", field)
-    return to_utc_ms(moment)
+    return to_utc_in_whole_ms(moment)
 
 
 def amount_of(number: float, field: str) -> Decimal:

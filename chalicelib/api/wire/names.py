@@ -33,7 +33,7 @@ UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn", "Me"})
 marks on letters."""
 
 
-def reason_name_is_refused(name: str) -> str | None:
+def reason_against_name_or_none(name: str) -> str | None:
     """Gives the reason why a text can't be a name, or None if it can be one. http/messages.py translates the reason."""
     if name.isascii() and name.isprintable() and not name.isspace():
         return None

@@ -1,6 +1,6 @@
 """Emails to buyers about their reservations.
 
-event ──► reservation: has it an address? ──► still worth saying? ──► sent before? ──► suppressed? ──► send, mark
+event ──► reservation: has it an address? ──► still true? ──► sent before? ──► suppressed? ──► send, mark
                           │ no                     │ no                  │ yes           │ yes: it bounced, or its
                           ▼                        ▼                     ▼               ▼      reader complained
                         nothing                  nothing               nothing         a line in the log

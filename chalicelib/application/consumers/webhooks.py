@@ -55,7 +55,7 @@ class NumberEventsAndQueueDeliveries:
     def _queue_deliveries(self, numbered: Mapping[int, Notification]) -> dict[int, Exception]:
         """Queues the deliveries of the notifications. Gives an exception for each notification of which some delivery
         was not queued. Keys are positions in the batch."""
-        subscribers = self.webhooks.list_all_subscribers_without_secrets()
+        subscribers = self.webhooks.list_all_subscribers_without_urls_and_secrets()
         to_send = [
             (position, OutgoingMessage(WEBHOOKS, delivery))
             for position, notification in numbered.items()

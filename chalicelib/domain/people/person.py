@@ -48,8 +48,8 @@ class Person:
         return value
 
     def _erase_from_field(self, name: str, value: Any) -> Any:
-        """Gives the field's value without the person's names. A user's id may be plain text, or DynamoDB's form `{"S":
-        …}`."""
+        """Gives the field's value without the person's names. A user's id may be plain text, or the value of a
+        DynamoDB attribute, `{"S": …}`."""
         if name in USER_FIELDS:
             if value == self.user_id:
                 return ERASED

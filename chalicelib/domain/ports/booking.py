@@ -36,7 +36,7 @@ class Sessions(Protocol):
         """
         ...
 
-    def mark_cancelled_for_display(self, session_id: str, now: datetime) -> Session:
+    def set_cancelled_at_for_display_if_unset(self, session_id: str, now: datetime) -> Session:
         """Marks the session as cancelled, for display only: the rows decide about bookings. Keeps the moment of the
         first cancellation.
 
@@ -122,15 +122,15 @@ class SeatCacheUpdates(Protocol):
 class Reservations(Protocol):
     """The stored reservations: each is pending, confirmed, cancelled or expired."""
 
-    def get_or_add_unless_hold_ended(self, reservation: Reservation) -> Reservation:
+    def get_or_add_unless_hold_barred(self, reservation: Reservation) -> Reservation:
         """Stores the reservation and gives it. If one is already stored under its id, gives the stored one unchanged.
 
-        Raises HoldEndedBeforeStored if the hold was barred: see `bar_hold_and_earlier_or_read_stored`.
+        Raises HoldBarredBeforeStored if the hold was barred: see `bar_hold_and_earlier_or_read_stored`.
         """
         ...
 
     def bar_hold_and_earlier_or_read_stored(self, hold: Hold) -> Reservation | None:
-        """Bars the hold: from now on `get_or_add_unless_hold_ended` refuses this hold, and every earlier hold with the
+        """Bars the hold: from now on `get_or_add_unless_hold_barred` refuses this hold, and every earlier hold with the
         same reservation id. Gives None.
 
         If a reservation is already stored under the id, changes nothing and gives the stored one.
@@ -184,8 +184,9 @@ class HoldsCountedUntilExpiry(Protocol):
     ) -> None:
         """Counts the hold against the holder's limit. Idempotent.
 
-        Without `instead_of`, raises HoldLimitReachedOrReplacedHoldChanged if the holder has `limit` live holds. All
-        holds last equally long, so only the oldest of the last `limit` holds is compared with `now`.
+        Without `instead_of`, raises HoldLimitReachedOrReplacedHoldChanged if none of the holder's last `limit` counted
+        holds has lapsed, even if some were sold or released. Only the oldest is compared with `now`, because all holds
+        last equally long.
 
         With `instead_of`, a counted hold that was sold or released, the new hold takes its place. Then the same error
         means that its entry has changed since the caller read it.

@@ -24,8 +24,8 @@ class Invoices(Protocol):
         ...
 
     def assign_numbers_in_one_series(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
-        """Gives the invoices of sales in one series, in fewer writes than `assign_number`. `bills` may contain a sale
-        twice; both have the same number.
+        """Assigns numbers of one series to several sales, in fewer writes than `assign_number` would need. Gives their
+        invoices. `bills` may contain a sale twice; both have the same number.
 
         After BackendUnavailable, some sales may have their numbers already; a retry is safe.
         """

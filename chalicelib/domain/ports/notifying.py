@@ -58,7 +58,7 @@ class SuppressedAddresses(Protocol):
 
 
 class AllSubscribersReader(Protocol):
-    def list_all_subscribers_without_secrets(self) -> Sequence[Subscriber]:
+    def list_all_subscribers_without_urls_and_secrets(self) -> Sequence[Subscriber]:
         """Lists all webhooks without their addresses and secrets. Raises BackendUnavailable."""
         ...
 

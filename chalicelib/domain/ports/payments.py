@@ -58,8 +58,8 @@ class Payments(Protocol):
         `payment.sale_id`.
 
         Marks a claimed payment only if `payment.session_id` is set. Callers set it once the claim can buy nothing any
-        more, because its hold was released or sold, or its rows are closed. Otherwise the claim may be newer than this
-        request, and may have bought seats.
+        more, because its hold was released or sold, or its rows are closed. Without a session, the claim may be newer
+        than this request, and may have bought seats.
         """
         ...
 
@@ -109,8 +109,8 @@ class PaymentGateway(Protocol):
         """Refunds the amount, or the whole charge if `amount_cents` is None. Gives the gateway's id of the refund. The
         same key refunds once.
 
-        Raises RefundDeclinedOrUnknown if the refund is declined or its outcome is unknown. Raises
-        PaymentNotYetAtGateway if the gateway does not know the payment.
+        Raises RefundNotConfirmed if the refund is declined, its outcome is unknown, or the gateway was not asked.
+        Raises PaymentNotYetAtGateway if the gateway does not know the payment.
         """
         ...
 

@@ -64,7 +64,7 @@ class Ticket:
         """Gives the ticket with this token."""
         return replace(self, token=token)
 
-    def replacement_if_transfers_left(self, code: str, now: datetime) -> "Ticket":
+    def replacement_or_raise_too_many_transfers(self, code: str, now: datetime) -> "Ticket":
         """Makes the new ticket for a transfer, with this code. Raises TooManyTransfers."""
         if self.version > MOST_TRANSFERS:
             raise TooManyTransfers(MOST_TRANSFERS)

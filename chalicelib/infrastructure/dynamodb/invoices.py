@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.money import Money
 from chalicelib.domain.reservations import buyer_pseudonym_or_empty
-from chalicelib.domain.times import to_iso, utc_ms_from_iso_with_zone
+from chalicelib.domain.times import to_iso, utc_moment_from_iso_with_zone
 
 from .connection import (
     BatchReader,
@@ -168,13 +168,13 @@ def _invoice_from_item(raw: Item) -> Invoice:
         user_id=item.user_id,
         movie_title=item.movie_title,
         room=item.room,
-        starts_at=utc_ms_from_iso_with_zone(item.starts_at),
+        starts_at=utc_moment_from_iso_with_zone(item.starts_at),
         seats=tuple(item.seats),
         unit_price=Money(int(item.unit_cents)).amount,
         amount=Money(int(item.amount_cents)).amount,
         payment_method=item.payment_method,
         transaction_id=item.transaction_id,
-        paid_at=utc_ms_from_iso_with_zone(item.paid_at),
+        paid_at=utc_moment_from_iso_with_zone(item.paid_at),
         seller=tuple(item.seller),
         time_zone=item.time_zone,
         language=item.language,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.money import CURRENCY
 from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason
-from chalicelib.domain.times import to_iso, utc_ms_from_iso_with_zone
+from chalicelib.domain.times import to_iso, utc_moment_from_iso_with_zone
 
 from .connection import ConditionFailed, Table, query_items
 from .tables import PaymentItem, read_known_attributes_missing_as_none
@@ -298,4 +298,4 @@ def _to_iso_if_any(moment: datetime | None) -> str | None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return utc_ms_from_iso_with_zone(text) if text else None
+    return utc_moment_from_iso_with_zone(text) if text else None

@@ -15,13 +15,13 @@ from chalicelib.domain.pages import Page
 from chalicelib.domain.reservations import (
     Contact,
     Hold,
-    HoldEndedBeforeStored,
+    HoldBarredBeforeStored,
     Reservation,
     Sale,
     State,
     buyer_pseudonym_or_empty,
 )
-from chalicelib.domain.times import from_ms, to_iso, to_ms, utc_ms_from_iso_with_zone
+from chalicelib.domain.times import from_ms, to_iso, to_ms, utc_moment_from_iso_with_zone
 from chalicelib.infrastructure.ids import buyer_partition_of_user
 
 from .connection import ConditionFailed, Table, let_client_query, outages_as_refusals
@@ -43,13 +43,13 @@ class DynamoReservations:
     client: "DynamoDBClient"
     table_name: str
 
-    def get_or_add_unless_hold_ended(self, reservation: Reservation) -> Reservation:
+    def get_or_add_unless_hold_barred(self, reservation: Reservation) -> Reservation:
         try:
             self._put_if_none(reservation.hold, _item_from_reservation(reservation))
         except ConditionFailed as failed:
             if stored := _stored_reservation(failed):
                 return stored
-            raise HoldEndedBeforeStored(reservation.id) from failed
+            raise HoldBarredBeforeStored(reservation.id) from failed
         return reservation
 
     def bar_hold_and_earlier_or_read_stored(self, hold: Hold) -> Reservation | None:
@@ -213,7 +213,7 @@ def _reservation_from_model(item: Any) -> Reservation:
         state=State(item.state),
         sale=_sale_from_model(item),
         contact=Contact(email=item.email, language=item.language or "") if item.email else None,
-        refunded_at=utc_ms_from_iso_with_zone(item.refunded_at) if item.refunded_at else None,
+        refunded_at=utc_moment_from_iso_with_zone(item.refunded_at) if item.refunded_at else None,
         ended_at=from_ms(int(item.ended_at_ms)) if item.ended_at_ms else None,
     )
 
@@ -225,7 +225,7 @@ def _sale_from_model(item: Any) -> Sale | None:
         id=item.sale_id,
         transaction_id=item.transaction_id or "",
         payment_method=item.payment_method or "",
-        paid_at=utc_ms_from_iso_with_zone(item.paid_at or ""),
+        paid_at=utc_moment_from_iso_with_zone(item.paid_at or ""),
     )
 
 

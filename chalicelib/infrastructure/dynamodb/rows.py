@@ -36,7 +36,7 @@ from chalicelib.domain.reservations import (
 )
 from chalicelib.domain.sessions import Session, seats_by_row
 from chalicelib.domain.times import from_ms
-from chalicelib.infrastructure.streams.records import row_event_value
+from chalicelib.infrastructure.streams.records import row_event_attribute_value
 
 from .connection import (
     BatchReader,
@@ -83,7 +83,7 @@ class DynamoRows:
                 row_id=row_id(hold.session_id, row),
                 seats=seats,
                 condition=self.may_be_held_condition,
-                values={**values, ":event": row_event_value(SeatsHeld(_with_seats(hold, seats), now))},
+                values={**values, ":event": row_event_attribute_value(SeatsHeld(_with_seats(hold, seats), now))},
                 row_condition=self.open_row_condition(),
             )
             for row, seats in seats_by_row(hold.seats).items()
@@ -97,7 +97,7 @@ class DynamoRows:
                 row_id=row_id(hold.session_id, row),
                 seats=seats,
                 condition=self.this_hold_is_live_condition,
-                values={**values, ":event": row_event_value(_sold_event(hold, seats, sale, now))},
+                values={**values, ":event": row_event_attribute_value(_sold_event(hold, seats, sale, now))},
                 row_condition=self.open_row_condition(),
             )
             for row, seats in seats_by_row(hold.seats).items()
@@ -132,7 +132,9 @@ class DynamoRows:
         return {entry.reservation_id: entry.sale_id for entry in entries if isinstance(entry, SoldSeat)}
 
     def close_row_and_read_entries(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
-        event = row_event_value(RowClosed(session_id=session_id, row=row, sold_reservation_ids=(), occurred_at=now))
+        event = row_event_attribute_value(
+            RowClosed(session_id=session_id, row=row, sold_reservation_ids=(), occurred_at=now)
+        )
         try:
             item = retry_on_conflict(lambda: self._close_row(row_id(session_id, row), now, event), self.sleep)
         except ConditionFailed as failed:
@@ -228,7 +230,7 @@ class DynamoRows:
             values={
                 ":hold": _held_value(hold),
                 ":new": _released_value(hold),
-                ":event": row_event_value(_released_event(hold, now)),
+                ":event": row_event_attribute_value(_released_event(hold, now)),
             },
         )
         try:

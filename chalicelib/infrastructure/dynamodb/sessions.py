@@ -18,7 +18,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.sessions import Session
-from chalicelib.domain.times import to_iso, utc_ms_from_iso_with_zone
+from chalicelib.domain.times import to_iso, utc_moment_from_iso_with_zone
 from chalicelib.infrastructure.ttl_cache import TtlCache
 
 from .connection import (
@@ -109,7 +109,7 @@ class DynamoSessions:
         last = sessions[limit - 1] if len(sessions) > limit else None
         return Page(items=sessions[:limit], cursor=to_cursor((to_iso(last.starts_at), last.id)) if last else None)
 
-    def mark_cancelled_for_display(self, session_id: str, now: datetime) -> Session:
+    def set_cancelled_at_for_display_if_unset(self, session_id: str, now: datetime) -> Session:
         try:
             item = Table(self.client, self.table_name).update(
                 text_key(id=session_id),
@@ -193,11 +193,11 @@ def _session_from_model(item: SessionItem) -> Session:
     return Session(
         id=item.id,
         movie_title=item.movie_title,
-        starts_at=utc_ms_from_iso_with_zone(item.starts_at),
+        starts_at=utc_moment_from_iso_with_zone(item.starts_at),
         room=item.room,
         total_seats=int(item.total_seats),
         seats_per_row=int(item.seats_per_row),
         ticket_price=Money(int(item.price_cents)).amount,
-        created_at=utc_ms_from_iso_with_zone(item.created_at),
-        cancelled_at=utc_ms_from_iso_with_zone(item.cancelled_at) if item.cancelled_at else None,
+        created_at=utc_moment_from_iso_with_zone(item.created_at),
+        cancelled_at=utc_moment_from_iso_with_zone(item.cancelled_at) if item.cancelled_at else None,
     )

@@ -63,7 +63,7 @@ class DynamoWebhooks:
     def list_all(self) -> Sequence[Webhook]:
         return sorted(map(_webhook_from_item, self._scan()), key=lambda webhook: (webhook.created_at, webhook.id))
 
-    def list_all_subscribers_without_secrets(self) -> Sequence[Subscriber]:
+    def list_all_subscribers_without_urls_and_secrets(self) -> Sequence[Subscriber]:
         items = self._scan(Select="SPECIFIC_ATTRIBUTES", ProjectionExpression=SUBSCRIBER_ATTRIBUTES)
         return list(map(_subscriber_from_item, items))
 
@@ -83,7 +83,7 @@ class DynamoWebhooks:
         return "Attributes" in answer
 
     def _scan(self, **request: Any) -> Sequence[Item]:
-        """Scans one page of 1 MB, which holds about a thousand webhooks. Further webhooks are not read."""
+        """Scans the table. One page is enough: it holds about a thousand webhooks, and a stage has 50 at most."""
         with outages_as_refusals("Scan"):
             return self.client.scan(TableName=self.table_name, ConsistentRead=True, **request)["Items"]
 
@@ -109,8 +109,8 @@ class CachedSubscribers:
     webhooks: AllSubscribersReader
     kept: TtlCache[Sequence[Subscriber]] = field(default_factory=lambda: TtlCache(SUBSCRIBERS_SECONDS))
 
-    def list_all_subscribers_without_secrets(self) -> Sequence[Subscriber]:
-        return self.kept.get_or_read("all", self.webhooks.list_all_subscribers_without_secrets)
+    def list_all_subscribers_without_urls_and_secrets(self) -> Sequence[Subscriber]:
+        return self.kept.get_or_read("all", self.webhooks.list_all_subscribers_without_urls_and_secrets)
 
 
 def _can_be_id(webhook_id: str) -> bool:

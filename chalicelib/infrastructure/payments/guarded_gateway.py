@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, RefundDeclinedOrUnknown
+from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentIntent, RefundNotConfirmed
 from chalicelib.domain.reservations import Reservation
 from chalicelib.infrastructure.breakers import Breaker, BreakerOpen
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 NOT_ASKED = "the payment gateway was not asked: it has just failed"
 
 
-class GatewaySilent(GatewayUnavailable, RefundDeclinedOrUnknown):
+class GatewaySilent(GatewayUnavailable, RefundNotConfirmed):
     """The gateway did not answer in time. The call may have taken effect."""
 
 
@@ -27,7 +27,7 @@ class GatewaySilent(GatewayUnavailable, RefundDeclinedOrUnknown):
 class CircuitBreakerGateway:
     """A payment gateway behind a circuit breaker.
 
-    While the breaker is open, calls raise GatewayUnavailable at once, and `refund` raises RefundDeclinedOrUnknown. Only
+    While the breaker is open, calls raise GatewayUnavailable at once, and `refund` raises RefundNotConfirmed. Only
     calls that the gateway did not answer in time count as failures.
     """
 
@@ -49,7 +49,7 @@ class CircuitBreakerGateway:
                 lambda: self.gateway.refund(transaction_id, amount_cents, idempotency_key), (GatewaySilent,)
             )
         except BreakerOpen as error:
-            raise RefundDeclinedOrUnknown(NOT_ASKED) from error
+            raise RefundNotConfirmed(NOT_ASKED) from error
 
     def _ask(self, ask: Callable[[], T]) -> T:
         """Calls `ask` through the breaker.

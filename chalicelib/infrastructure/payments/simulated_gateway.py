@@ -30,7 +30,7 @@ from chalicelib.domain.payments import (
     GatewayUnavailable,
     PaymentIntent,
     PaymentNotYetAtGateway,
-    RefundDeclinedOrUnknown,
+    RefundNotConfirmed,
 )
 from chalicelib.domain.refusals import MessageSignatureInvalid
 from chalicelib.domain.reservations import Reservation
@@ -119,17 +119,17 @@ class HttpClientOfSimulatedGateway:
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
         """Requests a refund from the gateway. Gives the refund's id. Raises PaymentNotYetAtGateway,
-        RefundDeclinedOrUnknown.
+        RefundNotConfirmed.
 
         An unclear answer counts as a refusal, because a retry with the same idempotency key is safe.
         """
         amount = {} if amount_cents is None else {"amountCents": amount_cents}
         body = {"transactionId": transaction_id, **amount}
-        answer = self._ask("POST", "/refunds", RefundDeclinedOrUnknown, body, idempotency_key)
+        answer = self._ask("POST", "/refunds", RefundNotConfirmed, body, idempotency_key)
         refund_id = answer.body.get("refundId")
         if answer.status_and_error in RETURNED and _is_id(refund_id):
             return str(refund_id)
-        raise (PaymentNotYetAtGateway if answer.status_and_error == UNKNOWN else RefundDeclinedOrUnknown)(str(answer))
+        raise (PaymentNotYetAtGateway if answer.status_and_error == UNKNOWN else RefundNotConfirmed)(str(answer))
 
     def ping(self) -> None:
         """Checks that the gateway answers.

@@ -24,7 +24,7 @@ from chalicelib.domain.payments import (
     GatewayUnavailable,
     PaymentIntent,
     PaymentNotYetAtGateway,
-    RefundDeclinedOrUnknown,
+    RefundNotConfirmed,
 )
 from chalicelib.domain.refusals import MessageSignatureInvalid
 from chalicelib.domain.reservations import Reservation
@@ -107,7 +107,7 @@ class StripeGateway:
             return [found for charge, intent in ours if (found := _charge_from(charge, intent))]
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
-        with _errors_translated_to(RefundDeclinedOrUnknown):
+        with _errors_translated_to(RefundNotConfirmed):
             earlier = self._find_refund(transaction_id, idempotency_key)
             return earlier or self._create_refund(transaction_id, amount_cents, idempotency_key)
 
@@ -166,7 +166,7 @@ class StripeGateway:
         return _refund_id(made[0]) if made and charge["amount_refunded"] >= charge["amount_captured"] else None
 
     def _create_refund(self, transaction_id: str, amount_cents: int | None, key: str) -> str:
-        """Requests a refund from Stripe. Gives the refund's id. Raises RefundDeclinedOrUnknown."""
+        """Requests a refund from Stripe. Gives the refund's id. Raises RefundNotConfirmed."""
         from stripe import InvalidRequestError
 
         asked: Any = {"payment_intent": transaction_id, "metadata": {REFUND_KEY: key}}
@@ -180,7 +180,7 @@ class StripeGateway:
                 return earlier
             raise
         if refund["status"] in NOT_RETURNED:
-            raise RefundDeclinedOrUnknown(f"Stripe made the refund {refund['id']}, and it is {refund['status']}")
+            raise RefundNotConfirmed(f"Stripe made the refund {refund['id']}, and it is {refund['status']}")
         return _refund_id(refund)
 
     @cached_property

@@ -32,5 +32,5 @@ class SessionsAnnouncedBeforeAdding:
     def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
         return self.sessions.list_by_start(starting_from, limit, cursor)
 
-    def mark_cancelled_for_display(self, session_id: str, now: datetime) -> Session:
-        return self.sessions.mark_cancelled_for_display(session_id, now)
+    def set_cancelled_at_for_display_if_unset(self, session_id: str, now: datetime) -> Session:
+        return self.sessions.set_cancelled_at_for_display_if_unset(session_id, now)

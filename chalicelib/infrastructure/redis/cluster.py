@@ -77,7 +77,7 @@ class Node:
         found = self._client.connection_pool.connection_kwargs
         self.address = address or Address(str(found.get("host", "localhost")), int(found.get("port", 6379)))
 
-    def ask(self, question: Question, shape: Shape[T], *, sends_asking: bool = False) -> T:
+    def ask_through_breaker(self, question: Question, shape: Shape[T], *, sends_asking: bool = False) -> T:
         """Asks the question through the breaker. Raises BreakerOpen, the driver's errors, MalformedRedisAnswer.
 
         With `sends_asking`, sends ASKING before each command, because the slot is still moving to this node. Without
@@ -137,7 +137,7 @@ class Cluster:
         slot = key_slot(key.encode())
         with wire.redis_time_budget(self._seconds) as budget:
             node = self._node_to_ask(slot, budget)
-            return self._follow_redirects(slot, node, budget, question, shape, Node.ask)
+            return self._follow_redirects(slot, node, budget, question, shape, Node.ask_through_breaker)
 
     def ask_one_and_ping_all_nodes(self, key: str, question: Question, shape: Shape[object]) -> None:
         """Asks the node that has the key, then pings all nodes. Ignores the breakers. Raises the first error."""
@@ -212,7 +212,7 @@ class Cluster:
         return node
 
     def _read_map(self, node: Node) -> None:
-        self._adopt_map(node.ask(_ask_for_slots, lambda answer: _ranges_in(answer, node)))
+        self._adopt_map(node.ask_through_breaker(_ask_for_slots, lambda answer: _ranges_in(answer, node)))
 
     def _find_nodes(self) -> None:
         """Finds the nodes of a cluster before the first redirect. Does nothing if one node has all slots."""

@@ -126,10 +126,10 @@ class RowsBehindCache:
             return
         others = [entry for entry in known.occupancy.values() if entry.reservation_id != hold.reservation_id]
         if others and len(others) == len(known.occupancy):
-            raise SeatsTakenOrHoldEnded(known.occupancy, is_surely_no_retry=self._id_is_new(known, hold, now))
+            raise SeatsTakenOrHoldEnded(known.occupancy, is_surely_no_resend=self._id_is_new(known, hold, now))
 
     def _id_is_new(self, known: KnownSeatsOfHold, hold: Hold, now: datetime) -> bool:
-        return known.is_surely_no_retry(self.sessions.get(hold.session_id).created_at, now)
+        return known.is_surely_no_resend(self.sessions.get(hold.session_id).created_at, now)
 
     @contextmanager
     def _record_refusals(self, hold: Hold, now: datetime) -> Iterator[None]:

@@ -91,7 +91,7 @@ class KnownSeatsOfHold:
     reservation_id_was_seen: bool = True
     ids_complete_since: datetime | None = None
 
-    def is_surely_no_retry(self, session_created_at: datetime, now: datetime) -> bool:
+    def is_surely_no_resend(self, session_created_at: datetime, now: datetime) -> bool:
         """Tells whether the hold's request surely repeats no earlier one. That is so if Redis does not have the hold's
         id, and its list of ids is complete: since the screening was scheduled, or for ID_IS_REMEMBERED.
 

@@ -40,7 +40,7 @@ from chalicelib.infrastructure.dynamodb.values import (
 T = TypeVar("T")
 
 
-def row_event_value(event: RowEvent) -> Value:
+def row_event_attribute_value(event: RowEvent) -> Value:
     """Writes an event as the value of the attribute `event` of its row. Leaves out what the row stores elsewhere: the
     session in its id, and the sales of a closed row in its seats."""
     match event:

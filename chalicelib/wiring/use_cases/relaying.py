@@ -7,8 +7,8 @@ from chalicelib.application.cancel_session import CancelSession
 from chalicelib.application.refunds import RequestRefundsAfterSessionCancellation, TryMarkPaymentSold
 from chalicelib.application.relay import (
     FinishSalesRequestRefundsAndListMessages,
-    ListPaymentMessagesAndMarkRefunded,
-    MarkPaymentSoldOrExpireDeletedAndListMessages,
+    MarkPaymentSoldOrExpireDeletedHoldAndListMessages,
+    MarkRefundedAndListPaymentMessages,
 )
 
 from .ports import SellingAndSettlingPorts
@@ -28,14 +28,16 @@ class RelayingUseCases:
         )
 
     @cached_property
-    def mark_payment_sold_or_expire_deleted_and_list_messages(self) -> MarkPaymentSoldOrExpireDeletedAndListMessages:
-        return MarkPaymentSoldOrExpireDeletedAndListMessages(
+    def mark_payment_sold_or_expire_deleted_hold_and_list_messages(
+        self,
+    ) -> MarkPaymentSoldOrExpireDeletedHoldAndListMessages:
+        return MarkPaymentSoldOrExpireDeletedHoldAndListMessages(
             SellingUseCases(self.ports).expire_lapsed_hold_unless_sold, TryMarkPaymentSold(self.ports.payments)
         )
 
     @cached_property
-    def list_payment_messages_and_mark_refunded(self) -> ListPaymentMessagesAndMarkRefunded:
-        return ListPaymentMessagesAndMarkRefunded(self.ports.reservations)
+    def mark_refunded_and_list_payment_messages(self) -> MarkRefundedAndListPaymentMessages:
+        return MarkRefundedAndListPaymentMessages(self.ports.reservations)
 
     @cached_property
     def request_refunds_after_session_cancellation(self) -> RequestRefundsAfterSessionCancellation:

@@ -39,8 +39,8 @@ class SettlingUseCases:
     def confirm_without_charge_check(self) -> ConfirmReservation:
         """Gives the use case that confirms a reservation when its payment is settled.
 
-        `only_if_charged` is False, because there is nothing left to check: the gateway has charged such a payment, or a
-        request that need not check the charge has claimed it.
+        It does not require a reported charge (`only_if_charged` is False): each payment that is settled was charged, or
+        was claimed by a request that did not require a charge.
         """
         ports = self.ports
         return ConfirmReservation(

@@ -137,7 +137,7 @@ def _slow_alarm(service: Service) -> Alarm:
 
 def _table_alarms() -> Iterator[Alarm]:
     """Makes the alarms of the tables that a buyer waits for: throttled calls, and DynamoDB's system errors."""
-    for what, verbs in API.allowed_actions.items():
+    for what, verbs in API.allowed_verbs.items():
         table = what.partition("/")[0]
         if table not in BUYERS_WAIT_FOR or what in SHARE_A_TABLE:
             continue

@@ -137,9 +137,9 @@ def test_a_row_that_is_not_there_is_not_made_by_closing_it(backend: Backend, ses
 
 
 def test_a_cancelled_screening_says_since_when(backend: Backend, session: Session) -> None:
-    assert backend.sessions.mark_cancelled_for_display(session.id, NOW).cancelled_at == NOW
+    assert backend.sessions.set_cancelled_at_for_display_if_unset(session.id, NOW).cancelled_at == NOW
 
-    assert backend.sessions.mark_cancelled_for_display(session.id, LATER).cancelled_at == NOW
+    assert backend.sessions.set_cancelled_at_for_display_if_unset(session.id, LATER).cancelled_at == NOW
     assert backend.sessions.get(session.id).cancelled_at == NOW
 
 
@@ -147,13 +147,13 @@ def test_what_is_no_screening_is_not_made_by_cancelling_it(backend: Backend) -> 
     unknown = a_session()
     for _ in range(2):
         with pytest.raises(SessionNotFound):
-            backend.sessions.mark_cancelled_for_display(unknown.id, NOW)
+            backend.sessions.set_cancelled_at_for_display_if_unset(unknown.id, NOW)
 
 
 def test_the_programme_says_that_a_screening_is_cancelled(dynamo: Dynamo) -> None:
     session = a_session(starts_at=NOW.replace(year=8765))
     dynamo.sessions.get_or_add_with_rows(session)
-    dynamo.sessions.mark_cancelled_for_display(session.id, NOW)
+    dynamo.sessions.set_cancelled_at_for_display_if_unset(session.id, NOW)
 
     shown = dynamo.sessions.list_by_start(session.starts_at, 100, None).items
 
@@ -166,7 +166,7 @@ def test_another_instance_shows_it_as_cancelled_after_a_minute_at_most(dynamo: D
     session = a_session()
     dynamo.sessions.get_or_add_with_rows(session)
     other.get(session.id)
-    dynamo.sessions.mark_cancelled_for_display(session.id, NOW)
+    dynamo.sessions.set_cancelled_at_for_display_if_unset(session.id, NOW)
 
     elapsed = KEPT_SECONDS - 0.001
     assert other.get(session.id).cancelled_at is None
@@ -178,7 +178,7 @@ def test_another_instance_shows_it_as_cancelled_after_a_minute_at_most(dynamo: D
 
 
 def test_a_purchase_says_when_its_money_went_back_and_stays_a_purchase(backend: Backend) -> None:
-    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation(user_id=(user := a_user())))
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation(user_id=(user := a_user())))
     sale = a_sale(reservation.hold)
     backend.reservations.mark_confirmed_unless_sold_and_read(reservation.id, sale)
 
@@ -193,7 +193,7 @@ def test_a_purchase_says_when_its_money_went_back_and_stays_a_purchase(backend: 
 
 @pytest.mark.parametrize("bought", [True, False])
 def test_only_the_sale_that_was_returned_says_so(backend: Backend, bought: Any) -> None:
-    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation())
     if bought:
         backend.reservations.mark_confirmed_unless_sold_and_read(reservation.id, a_sale(reservation.hold))
     before = backend.reservations.find(reservation.id)

@@ -278,7 +278,7 @@ class WakingUp:
     def __call__(self, **_: Any) -> None:
         self.calls += 1
         if self.calls == self.nth:
-            self.moto.reservations.get_or_add_unless_hold_ended(self.reservation)
+            self.moto.reservations.get_or_add_unless_hold_barred(self.reservation)
 
 
 def test_a_refused_end_does_not_tell_of_a_reservation_that_came_after_it(moto: Dynamo) -> None:

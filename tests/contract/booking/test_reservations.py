@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from chalicelib.domain.refusals import CursorInvalid
-from chalicelib.domain.reservations import Contact, HoldEndedBeforeStored, Reservation, Sale, State
+from chalicelib.domain.reservations import Contact, HoldBarredBeforeStored, Reservation, Sale, State
 from chalicelib.infrastructure.dynamodb.cursors import to_cursor
 from tests.builders import IDS, NOW, a_reservation, a_sale, a_user, later_hold_of
 from tests.contract.conftest import Backend
@@ -16,7 +16,7 @@ LATER = NOW + timedelta(seconds=5)
 
 
 def bought(backend: Backend, user_id: str, paid_at: datetime) -> Reservation:
-    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation(user_id=user_id))
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation(user_id=user_id))
     return paid(backend, reservation, paid_at)
 
 
@@ -38,31 +38,31 @@ def closed(backend: Backend, reservation: Reservation, state: State) -> Reservat
 def test_an_added_reservation_is_given_and_found_as_it_is(backend: Backend, fingerprint: str) -> None:
     reservation = a_reservation("A1", "B1", user_id=f"{a_user()} ção 🎬", fingerprint=fingerprint)
 
-    assert backend.reservations.get_or_add_unless_hold_ended(reservation) == reservation
+    assert backend.reservations.get_or_add_unless_hold_barred(reservation) == reservation
     assert backend.reservations.find(reservation.id) == reservation
 
 
 def test_the_buyers_contact_is_kept_through_the_sale(backend: Backend) -> None:
     contact = Contact("ana@example.com", "pt-BR")
-    reservation = backend.reservations.get_or_add_unless_hold_ended(replace(a_reservation(), contact=contact))
+    reservation = backend.reservations.get_or_add_unless_hold_barred(replace(a_reservation(), contact=contact))
 
     assert backend.reservations.find(reservation.id) == reservation
     assert paid(backend, reservation).contact == contact
 
 
 def test_a_reservation_added_again_leaves_the_earlier_one_which_is_given(backend: Backend) -> None:
-    earlier = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
+    earlier = backend.reservations.get_or_add_unless_hold_barred(a_reservation())
     again = replace(earlier, seats=("A3",), expires_at=earlier.expires_at + timedelta(seconds=5))
 
-    assert backend.reservations.get_or_add_unless_hold_ended(again) == earlier
+    assert backend.reservations.get_or_add_unless_hold_barred(again) == earlier
     assert backend.reservations.find(earlier.id) == earlier
 
 
 def test_a_reservation_added_again_after_its_sale_gives_the_sale(backend: Backend) -> None:
-    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation())
     sold = paid(backend, reservation)
 
-    assert backend.reservations.get_or_add_unless_hold_ended(reservation) == sold
+    assert backend.reservations.get_or_add_unless_hold_barred(reservation) == sold
 
 
 NOBODYS = {
@@ -83,7 +83,7 @@ def test_an_unknown_reservation_is_not_found(backend: Backend, reservation_id: s
 
 
 def test_a_pending_reservation_is_confirmed_with_its_sale(backend: Backend) -> None:
-    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation())
     sale = a_sale(reservation.hold)
 
     assert backend.reservations.mark_confirmed_unless_sold_and_read(reservation.id, sale) == reservation.confirmed(sale)
@@ -91,7 +91,7 @@ def test_a_pending_reservation_is_confirmed_with_its_sale(backend: Backend) -> N
 
 
 def test_a_confirmed_reservation_keeps_its_first_sale(backend: Backend) -> None:
-    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation())
     first = paid(backend, reservation)
 
     assert (
@@ -104,7 +104,7 @@ def test_a_confirmed_reservation_keeps_its_first_sale(backend: Backend) -> None:
 @pytest.mark.parametrize("state", [State.CANCELLED, State.EXPIRED])
 def test_what_the_rows_have_sold_is_confirmed_whatever_was_written_before(backend: Backend, state: State) -> None:
     """A reservation is closed only once its seats were released, so this should not happen. The row is right."""
-    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation())
     closed(backend, reservation, state)
 
     sold = backend.reservations.mark_confirmed_unless_sold_and_read(reservation.id, a_sale(reservation.hold))
@@ -125,7 +125,7 @@ def test_an_unknown_reservation_is_not_confirmed(backend: Backend) -> None:
 
 @pytest.mark.parametrize("state", [State.CANCELLED, State.EXPIRED])
 def test_a_pending_reservation_is_closed(backend: Backend, state: State) -> None:
-    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation())
 
     ended = replace(reservation, state=state, ended_at=LATER)
     assert backend.reservations.mark_ended_if_pending_with_hold_and_read(reservation.hold, state, LATER) == ended
@@ -133,7 +133,7 @@ def test_a_pending_reservation_is_closed(backend: Backend, state: State) -> None
 
 
 def test_a_closed_reservation_stays_as_it_was_closed(backend: Backend) -> None:
-    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation())
     cancelled = closed(backend, reservation, State.CANCELLED)
 
     assert (
@@ -143,14 +143,14 @@ def test_a_closed_reservation_stays_as_it_was_closed(backend: Backend) -> None:
 
 
 def test_a_confirmed_reservation_is_not_closed(backend: Backend) -> None:
-    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation())
     sold = paid(backend, reservation)
 
     assert backend.reservations.mark_ended_if_pending_with_hold_and_read(reservation.hold, State.EXPIRED, NOW) == sold
 
 
 def test_a_reservation_is_not_closed_for_another_hold_under_its_id(backend: Backend) -> None:
-    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation())
 
     assert (
         backend.reservations.mark_ended_if_pending_with_hold_and_read(
@@ -177,8 +177,8 @@ def test_a_barred_hold_is_not_remembered_any_more(backend: Backend) -> None:
     assert backend.reservations.bar_hold_and_earlier_or_read_stored(reservation.hold) is None
     assert backend.reservations.bar_hold_and_earlier_or_read_stored(reservation.hold) is None
 
-    with pytest.raises(HoldEndedBeforeStored):
-        backend.reservations.get_or_add_unless_hold_ended(reservation)
+    with pytest.raises(HoldBarredBeforeStored):
+        backend.reservations.get_or_add_unless_hold_barred(reservation)
     assert backend.reservations.find(reservation.id) is None
 
 
@@ -189,16 +189,16 @@ def test_a_bar_keeps_an_earlier_hold_out_and_lets_a_later_one_in(backend: Backen
     backend.reservations.bar_hold_and_earlier_or_read_stored(barred.hold)
 
     assert backend.reservations.bar_hold_and_earlier_or_read_stored(earlier.hold) is None
-    with pytest.raises(HoldEndedBeforeStored):
-        backend.reservations.get_or_add_unless_hold_ended(earlier)
-    with pytest.raises(HoldEndedBeforeStored):
-        backend.reservations.get_or_add_unless_hold_ended(barred)
-    assert backend.reservations.get_or_add_unless_hold_ended(later) == later
+    with pytest.raises(HoldBarredBeforeStored):
+        backend.reservations.get_or_add_unless_hold_barred(earlier)
+    with pytest.raises(HoldBarredBeforeStored):
+        backend.reservations.get_or_add_unless_hold_barred(barred)
+    assert backend.reservations.get_or_add_unless_hold_barred(later) == later
     assert backend.reservations.find(later.id) == later
 
 
 def test_what_is_remembered_is_given_and_not_barred(backend: Backend) -> None:
-    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation())
 
     assert backend.reservations.bar_hold_and_earlier_or_read_stored(later_hold_of(reservation.hold)) == reservation
     assert backend.reservations.find(reservation.id) == reservation
@@ -217,14 +217,14 @@ def test_a_bar_is_nothing_that_could_be_closed_confirmed_or_refunded(backend: Ba
 def test_a_buyer_whose_partition_is_anothers_sees_none_of_their_purchases(backend: Backend) -> None:
     """The partition is a hash of 64 bits, which two users may share."""
     ours, theirs = a_user(), a_user()
-    shared = backend.reservations.get_or_add_unless_hold_ended(replace(a_reservation(user_id=ours), user_id=theirs))
+    shared = backend.reservations.get_or_add_unless_hold_barred(replace(a_reservation(user_id=ours), user_id=theirs))
     paid(backend, shared)
 
     assert backend.reservations.list_purchases(ours, 20, None).items == []
 
 
 def test_a_refund_is_marked_on_the_sale_that_it_is_of(backend: Backend) -> None:
-    sold = paid(backend, backend.reservations.get_or_add_unless_hold_ended(a_reservation()))
+    sold = paid(backend, backend.reservations.get_or_add_unless_hold_barred(a_reservation()))
 
     backend.reservations.mark_refunded(sold.id, a_sale(sold.hold, "tx-other").id, NOW)
     assert backend.reservations.find(sold.id) == sold
@@ -245,14 +245,14 @@ def test_a_sale_whose_reservation_is_gone_is_restored_and_is_a_purchase(backend:
 
 
 def test_what_is_remembered_is_not_restored(backend: Backend) -> None:
-    reservation = backend.reservations.get_or_add_unless_hold_ended(a_reservation())
+    reservation = backend.reservations.get_or_add_unless_hold_barred(a_reservation())
     sold = paid(backend, reservation)
 
     assert backend.reservations.add_sold_if_missing(reservation.confirmed(a_sale(reservation.hold, "tx-other"))) == sold
 
 
 def test_a_sale_that_was_free_of_charge_has_no_transaction(backend: Backend) -> None:
-    reservation = backend.reservations.get_or_add_unless_hold_ended(replace(a_reservation(), amount=Decimal("0.00")))
+    reservation = backend.reservations.get_or_add_unless_hold_barred(replace(a_reservation(), amount=Decimal("0.00")))
     sale = Sale(id=IDS.sale_id(reservation.id, ""), transaction_id="", payment_method="", paid_at=NOW)
 
     assert backend.reservations.mark_confirmed_unless_sold_and_read(reservation.id, sale) == reservation.confirmed(sale)
@@ -276,9 +276,9 @@ def test_purchases_are_listed_newest_first_at_once(backend: Backend) -> None:
 
 def test_only_what_was_bought_is_a_purchase(backend: Backend) -> None:
     user_id = a_user()
-    backend.reservations.get_or_add_unless_hold_ended(a_reservation(user_id=user_id))
-    closed(backend, backend.reservations.get_or_add_unless_hold_ended(a_reservation(user_id=user_id)), State.CANCELLED)
-    closed(backend, backend.reservations.get_or_add_unless_hold_ended(a_reservation(user_id=user_id)), State.EXPIRED)
+    backend.reservations.get_or_add_unless_hold_barred(a_reservation(user_id=user_id))
+    closed(backend, backend.reservations.get_or_add_unless_hold_barred(a_reservation(user_id=user_id)), State.CANCELLED)
+    closed(backend, backend.reservations.get_or_add_unless_hold_barred(a_reservation(user_id=user_id)), State.EXPIRED)
 
     assert backend.reservations.list_purchases(user_id, 20, None).items == []
 

@@ -51,7 +51,7 @@ def test_an_added_screening_is_found_as_it_is(backend: Backend, session: Session
 def test_adding_again_replaces_nothing_and_gives_what_is_stored(backend: Backend, session: Session) -> None:
     hold = a_hold("A1", session=session)
     backend.rows.hold(hold, NOW)
-    cancelled = backend.sessions.mark_cancelled_for_display(session.id, NOW)
+    cancelled = backend.sessions.set_cancelled_at_for_display_if_unset(session.id, NOW)
 
     assert backend.sessions.get_or_add_with_rows(replace(session, created_at=NOW + AN_HOUR)) == cancelled
     assert backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session).keys() == {"A1"}
@@ -99,14 +99,14 @@ def test_an_unknown_screening_is_not_found(backend: Backend, session_id: str) ->
 
 
 def test_a_screening_is_cancelled_once(backend: Backend, session: Session) -> None:
-    cancelled = backend.sessions.mark_cancelled_for_display(session.id, NOW)
+    cancelled = backend.sessions.set_cancelled_at_for_display_if_unset(session.id, NOW)
 
-    assert backend.sessions.mark_cancelled_for_display(session.id, NOW + AN_HOUR) == cancelled
+    assert backend.sessions.set_cancelled_at_for_display_if_unset(session.id, NOW + AN_HOUR) == cancelled
 
 
 def test_cancelling_makes_no_screening(backend: Backend) -> None:
     with pytest.raises(SessionNotFound):
-        backend.sessions.mark_cancelled_for_display(a_session().id, NOW)
+        backend.sessions.set_cancelled_at_for_display_if_unset(a_session().id, NOW)
 
 
 def test_the_seats_of_a_new_screening_are_all_free(backend: Backend, session: Session) -> None:
@@ -212,5 +212,5 @@ def test_who_schedules_or_cancels_sees_it_in_the_programme_at_once(dynamo: Dynam
     ours.get_or_add_with_rows(session)
     assert programme_of(ours, session) == [session]
 
-    ours.mark_cancelled_for_display(session.id, NOW)
+    ours.set_cancelled_at_for_display_if_unset(session.id, NOW)
     assert [one.cancelled_at for one in programme_of(ours, session)] == [NOW]

@@ -66,7 +66,7 @@ def stored(dynamo: Dynamo, buyer_and_id: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_reservation_is_forgotten_a_day_after_its_expiry_unless_it_was_bought(dynamo: Dynamo) -> None:
-    reservation = dynamo.reservations.get_or_add_unless_hold_ended(a_reservation())
+    reservation = dynamo.reservations.get_or_add_unless_hold_barred(a_reservation())
     key = {"buyer": {"S": reservation.id[4:15]}, "id": {"S": reservation.id}}
 
     assert stored(dynamo, key)["ttl"] == {"N": str(to_ms(reservation.expires_at + REMEMBERED) // 1000)}

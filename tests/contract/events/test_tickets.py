@@ -147,7 +147,7 @@ def test_an_admission_that_is_sent_twice_is_one(tickets: Tickets) -> None:
 
 def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) -> None:
     first, other = stored(tickets, "A1", "A2")
-    renewed = first.replacement_if_transfers_left(random_ticket_code(), NOW)
+    renewed = first.replacement_or_raise_too_many_transfers(random_ticket_code(), NOW)
 
     old = tickets.try_transfer_and_reread_old(first, renewed)
 
@@ -163,8 +163,8 @@ def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) 
 def test_a_ticket_is_transferred_once(tickets: Tickets) -> None:
     (first,) = stored(tickets, "A1")
     renewed, again = (
-        first.replacement_if_transfers_left(random_ticket_code(), NOW),
-        first.replacement_if_transfers_left(random_ticket_code(), NOW),
+        first.replacement_or_raise_too_many_transfers(random_ticket_code(), NOW),
+        first.replacement_or_raise_too_many_transfers(random_ticket_code(), NOW),
     )
 
     sent_twice(tickets, "try_transfer_and_reread_old").try_transfer_and_reread_old(first, renewed)
@@ -178,14 +178,16 @@ def test_who_is_in_is_not_transferred(tickets: Tickets) -> None:
     admitted = tickets.try_admit_and_reread(ticket, ENTRY)
 
     assert (
-        tickets.try_transfer_and_reread_old(ticket, ticket.replacement_if_transfers_left(random_ticket_code(), NOW))
+        tickets.try_transfer_and_reread_old(
+            ticket, ticket.replacement_or_raise_too_many_transfers(random_ticket_code(), NOW)
+        )
         == admitted
     )
 
 
 def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     first, second = stored(tickets, "A1", "A2")
-    renewed = first.replacement_if_transfers_left(random_ticket_code(), NOW)
+    renewed = first.replacement_or_raise_too_many_transfers(random_ticket_code(), NOW)
     tickets.try_transfer_and_reread_old(first, renewed)
 
     for _ in range(2):
@@ -198,7 +200,7 @@ def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     assert tickets.try_admit_and_reread(renewed, ENTRY).admission is None
     assert (
         tickets.try_transfer_and_reread_old(
-            second, second.replacement_if_transfers_left(random_ticket_code(), NOW)
+            second, second.replacement_or_raise_too_many_transfers(random_ticket_code(), NOW)
         ).renewed_as
         == ""
     )
@@ -226,7 +228,7 @@ def test_a_ticket_of_a_sale_that_is_being_voided_is_not_transferred(dynamo: Dyna
 
     assert (
         tickets.try_transfer_and_reread_old(
-            ticket, ticket.replacement_if_transfers_left(random_ticket_code(), NOW)
+            ticket, ticket.replacement_or_raise_too_many_transfers(random_ticket_code(), NOW)
         ).renewed_as
         == ""
     )
@@ -260,7 +262,7 @@ def listed(ticket: Ticket) -> ListedTicket:
 def test_a_screenings_tickets_are_listed_by_seat_with_what_became_of_them(tickets: Tickets) -> None:
     session_id, (first, second) = of_one_session(tickets, "A1", "A2")
     stored(tickets, "A1")  # of another screening
-    renewed = second.replacement_if_transfers_left(random_ticket_code(), NOW)
+    renewed = second.replacement_or_raise_too_many_transfers(random_ticket_code(), NOW)
     transferred = tickets.try_transfer_and_reread_old(second, renewed)
     admitted = tickets.try_admit_and_reread(first, ENTRY)
 
@@ -352,7 +354,7 @@ def test_a_transfer_and_an_admission_at_once_are_not_both(emulated: Dynamo, pool
     tickets = dynamo_tickets(emulated)
     for _ in range(10):
         (ticket,) = stored(tickets, "A1")
-        renewed, start = ticket.replacement_if_transfers_left(random_ticket_code(), NOW), Barrier(2)
+        renewed, start = ticket.replacement_or_raise_too_many_transfers(random_ticket_code(), NOW), Barrier(2)
 
         def admit(ticket: Ticket = ticket, start: Barrier = start) -> bool:
             start.wait()
@@ -381,7 +383,7 @@ def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
         tickets.add_unless_issued_or_voided(sale)
     with counting(emulated) as transferring:
         old = tickets.find(sale.tickets[0].code) or sale.tickets[0]
-        tickets.try_transfer_and_reread_old(old, old.replacement_if_transfers_left(random_ticket_code(), NOW))
+        tickets.try_transfer_and_reread_old(old, old.replacement_or_raise_too_many_transfers(random_ticket_code(), NOW))
     with counting(emulated) as showing:
         tickets.find_latest_tickets_or_voided_sale(sale.reservation_id)
     with counting(emulated) as admitting:

@@ -127,7 +127,7 @@ def test_subscribers_are_listed_with_what_they_want_and_whether_they_are_called(
         webhooks.put(webhook)
     webhooks.disable_for_reason_or_enable_if_exists(silenced.id, "it answered 410 Gone")
 
-    known = {one.id: one for one in webhooks.list_all_subscribers_without_secrets()}
+    known = {one.id: one for one in webhooks.list_all_subscribers_without_urls_and_secrets()}
 
     assert known[called.id] == called.without_url_and_secrets
     assert known[silenced.id] == Subscriber(
@@ -502,7 +502,7 @@ def test_who_lists_subscribers_reads_no_secret_and_no_address(moto: Dynamo) -> N
     answers: list[str] = []
 
     with hooked(moto, "after-call.dynamodb.Scan", lambda parsed, **_: answers.append(repr(parsed["Items"]))):
-        found.list_all_subscribers_without_secrets()
+        found.list_all_subscribers_without_urls_and_secrets()
 
     assert webhook.id in answers[0]
     assert webhook.url not in answers[0]

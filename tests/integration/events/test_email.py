@@ -294,7 +294,7 @@ def stored(data_stack: str, api: Api, address: str) -> Reservation:
         contact=Contact(address, "en"),
     )
     with closing(connection.new_dynamodb_client()) as client:
-        DynamoReservations(client, f"{data_stack}-reservations").get_or_add_unless_hold_ended(reservation)
+        DynamoReservations(client, f"{data_stack}-reservations").get_or_add_unless_hold_barred(reservation)
     return reservation
 
 

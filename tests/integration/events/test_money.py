@@ -181,7 +181,7 @@ def test_a_refund_that_is_declined_ends_in_the_dlq_and_a_redrive_settles_it(
     till.pump.drain()
 
     assert till.status(transaction) == ("refund_requested", "twice")
-    assert till.parked()[transaction].startswith("RefundDeclinedOrUnknown('the payment gateway answered 402 DECLINED")
+    assert till.parked()[transaction].startswith("RefundNotConfirmed('the payment gateway answered 402 DECLINED")
     waiting = ops("payments", "--older-than", "0", "--json")
     assert waiting.status == 1
     assert transaction in [one["transaction"] for one in waiting.data["waiting"]]

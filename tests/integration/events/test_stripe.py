@@ -15,7 +15,7 @@ import pytest
 from stripe import WebhookSignature
 
 from chalicelib.domain.events import UnreadableMessage
-from chalicelib.domain.payments import GatewayUnavailable, PaymentNotYetAtGateway, RefundDeclinedOrUnknown
+from chalicelib.domain.payments import GatewayUnavailable, PaymentNotYetAtGateway, RefundNotConfirmed
 from chalicelib.domain.refusals import MessageSignatureInvalid
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent
@@ -237,7 +237,7 @@ def test_an_answer_that_means_nothing_is_no_payment_and_no_refund(answer: tuple[
         ):
             with pytest.raises(GatewayUnavailable):
                 ask()
-        with pytest.raises(RefundDeclinedOrUnknown) as refused:
+        with pytest.raises(RefundNotConfirmed) as refused:
             stripe.refund("pi_1", None, "key")
     assert not isinstance(refused.value, PaymentNotYetAtGateway), "a wrong address must not make payments void"
 
@@ -277,7 +277,7 @@ def test_a_refund_that_somebody_else_made_meanwhile_is_found() -> None:
 @pytest.mark.parametrize("status", ["failed", "canceled"])
 def test_a_refund_that_failed_is_none(status: str) -> None:
     unlucky = answering((200, an_intent()), (200, refund_of("key", status=status)))
-    with unlucky as stripe, pytest.raises(RefundDeclinedOrUnknown, match=status):
+    with unlucky as stripe, pytest.raises(RefundNotConfirmed, match=status):
         stripe.refund("pi_1", 5000, "key")
     with answering((200, an_intent(refund_of("key", status=status))), (200, refund_of("new"))) as stripe:
         assert stripe.refund("pi_1", 5000, "key") == "re_new"

@@ -15,7 +15,7 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from chalicelib.api.http.answers import ONLY_BY_HTTPS, SNIFF_NOTHING
-from chalicelib.api.http.errors import ROWS
+from chalicelib.api.http.errors import ERROR_ROWS_BY_CODE
 from chalicelib.api.http.messages import error_message
 from chalicelib.api.http.methods import METHODS
 from chalicelib.api.wire.languages import ENGLISH
@@ -469,7 +469,7 @@ def test_errors_of_api_gateway_itself_have_the_contracts_form(resources: Templat
     assert responses["REQUEST_TOO_LARGE"]["statusCode"] == "413"
     assert responses["THROTTLED"]["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
     for name in ("INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT"):  # by default 504, which clients do not try again
-        assert responses[name]["statusCode"] == str(ROWS["TEMPORARILY_UNAVAILABLE"].status), name
+        assert responses[name]["statusCode"] == str(ERROR_ROWS_BY_CODE["TEMPORARILY_UNAVAILABLE"].status), name
         assert responses[name]["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'", name
     unauthorized = responses["UNAUTHORIZED"]
     assert unauthorized["statusCode"] == "401"
@@ -775,7 +775,7 @@ for owner, needs_it in (adapters(), "ids"), (wiring.payments.settling(), "settle
 try: seat_cache()
 except SettingInvalid as error: print(error)
 relaying = wiring.streams.relaying()
-attrgetter("finish_sales_request_refunds_and_list_messages", "list_payment_messages_and_mark_refunded")(relaying)
+attrgetter("finish_sales_request_refunds_and_list_messages", "mark_refunded_and_list_payment_messages")(relaying)
 attrgetter("expire_lapsed_hold_unless_sold")(wiring.expiry.selling())
 wiring.webhooks.queue_webhook_deliveries()
 """

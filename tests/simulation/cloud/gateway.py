@@ -10,7 +10,7 @@ from chalicelib.domain.payments import (
     GatewayUnavailable,
     PaymentIntent,
     PaymentNotYetAtGateway,
-    RefundDeclinedOrUnknown,
+    RefundNotConfirmed,
 )
 from chalicelib.domain.reservations import Reservation
 from tests.fakes import FakeGateway
@@ -22,7 +22,7 @@ from .doors import ON_WRITES
 T = TypeVar("T")
 
 
-class Silent(GatewayUnavailable, RefundDeclinedOrUnknown):
+class Silent(GatewayUnavailable, RefundNotConfirmed):
     """The gateway did not answer: the call may have taken effect. CircuitBreakerGateway raises both bases, too."""
 
 

@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from chalicelib.api import audit
 from chalicelib.api.http import methods
-from chalicelib.api.http.errors import ERRORS, ROWS, nearest_error_row
+from chalicelib.api.http.errors import ERROR_ROWS_BY_CODE, ERRORS, nearest_error_row
 from chalicelib.api.http.messages import error_message
 from chalicelib.api.openapi.document import OpenApiTablesMismatch, document, require_described, to_indented_json
 from chalicelib.api.openapi.parameters import PATH
@@ -150,7 +150,7 @@ def test_every_error_is_answered_by_some_operation(made: Json) -> None:
     """A new one is not forgotten in the routes. API Gateway answers for a route what is left here, or no route does."""
     described = " ".join(answer["description"] for _, one in operations(made) for answer in one["responses"].values())
 
-    assert {code for code in ROWS if f"`{code}`" not in described} == {"METHOD_NOT_ALLOWED"}
+    assert {code for code in ERROR_ROWS_BY_CODE if f"`{code}`" not in described} == {"METHOD_NOT_ALLOWED"}
 
 
 def test_every_code_is_in_it_in_each_language_that_it_is_told_in(made: Json) -> None:
@@ -158,7 +158,7 @@ def test_every_code_is_in_it_in_each_language_that_it_is_told_in(made: Json) -> 
     examples = made["components"]["examples"].values()
     told = {(example["value"]["error"], example["value"]["message"]) for example in examples}
 
-    assert codes(made) == ROWS.keys()
+    assert codes(made) == ERROR_ROWS_BY_CODE.keys()
     assert len(told) >= 2 * len(ours)
     assert all(f"`{code}`" in made["info"]["description"] for code in codes(made))
     for code in ours:
@@ -178,7 +178,7 @@ def test_what_the_gateway_says_by_itself_is_in_it_with_the_gateways_words(made: 
     assert told | (locally - LOCAL_ONLY) <= codes(made)
     assert {row.code for row in ERRORS if not row.examples} <= told
     for name, body in said.items():
-        row = ROWS[body["error"]]
+        row = ERROR_ROWS_BY_CODE[body["error"]]
         assert body["message"] == error_message(row.code, body, ENGLISH), name
         assert responses[name].get("statusCode", str(row.status)) == str(row.status), name
 

@@ -230,7 +230,7 @@ def test_an_email_that_waits_for_a_ticket_just_transferred_has_the_new_one(offic
     sale = office.paid(reservation)
     (old,) = office.tickets.known.values()
     office.tickets.try_transfer_and_reread_old(
-        old, old.replacement_if_transfers_left("K7QX-2MNP", office.cinema.clock())
+        old, old.replacement_or_raise_too_many_transfers("K7QX-2MNP", office.cinema.clock())
     )
     with pytest.raises(TicketsUnsigned):
         office(sale)

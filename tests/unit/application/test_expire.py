@@ -96,7 +96,7 @@ def test_a_hold_that_was_never_remembered_is_taken_out_of_its_rows(cinema: Cinem
 
 def test_a_later_hold_under_the_same_id_is_untouched(cinema: Cinema) -> None:
     """A twin died between its writes; its resend came after the lapse and holds the seats anew."""
-    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_ended", before=crash))
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_barred", before=crash))
     with pytest.raises(Crash):
         dying.hold("A1", key="k")
     cinema.clock.forward(seconds=HOLD_SECONDS)

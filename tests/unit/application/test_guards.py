@@ -28,7 +28,7 @@ from chalicelib.domain.refusals import (
     ReservationExpired,
     SessionCancelled,
 )
-from chalicelib.domain.reservations import HeldSeat, HoldEndedBeforeStored, Reservation, State, without_lapsed_holds
+from chalicelib.domain.reservations import HeldSeat, HoldBarredBeforeStored, Reservation, State, without_lapsed_holds
 from tests.builders import HOLD_SECONDS, NOW, Cinema, a_reservation
 from tests.fakes import FakePayments, FakeReservations, FakeRows, crash, interposed
 
@@ -64,7 +64,7 @@ def unavailable() -> None:
 
 
 def test_a_cancelled_screening_is_refused_before_its_rows_are_asked(cinema: Cinema) -> None:
-    cinema.sessions.mark_cancelled_for_display(cinema.session.id, NOW)
+    cinema.sessions.set_cancelled_at_for_display_if_unset(cinema.session.id, NOW)
 
     with pytest.raises(SessionCancelled):
         replace(cinema, rows=interposed(cinema.rows, "hold", before=crash)).hold("A1")
@@ -77,8 +77,8 @@ def test_a_hold_that_expired_before_it_was_stored_is_never_stored(cinema: Cinema
 
     cinema.expire(late.hold)
 
-    with pytest.raises(HoldEndedBeforeStored):
-        cinema.reservations.get_or_add_unless_hold_ended(late)
+    with pytest.raises(HoldBarredBeforeStored):
+        cinema.reservations.get_or_add_unless_hold_barred(late)
 
 
 def test_a_reservation_that_was_stored_while_it_expired_ends(cinema: Cinema) -> None:
@@ -88,7 +88,7 @@ def test_a_reservation_that_was_stored_while_it_expired_ends(cinema: Cinema) -> 
     stored_meanwhile = interposed(
         cinema.reservations,
         "bar_hold_and_earlier_or_read_stored",
-        before=lambda: cinema.reservations.get_or_add_unless_hold_ended(slow),
+        before=lambda: cinema.reservations.get_or_add_unless_hold_barred(slow),
     )
 
     replace(cinema, reservations=stored_meanwhile).expire(slow.hold)
@@ -107,7 +107,7 @@ def test_a_barred_hold_gives_its_seats_back(cinema: Cinema) -> None:
         reservations.barred[entry.reservation_id] = entry.expires_at
 
     barred_meanwhile = replace(
-        cinema, rows=rows, reservations=interposed(reservations, "get_or_add_unless_hold_ended", before=bar)
+        cinema, rows=rows, reservations=interposed(reservations, "get_or_add_unless_hold_barred", before=bar)
     )
 
     with pytest.raises(ReservationCancelled):

@@ -213,7 +213,7 @@ def test_a_hold_that_has_lapsed_by_another_instances_clock_is_not_told_that_some
     stopped = replace(
         cinema,
         reservations=interposed(
-            cinema.reservations, "get_or_add_unless_hold_ended", before=expire_by_a_clock_that_is_ahead
+            cinema.reservations, "get_or_add_unless_hold_barred", before=expire_by_a_clock_that_is_ahead
         ),
     )
 
@@ -231,7 +231,7 @@ def test_a_hold_whose_instance_stopped_until_it_had_expired_is_told_so_and_has_e
         cinema.expire(told.hold)
 
     stopped = replace(
-        cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_ended", before=expire_meanwhile)
+        cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_barred", before=expire_meanwhile)
     )
 
     with pytest.raises(ReservationExpired):
@@ -246,7 +246,7 @@ def test_a_hold_that_is_remembered_after_it_expired_is_told_so_and_ends_with_its
 
     with pytest.raises(ReservationExpired) as refused:
         replace(
-            cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_ended", before=pass_time)
+            cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_barred", before=pass_time)
         ).hold("A1")
     stored = cinema.reservations.find(refused.value.reservation_id)
     assert stored
@@ -336,7 +336,7 @@ def test_a_refused_request_may_be_sent_with_its_key_again_when_the_seat_is_free(
 
 @pytest.mark.parametrize("lost", ["A1", "A2"])
 def test_an_earlier_attempt_that_lost_a_part_of_its_seats_is_none(cinema: Cinema, lost: str) -> None:
-    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_ended", before=crash))
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_barred", before=crash))
     with pytest.raises(Crash):
         dying.hold("A1", "A2", user="ana", key="k")
     (told,) = cinema.rows.events[cinema.session.id, "A"]  # type: ignore[attr-defined]
@@ -356,7 +356,7 @@ def test_an_earlier_attempt_that_lost_a_part_of_its_seats_is_none(cinema: Cinema
 
 
 def test_a_crash_before_the_reservation_leaves_a_hold_that_lapses(cinema: Cinema) -> None:
-    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_ended", before=crash))
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_barred", before=crash))
 
     with pytest.raises(Crash):
         dying.hold("A1", user="ana")
@@ -367,7 +367,7 @@ def test_a_crash_before_the_reservation_leaves_a_hold_that_lapses(cinema: Cinema
 
 @pytest.mark.parametrize("seats", [("A1", "A2"), ("A10", "B1")], ids=["one row", "two rows"])
 def test_a_resend_finishes_what_a_twin_began_with_the_twins_expiry(cinema: Cinema, seats: tuple[str, ...]) -> None:
-    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_ended", before=crash))
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_barred", before=crash))
     with pytest.raises(Crash):
         dying.hold(*seats, key="k")
     cinema.clock.forward(seconds=5)
@@ -380,7 +380,7 @@ def test_a_resend_finishes_what_a_twin_began_with_the_twins_expiry(cinema: Cinem
 
 
 def test_a_resend_gets_the_first_answer_when_that_was_lost_after_the_reservation(cinema: Cinema) -> None:
-    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_ended", after=crash))
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_barred", after=crash))
     with pytest.raises(Crash):
         dying.hold("A1", key="k")
     cinema.clock.forward(seconds=5)
@@ -389,7 +389,7 @@ def test_a_resend_gets_the_first_answer_when_that_was_lost_after_the_reservation
 
 
 def test_a_twin_that_died_does_not_lend_its_seats_to_another_request_with_its_key(cinema: Cinema) -> None:
-    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_ended", before=crash))
+    dying = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_barred", before=crash))
     with pytest.raises(Crash):
         dying.hold("A1", key="k")
 
@@ -405,7 +405,7 @@ def test_twins_at_the_same_time_get_one_answer(cinema: Cinema) -> None:
     def twin() -> None:
         answers.append(cinema.hold("A1", key="k"))
 
-    first = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_ended", before=twin))
+    first = replace(cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_barred", before=twin))
     answers.append(first.hold("A1", key="k"))
 
     assert answers[0] == answers[1]
@@ -416,7 +416,7 @@ def test_of_two_requests_at_the_same_time_with_one_key_one_is_refused_and_holds_
     first = replace(
         cinema,
         reservations=interposed(
-            cinema.reservations, "get_or_add_unless_hold_ended", before=lambda: cinema.hold("A2", key="k")
+            cinema.reservations, "get_or_add_unless_hold_barred", before=lambda: cinema.hold("A2", key="k")
         ),
     )
 

@@ -191,7 +191,7 @@ def test_a_key_that_other_requests_are_being_counted_with_is_refused_as_reused(c
     for seat in ("A1", "A2"):
         with pytest.raises(Crash):
             replace(
-                cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_ended", before=crash)
+                cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_barred", before=crash)
             ).hold(seat, user="ana", key="k")
         cinema.clock.forward(milliseconds=1)
 
@@ -247,7 +247,7 @@ def test_a_lost_answer_of_the_rows_and_no_room_leave_the_seats_free_or_lapsing(f
 
 @pytest.mark.parametrize(
     ("port", "method"),
-    [("holds_counted_until_expiry", "count_hold"), ("reservations", "get_or_add_unless_hold_ended")],
+    [("holds_counted_until_expiry", "count_hold"), ("reservations", "get_or_add_unless_hold_barred")],
 )
 def test_whatever_a_request_died_at_lapses_with_its_hold(cinema: Cinema, port: str, method: str) -> None:
     for seat, when in (("A1", "before"), ("A2", "after")):
@@ -265,7 +265,7 @@ def test_a_hold_that_is_counted_and_not_remembered_counts_until_it_would_lapse(c
     for seat in ("A1", "A2"):
         with pytest.raises(Crash):
             replace(
-                cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_ended", before=crash)
+                cinema, reservations=interposed(cinema.reservations, "get_or_add_unless_hold_barred", before=crash)
             ).hold(seat, user="ana")
 
     refused(cinema, "A3")

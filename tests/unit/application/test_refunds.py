@@ -17,7 +17,7 @@ from chalicelib.domain.payments import (
     Payment,
     PaymentChange,
     PaymentStatus,
-    RefundDeclinedOrUnknown,
+    RefundNotConfirmed,
     RefundReason,
     SettlementDue,
 )
@@ -469,7 +469,7 @@ def test_a_crash_between_gateway_and_record_returns_the_money_once(late: Till) -
 
 def test_a_declined_refund_stays_requested_and_is_asked_for_again(late: Till) -> None:
     late.gateway.declined.add("tx-1")
-    with pytest.raises(RefundDeclinedOrUnknown):
+    with pytest.raises(RefundNotConfirmed):
         late.cinema.refund_if_requested(_request("tx-1"))
     assert late.status("tx-1")[0] is PaymentStatus.REFUND_REQUESTED
     late.gateway.declined.clear()

@@ -74,7 +74,7 @@ def test_an_order_that_comes_again_after_the_screening_was_cancelled_makes_none(
 ) -> None:
     keyed = replace(ORDERED, idempotency_key="k")
     first = schedule(keyed)
-    cancelled = sessions.mark_cancelled_for_display(first.id, NOW)
+    cancelled = sessions.set_cancelled_at_for_display_if_unset(first.id, NOW)
 
     assert schedule(keyed) == cancelled
     assert sessions.known == {first.id: cancelled}

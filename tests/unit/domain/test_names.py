@@ -12,7 +12,7 @@ from chalicelib.api.http.messages import error_message
 from chalicelib.api.openapi.schemas import PRINTABLE
 from chalicelib.api.wire.bodies import MalformedRequest, parsed
 from chalicelib.api.wire.languages import PORTUGUESE
-from chalicelib.api.wire.names import reason_name_is_refused
+from chalicelib.api.wire.names import reason_against_name_or_none
 
 GOOD = {
     "English": "Oppenheimer",
@@ -69,37 +69,37 @@ CONTROLS = (*map(chr, range(0x20)), "\x7f", *map(chr, range(0x80, 0xA0)), "\ud80
 
 @pytest.mark.parametrize("name", GOOD.values(), ids=GOOD)
 def test_a_name_of_any_language_is_one(name: str) -> None:
-    assert reason_name_is_refused(name) is None
+    assert reason_against_name_or_none(name) is None
     assert re.search(PRINTABLE, name)
 
 
 @pytest.mark.parametrize("name", UNSEEN.values(), ids=UNSEEN)
 def test_what_cannot_be_seen_is_no_name(name: str) -> None:
-    assert reason_name_is_refused(name) == "Expected characters that can be seen"
+    assert reason_against_name_or_none(name) == "Expected characters that can be seen"
 
 
 @pytest.mark.parametrize("character", TURNING, ids=ascii)
 def test_what_turns_the_text_or_ends_the_line_belongs_to_no_name(character: str) -> None:
     for name in (f"a{character}b", character, f"{character}قاعة"):
-        assert reason_name_is_refused(name) == "Line separators and changes of direction are not allowed"
+        assert reason_against_name_or_none(name) == "Line separators and changes of direction are not allowed"
         assert not re.search(PRINTABLE, name)
 
 
 @pytest.mark.parametrize("character", CONTROLS, ids=ascii)
 def test_controls_and_halves_of_a_pair_belong_to_no_name(character: str) -> None:
-    assert reason_name_is_refused(f"a{character}b") == "Control characters are not allowed"
+    assert reason_against_name_or_none(f"a{character}b") == "Control characters are not allowed"
 
 
 @given(some.text(min_size=1, max_size=4))
 def test_what_is_documented_as_no_name_is_none(name: str) -> None:
     if not re.search(PRINTABLE, name):
-        assert reason_name_is_refused(name)
+        assert reason_against_name_or_none(name)
 
 
 @given(some.characters(categories=("L", "N", "P", "S")))
 def test_a_letter_a_digit_or_a_sign_is_a_name_unless_it_is_a_filler(character: str) -> None:
     if "FILLER" not in unicodedata.name(character, "") and character != "\u2800":
-        assert reason_name_is_refused(character) is None
+        assert reason_against_name_or_none(character) is None
 
 
 class Deep(msgspec.Struct, rename="camel"):
@@ -119,7 +119,7 @@ def test_names_are_looked_at_wherever_they_stand_in_a_body() -> None:
 
 @pytest.mark.parametrize("name", ["\u200b", "\u202e", "\x00"])
 def test_what_is_wrong_is_said_in_portuguese(name: str) -> None:
-    english = reason_name_is_refused(name)
+    english = reason_against_name_or_none(name)
     said = error_message("VALIDATION_ERROR", {"detail": english}, PORTUGUESE)
 
     assert english

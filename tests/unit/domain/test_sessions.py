@@ -38,7 +38,7 @@ def test_a_hall_of_full_rows_has_no_empty_one() -> None:
 def test_every_seat_of_the_hall_is_found_and_put_in_the_halls_order(hall_and_seats: tuple[Session, list[str]]) -> None:
     hall, shuffled = hall_and_seats
 
-    assert hall.seats_named(shuffled) == tuple(hall.seats)[:60]
+    assert hall.distinct_seats_in_hall_order(shuffled) == tuple(hall.seats)[:60]
 
 
 @given(halls)
@@ -52,7 +52,7 @@ def test_a_hall_has_as_many_different_seats_as_it_says_all_in_its_rows(hall: Ses
 @given(halls, st.from_regex(SEAT_PATTERN, fullmatch=True))
 def test_a_seat_is_found_exactly_if_it_is_listed(hall: Session, seat: str) -> None:
     try:
-        found = hall.seats_named([seat]) == (seat,)
+        found = hall.distinct_seats_in_hall_order([seat]) == (seat,)
     except SeatsNotFound:
         found = False
 
@@ -60,18 +60,18 @@ def test_a_seat_is_found_exactly_if_it_is_listed(hall: Session, seat: str) -> No
 
 
 def test_a_seat_named_twice_is_one_seat() -> None:
-    assert a_session().seats_named(["B1", "A2", "B1", "A2"]) == ("A2", "B1")
+    assert a_session().distinct_seats_in_hall_order(["B1", "A2", "B1", "A2"]) == ("A2", "B1")
 
 
 def test_seats_are_ordered_by_place_not_by_spelling() -> None:
     hall = a_session(total_seats=300, seats_per_row=10)
 
-    assert hall.seats_named(["AA1", "A10", "B1", "A9"]) == ("A9", "A10", "B1", "AA1")
+    assert hall.distinct_seats_in_hall_order(["AA1", "A10", "B1", "A9"]) == ("A9", "A10", "B1", "AA1")
 
 
 def test_all_seats_that_the_hall_lacks_are_named() -> None:
     with pytest.raises(SeatsNotFound) as refused:
-        a_session(total_seats=16, seats_per_row=10).seats_named(["B7", "A1", "A11", "C1"])
+        a_session(total_seats=16, seats_per_row=10).distinct_seats_in_hall_order(["B7", "A1", "A11", "C1"])
 
     assert refused.value.seats == ("B7", "A11", "C1")
 
@@ -81,7 +81,7 @@ def test_all_seats_that_the_hall_lacks_are_named() -> None:
 )
 def test_what_is_no_seat_number_is_no_seat(number: str) -> None:
     with pytest.raises(SeatsNotFound):
-        a_session().seats_named([number])
+        a_session().distinct_seats_in_hall_order([number])
 
 
 def test_seats_cost_the_ticket_price_each() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.email import EmailNotConfirmed, EmailRefused, RenderedEmail
-from chalicelib.domain.payments import RefundDeclinedOrUnknown
+from chalicelib.domain.payments import RefundNotConfirmed
 from chalicelib.infrastructure.breakers import (
     POLICIES,
     Breaker,
@@ -276,7 +276,7 @@ class SilentGateway(FakeGateway):
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
         self.asked += 1
-        raise GatewaySilent("no answer") if transaction_id == "tx-1" else RefundDeclinedOrUnknown("declined")
+        raise GatewaySilent("no answer") if transaction_id == "tx-1" else RefundNotConfirmed("declined")
 
 
 def test_a_gateway_that_does_not_answer_is_left_alone_for_a_while_and_one_that_declines_is_not() -> None:
@@ -284,7 +284,7 @@ def test_a_gateway_that_does_not_answer_is_left_alone_for_a_while_and_one_that_d
     guarded = CircuitBreakerGateway(gateway, Breaker("payments", policy, monotonic=lambda: 0.0))
 
     for transaction_id in ("tx-2", "tx-2", "tx-2", "tx-1", "tx-1", "tx-1"):
-        with pytest.raises(RefundDeclinedOrUnknown):
+        with pytest.raises(RefundNotConfirmed):
             guarded.refund(transaction_id, 100, "key")
 
     assert gateway.asked == 5

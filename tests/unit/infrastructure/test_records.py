@@ -26,7 +26,12 @@ from chalicelib.domain.events import (
 from chalicelib.domain.reservations import Hold, Sale
 from chalicelib.domain.times import from_ms
 from chalicelib.infrastructure.sqs.envelopes import event_in, hold_in, to_body
-from chalicelib.infrastructure.streams.records import payment_change, reservation_change, row_event, row_event_value
+from chalicelib.infrastructure.streams.records import (
+    payment_change,
+    reservation_change,
+    row_event,
+    row_event_attribute_value,
+)
 from tests.builders import NOW, a_hold
 
 moments = st.integers(0, 4_000_000_000_000).map(from_ms)
@@ -57,7 +62,7 @@ messages = st.builds(Event, texts, st.sampled_from(EventType), moments, sessions
 
 def record_of(event: RowEvent) -> dict[str, Any]:
     session_id = event.hold.session_id if isinstance(event, SeatsHeld) else event.session_id
-    return {"dynamodb": {"NewImage": {"id": {"S": f"{session_id}#A"}, "event": row_event_value(event)}}}
+    return {"dynamodb": {"NewImage": {"id": {"S": f"{session_id}#A"}, "event": row_event_attribute_value(event)}}}
 
 
 @given(sessions, st.sampled_from(("A", "AB")), moments)
@@ -69,7 +74,7 @@ def test_a_closed_row_tells_who_owns_seats_in_it(session_id: str, row: str, mome
         "A4": {"M": {"r": {"S": "res-3"}, "x": {"N": "1"}}},
     }
     event = RowClosed(session_id=session_id, row=row, sold_reservation_ids=("res-1", "res-2"), occurred_at=moment)
-    image = {"id": {"S": f"{session_id}#{row}"}, "event": row_event_value(event), "seats": {"M": seats}}
+    image = {"id": {"S": f"{session_id}#{row}"}, "event": row_event_attribute_value(event), "seats": {"M": seats}}
 
     assert row_event({"dynamodb": {"NewImage": image}}) == event
 

@@ -15,7 +15,7 @@ import pytest
 import urllib3
 
 from chalicelib.domain.events import UnreadableMessage
-from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentNotYetAtGateway, RefundDeclinedOrUnknown
+from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentNotYetAtGateway, RefundNotConfirmed
 from chalicelib.domain.refusals import MessageSignatureInvalid
 from chalicelib.domain.signatures import is_signed, sign_body
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
@@ -110,7 +110,7 @@ def test_what_was_returned_now_or_before_is_returned(status: int, body: bytes) -
     ],
 )
 def test_any_other_answer_is_no_refund_and_no_unknown_payment(status: int, body: bytes) -> None:
-    with answering(status, body) as gateway, pytest.raises(RefundDeclinedOrUnknown) as refused:
+    with answering(status, body) as gateway, pytest.raises(RefundNotConfirmed) as refused:
         gateway.refund("tx-1", 5000, "key")
 
     assert not isinstance(refused.value, PaymentNotYetAtGateway), "a wrong address must not make payments void"
@@ -124,7 +124,7 @@ def test_a_payment_that_the_gateway_does_not_know_is_told_apart() -> None:
 
 def test_money_is_not_asked_for_where_an_answer_points_to() -> None:
     elsewhere = answering(307, b"", Location="http://127.0.0.1:9/refunds")
-    with elsewhere as gateway, pytest.raises(RefundDeclinedOrUnknown, match="307"):
+    with elsewhere as gateway, pytest.raises(RefundNotConfirmed, match="307"):
         gateway.refund("tx-1", 5000, "key")
 
 
@@ -195,7 +195,7 @@ def test_without_a_gateway_nothing_is_paid_and_nothing_returned() -> None:
         nowhere.find_charge("tx-1")
     with pytest.raises(GatewayUnavailable, match="set PAYMENTS_URL"):
         nowhere.start_payment(a_reservation(), "key")
-    with pytest.raises(RefundDeclinedOrUnknown, match="set PAYMENTS_URL"):
+    with pytest.raises(RefundNotConfirmed, match="set PAYMENTS_URL"):
         nowhere.refund("tx-1", None, "key")
 
 
@@ -240,7 +240,7 @@ def test_a_silent_gateway_is_left_alone_by_every_call_and_refusals_do_not_count(
     for ask in (lambda: guarded.find_charge("tx-1"), lambda: guarded.start_payment(a_reservation(), "key")):
         with pytest.raises(GatewayUnavailable, match="was not asked"):
             ask()
-    with pytest.raises(RefundDeclinedOrUnknown, match="was not asked"):
+    with pytest.raises(RefundNotConfirmed, match="was not asked"):
         guarded.refund("tx-1", None, "key")
 
 
@@ -281,7 +281,7 @@ def test_a_key_that_came_with_another_request_is_refused(served: tuple[str, Gate
     gateway.refund("tx-1", 5000, "key")
     gateway.start_payment(a_reservation(), "key")
 
-    with pytest.raises(RefundDeclinedOrUnknown, match="KEY_REUSED"):
+    with pytest.raises(RefundNotConfirmed, match="KEY_REUSED"):
         gateway.refund("tx-1", 2500, "key")
     with pytest.raises(GatewayUnavailable, match="KEY_REUSED"):
         gateway.start_payment(a_reservation(), "key")
@@ -292,7 +292,7 @@ def test_it_returns_in_parts_and_never_more_than_was_charged(served: tuple[str, 
     gateway.charge("tx-1", "res-1", 5000)
     HttpClientOfSimulatedGateway(url).refund("tx-1", 2000, "first")
 
-    with pytest.raises(RefundDeclinedOrUnknown, match="AMOUNT_TOO_LARGE: 3000 cents are left"):
+    with pytest.raises(RefundNotConfirmed, match="AMOUNT_TOO_LARGE: 3000 cents are left"):
         HttpClientOfSimulatedGateway(url).refund("tx-1", 3001, "second")
     HttpClientOfSimulatedGateway(url).refund("tx-1", None, "second")
 
@@ -363,11 +363,11 @@ def test_it_declines_as_often_as_the_transaction_says(served: tuple[str, Gateway
     for transaction in ("tx-decline-2", "tx-decline"):
         simulated_gateway.charge(transaction, "res-1", 5000)
     for _ in range(2):
-        with pytest.raises(RefundDeclinedOrUnknown, match="402 DECLINED: The bank declined"):
+        with pytest.raises(RefundNotConfirmed, match="402 DECLINED: The bank declined"):
             gateway.refund("tx-decline-2", 5000, "key")
     assert gateway.refund("tx-decline-2", 5000, "key")
     for _ in range(8):
-        with pytest.raises(RefundDeclinedOrUnknown):
+        with pytest.raises(RefundNotConfirmed):
             gateway.refund("tx-decline", 5000, "other key")
 
 

@@ -28,7 +28,7 @@ holds = some.tuples(
     some.lists(some.sampled_from(SEATS), min_size=1, max_size=3, unique=True),
     some.sampled_from(("ana", "bia")),
     some.sampled_from((None, "k1", "k2")),
-    some.sampled_from(("", "", "", "get_or_add_unless_hold_ended")),
+    some.sampled_from(("", "", "", "get_or_add_unless_hold_barred")),
 )
 follow_ups = some.tuples(
     some.sampled_from(
@@ -213,7 +213,7 @@ def test_another_entry_in_a_row_is_named(stage: Stage, standing: Occupancy | Non
 
 
 def test_a_hold_whose_request_died_is_said_to_lapse_by_itself(stage: Stage) -> None:
-    stage.request("hold", "A1", dying_at="get_or_add_unless_hold_ended")
+    stage.request("hold", "A1", dying_at="get_or_add_unless_hold_barred")
 
     (difference,) = stage.differences()
     assert (difference.what, difference.log) == ("seat A1", "free")
