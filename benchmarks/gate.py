@@ -29,7 +29,7 @@ from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
 from chalicelib.infrastructure.dynamodb.tables import row_id
 from chalicelib.infrastructure.ids import RandomOrDerivedIds
 from chalicelib.infrastructure.redis.connection import RedisConnection
-from chalicelib.infrastructure.redis.rows_with_cache import RowsBehindCache
+from chalicelib.infrastructure.redis.rows_behind_cache import RowsBehindCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_seat_cache_signing_key
 from chalicelib.settings import LOCAL_SECRET, load
 from infra.local.redis_server import run_redis

@@ -134,7 +134,7 @@ def a_paid_event(reservation: Reservation, paid_at: datetime = PAID_AT) -> Event
     sale = reservation.sale or a_sale(reservation.hold, paid_at=paid_at)
     pending = replace(reservation, state=State.PENDING, sale=None)
     change = ReservationChange(pending, pending.confirmed(sale), paid_at)
-    relayed = Cinema(clock=MovableClock(paid_at)).follow_up_reservation(change)
+    relayed = Cinema(clock=MovableClock(paid_at)).relay_reservation(change)
     return next(message.content for message in relayed if isinstance(message.content, Event))
 
 
@@ -230,17 +230,17 @@ class Cinema:
         return self.selling.expire_lapsed_hold_unless_sold
 
     @property
-    def follow_up_row(self) -> Callable[[RowEvent], list[OutgoingMessage]]:
+    def relay_row(self) -> Callable[[RowEvent], list[OutgoingMessage]]:
         return _as_far_as_it_may("rows", self.relaying.finish_sales_request_refunds_and_list_messages)
 
     @property
-    def follow_up_reservation(self) -> Callable[[ReservationChange], list[OutgoingMessage]]:
+    def relay_reservation(self) -> Callable[[ReservationChange], list[OutgoingMessage]]:
         return _as_far_as_it_may(
             "reservations", self.relaying.mark_payment_sold_or_expire_deleted_hold_and_list_messages
         )
 
     @property
-    def follow_up_payment(self) -> Callable[[PaymentChange], list[OutgoingMessage]]:
+    def relay_payment(self) -> Callable[[PaymentChange], list[OutgoingMessage]]:
         return _as_far_as_it_may("payments", self.relaying.mark_refunded_and_list_payment_messages)
 
     @property

@@ -101,10 +101,10 @@ class Stage:
     def events(self) -> list[Event]:
         """Gives the events that the relay makes of the streams. It finishes sales that their request could not finish,
         and requested refunds are made."""
-        relayed = [sent for row in self.rows.events.values() for one in row for sent in self.cinema.follow_up_row(one)]
-        relayed += [sent for one in self.reservations.changes for sent in self.cinema.follow_up_reservation(one)]
+        relayed = [sent for row in self.rows.events.values() for one in row for sent in self.cinema.relay_row(one)]
+        relayed += [sent for one in self.reservations.changes for sent in self.cinema.relay_reservation(one)]
         for change in self.payments.changes:  # it grows while payments are settled
-            told = self.cinema.follow_up_payment(change)
+            told = self.cinema.relay_payment(change)
             for event in _events_for(REFUNDS, told):
                 self.cinema.refund_if_requested(event)
             relayed += told

@@ -38,4 +38,4 @@ def reconcile_payments() -> None:
         ids = {"transaction": finding.transaction_id, "reservation": finding.reservation_id}
         log.warning("money to look at", says=finding.says, ids=ids)
     log.info("reconciled", looked_at=result.looked_at, mended=result.mended, findings=len(result.findings))
-    wiring.payments.write_findings_metric(len(result.findings))
+    wiring.payments.write_payment_findings_metric(len(result.findings))

@@ -174,14 +174,15 @@ def without_lapsed_holds(occupancy: Mapping[str, Occupancy], now: datetime) -> d
 
 
 class SeatsTakenOrHoldEnded(Exception):
-    """The rows refused to hold or sell seats: a seat is taken, or the hold was released or has lapsed.
+    """The rows refused to hold or sell seats: a seat is taken or was held meanwhile, or the hold was released or has
+    lapsed.
 
     `occupancy` has the known entries of the requested seats, without lapsed holds. It may be empty. A seat without an
     entry may be taken all the same.
 
-    `held_meanwhile` has the free seats that refused a new hold, because their last hold, since released, would have
-    expired at the same moment or later. In most cases it was made and released while the new one was under way, or the
-    new one is a late repeat of it.
+    `held_meanwhile` has the free seats that refused a new hold: their last hold was released, and would have expired at
+    the same moment or later. In most cases somebody held and released them meanwhile. It may also be this very hold, or
+    a clock that is behind.
 
     `is_surely_no_resend` is true only if it is certain that no reservation is stored under the request's id.
     """

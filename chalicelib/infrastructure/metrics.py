@@ -30,7 +30,7 @@ class Metrics:
         opened = int(change.state is BreakerState.OPEN)
         self._write({"Stage": self.stage, "Dependency": change.name}, {"BreakerOpen": opened}, trips=change.trips)
 
-    def write_payment_findings_count(self, findings: int) -> None:
+    def write_payment_findings_metric(self, findings: int) -> None:
         """Writes the metric MoneyToLookAt: the number of payments and sales that disagree, or wait for too long."""
         self._write({"Stage": self.stage}, {"MoneyToLookAt": findings})
 

@@ -50,9 +50,9 @@ def reconcile_payments() -> ReconcilePayments:
     return settling().reconcile_payments
 
 
-def write_findings_metric(findings: int) -> None:
+def write_payment_findings_metric(findings: int) -> None:
     """Writes the number of findings of a reconciliation to the metric that the alarm watches."""
-    metrics().write_payment_findings_count(findings)
+    metrics().write_payment_findings_metric(findings)
 
 
 def _messages() -> GatewayMessages:

@@ -27,7 +27,7 @@ from tests.wire import Wire, wire_to
 
 ROUNDS = effort(1, 3)
 MOST_ROUNDS = 60
-"""So that a node has none of that many screenings by chance once in 10^10 tests: of 20, it had none once in 3,000."""
+"""Of 60 screenings, a node has too few by chance once in 10^7 tests at most. Of 20, it had none once in 3,000."""
 DEADLINE_SECONDS = 30
 
 
@@ -47,7 +47,7 @@ class Stage:
         """Plays rounds until in ROUNDS of them the screening's keys were the lost node's."""
         played: list[last_seats.Round] = []
         while sum(self.is_missed(lost, each.session) for each in played) < ROUNDS:
-            assert len(played) < MOST_ROUNDS, f"of {len(played)} screenings, none is the lost node's"
+            assert len(played) < MOST_ROUNDS, f"of {len(played)} screenings, fewer than {ROUNDS} are the lost node's"
             played.append(last_seats.play_round(self.crowd))
         return played
 

@@ -34,7 +34,7 @@ from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import KEPT_PAGES, PROGRAMME_SECONDS, DynamoSessions
 from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys, DynamoTickets
 from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedBeforeAdding
-from chalicelib.infrastructure.redis.rows_with_cache import RowsBehindCache
+from chalicelib.infrastructure.redis.rows_behind_cache import RowsBehindCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from chalicelib.infrastructure.sqs import envelopes
 from chalicelib.infrastructure.sqs.queues import QueueUrls, RedeliveryOfFailedMessages, SqsOutbox
@@ -225,13 +225,15 @@ class Instance:
     def relays(self) -> Mapping[str, Callable[[Record], list[OutgoingMessage]]]:
         relaying, planted = self.relaying, self.adapters.relay
         return {
-            "rows": partial(_follow_up_row, planted("rows", relaying.finish_sales_request_refunds_and_list_messages)),
+            "rows": partial(
+                _relay_row_record, planted("rows", relaying.finish_sales_request_refunds_and_list_messages)
+            ),
             "reservations": partial(
-                _follow_up_reservation,
+                _relay_reservation_record,
                 planted("reservations", relaying.mark_payment_sold_or_expire_deleted_hold_and_list_messages),
             ),
             "payments": partial(
-                _follow_up_payment, planted("payments", relaying.mark_refunded_and_list_payment_messages)
+                _relay_payment_record, planted("payments", relaying.mark_refunded_and_list_payment_messages)
             ),
         }
 
@@ -324,14 +326,14 @@ def _of_events(consume: Callable[[Event], Any]) -> Callable[[Record], None]:
     return lambda record: consume(envelopes.event_in(record))
 
 
-def _follow_up_row(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
+def _relay_row_record(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
     event = records.row_event(record)
     return relay(event) if event else []
 
 
-def _follow_up_reservation(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
+def _relay_reservation_record(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
     return relay(records.reservation_change(record))
 
 
-def _follow_up_payment(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
+def _relay_payment_record(relay: Callable[[Any], list[OutgoingMessage]], record: Record) -> list[OutgoingMessage]:
     return relay(records.payment_change(record))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = Logger(service="cinema-tickets", child=True)
 
 FORGOTTEN = timedelta(minutes=15)
-"""How long after its pause an open breaker is reported as half-open. After that it is reported as closed: the process
+"""For how long an open breaker is reported as half-open after its pause. Then it is reported as closed: the process
 that reported it has ended, and a new process begins with a closed breaker."""
 
 

@@ -231,7 +231,8 @@ UNPROCESSED_FIRST_PAUSE_SECONDS = 0.025
 partition that is overloaded needs a pause, and one that has split is ready in some tenths of a second."""
 UNPROCESSED_LONGEST_PAUSE_SECONDS = 0.8
 UNPROCESSED_SECONDS = 3.0
-"""The most time of one read, with all its retries. It is short, because a request's client waits only eight seconds."""
+"""The longest time that one read may take, with all its retries. It is short, because a request's client waits only
+eight seconds."""
 
 
 @dataclass(frozen=True)

@@ -232,9 +232,11 @@ def _update_where_charge_fits(charged: Mapping[str, Any], charge: Charge) -> _Pa
 
 
 def _update_where_claim_was_wrong(charged: Mapping[str, Any], charge: Charge) -> _PaymentUpdate:
-    """Makes the conditional update for a payment that the wrong reservation had claimed: records the charge, and
-    removes the wrong claim and the request for the payment's refund. The condition: the refund is requested, and the
-    payment has neither a sale nor a charge yet."""
+    """Makes the update that records a charge for another reservation than the payment's. The payment becomes asserted,
+    for the charge's reservation; its refund request is removed, and its claim, if it has one.
+
+    It applies if a refund is requested, and the payment has neither a sale nor a charge.
+    """
     asserted = {"fate": PaymentStatus.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
     of_the_claim = ("session_id", "user_id", "seats", "amount_cents", *CLAIM, *REQUEST)
     return _PaymentUpdate({**charged, **asserted}, of_the_claim).where(

@@ -365,9 +365,8 @@ class WebhookItem(Model):
 
 
 class NotificationOrEventNumberOrCounterItem(Model):
-    """An item of the notifications' table, of one of three kinds, which `position` tells: `number#…` is a notification,
-    by its number; `event#…` has the number of an event, by the event's id; `counter` is the session's counter. See
-    notifications.py."""
+    """An item of the notifications' table. `position` tells its kind: `number#…` is the notification with this number,
+    `event#…` has the number of the event with this id, and `counter` is the session's counter. See notifications.py."""
 
     class Meta:
         table_name = "notifications"
@@ -416,10 +415,10 @@ def row_id(session_id: str, row: str) -> str:
     return f"{session_id}#{row}"
 
 
-def set_table_names(prefix_without_hyphen: str) -> None:
-    """Sets the table's name in each model: {prefix}-sessions, {prefix}-rows and so on."""
+def set_table_names(prefix_without_last_hyphen: str) -> None:
+    """Sets the table's name in each model: {prefix_without_last_hyphen}-sessions and so on."""
     for table in TABLES:
-        table.model.Meta.table_name = f"{prefix_without_hyphen}-{table.name}"
+        table.model.Meta.table_name = f"{prefix_without_last_hyphen}-{table.name}"
 
 
 # Whole items by their models' attributes, for the paths that buyers wait for. pynamodb does it by a descriptor for each

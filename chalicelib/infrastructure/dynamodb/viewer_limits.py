@@ -52,8 +52,8 @@ class DynamoRateLimiter:
             return self.fallback.take_from_all_or_none(quotas, now)
 
     def _take(self, quotas: Mapping[str, Quota], now_us: int) -> Verdict:
-        """Takes one request from each quota, if all admit it. `quotas` has the quota of each requester, by the digest
-        of its name. Raises BackendUnavailable."""
+        """Takes one request from each quota, if all admit it. `quotas` maps the digest of each requester's name to the
+        requester's quota. Raises BackendUnavailable."""
         open_quotas, after = dict(quotas), dict[str, int]()
         for _ in range(ATTEMPTS):
             known = self._read_due(open_quotas)

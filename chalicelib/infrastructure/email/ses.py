@@ -64,11 +64,11 @@ THROTTLED = {
 developer guide of SES."""
 
 BY_THE_SECOND = (1, 120)
-"""The shortest and the longest delay, in seconds, before an email is sent again that exceeded the account's sending
-rate."""
+"""The shortest and the longest delay, in seconds, before SES is asked again to send an email that exceeded the
+account's sending rate."""
 BY_THE_DAY = (600, 900)
-"""The shortest and the longest delay, in seconds, before an email is sent again that exceeded the account's daily
-quota. The quota is for any 24 hours, so parts of it become free all the time."""
+"""The shortest and the longest delay, in seconds, before SES is asked again to send an email that exceeded the
+account's daily quota. The quota is for any 24 hours, so parts of it become free all the time."""
 
 
 def new_ses_client() -> SESClient:

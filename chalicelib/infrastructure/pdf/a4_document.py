@@ -136,8 +136,8 @@ class A4Document:
     def draw_ordered_line(
         self, line: str, pen: Pen, left_mm: float, top_mm: float, width_mm: float = TEXT_WIDTH, align: Align = "left"
     ) -> None:
-        """Draws a line whose letters are already in visual order, from left to right. The letters are vertically in the
-        middle of a line whose upper edge is `top_mm`."""
+        """Draws letters that are already in visual order, from left to right. They are vertically in the middle of a
+        line of text whose upper edge is `top_mm`."""
         baseline = HEIGHT - top_mm - pen.line_height_mm / 2 - 0.3 * pen.size_mm
 
         def draw(canvas: Canvas) -> None:
@@ -198,30 +198,30 @@ class A4Document:
         canvas.setDateFormatter(lambda *_: created_at)
 
 
-def _lines_of_paragraph(paragraph: str, pen: Pen, width: float) -> Iterator[str]:
+def _lines_of_paragraph(paragraph: str, pen: Pen, width_mm: float) -> Iterator[str]:
     direction = "R" if paragraph and get_base_level(paragraph) else "L"  # it refuses to tell it of an empty text
-    for line in _broken(_drawable(paragraph, pen), pen, width):
+    for line in _broken(_drawable(paragraph, pen), pen, width_mm):
         yield str(get_display(line, base_dir=direction))
 
 
-def _broken(text: str, pen: Pen, width: float) -> Iterator[str]:
+def _broken(text: str, pen: Pen, width_mm: float) -> Iterator[str]:
     """Breaks a text at spaces, and within words that are wider than a line."""
     line = ""
     for word in text.split(" "):
         longer = f"{line} {word}" if line else word
-        if pen.width_mm_of(longer) > width:
+        if pen.width_mm_of(longer) > width_mm:
             if line:
                 yield line
-            *full, longer = _broken_word(word, pen, width)
+            *full, longer = _broken_word(word, pen, width_mm)
             yield from full
         line = longer
     yield line
 
 
-def _broken_word(word: str, pen: Pen, width: float) -> Iterator[str]:
+def _broken_word(word: str, pen: Pen, width_mm: float) -> Iterator[str]:
     part = ""
     for letter in word:
-        if part and pen.width_mm_of(part + letter) > width:
+        if part and pen.width_mm_of(part + letter) > width_mm:
             yield part
             part = ""
         part += letter

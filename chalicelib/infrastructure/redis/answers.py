@@ -42,12 +42,12 @@ def required_value(answer: Any) -> bytes:
 
 def list_of_values(count: int) -> Shape[list[bytes | None]]:
     """Makes a function that checks that an answer, for example to MGET, is a list of `count` values, each bytes or
-    None."""
+    None, and gives that list."""
     return lambda answer: [value_or_none(each) for each in _checked_list(answer, count)]
 
 
 def list_of_integers(count: int) -> Shape[list[int]]:
-    """Makes a function that checks that an answer is a list of `count` whole numbers."""
+    """Makes a function that checks that an answer is a list of `count` whole numbers, and gives that list."""
     return lambda answer: [integer(each) for each in _checked_list(answer, count)]
 
 

@@ -65,8 +65,8 @@ CLOCKS_APART = timedelta(seconds=5)
 MOST_UNMARKED = 1000
 
 IDS_COMPLETE_SECONDS = 400 * 86_400
-"""How long Redis keeps the moment since when it has every used reservation id of a screening: longer than any screening
-is on sale. Without that moment, ids are looked up in the database."""
+"""How long Redis keeps the moment since when it has the id of every reservation of a screening that was held with an
+idempotency key: longer than any screening is on sale. Without that moment, ids are looked up in the database."""
 
 
 class PresentVersionAndPossiblyOlderMap(NamedTuple):
@@ -93,7 +93,8 @@ class KnownSeatsOfHold:
 
     def is_surely_no_resend(self, session_created_at: datetime, now: datetime) -> bool:
         """Tells whether the hold's request surely repeats no earlier one. That is so if Redis does not have the hold's
-        id, and its list of ids is complete: since the screening was scheduled, or for ID_IS_REMEMBERED.
+        id, and has all ids of holds with an idempotency key since the screening was scheduled, or for the last
+        ID_IS_REMEMBERED.
 
         Older ids do not matter, because the idempotency key of an unsold reservation of that age is no longer accepted.
         """
@@ -112,10 +113,10 @@ class SeatCache:
     prefix: str
     secret: bytes
     _unmarked_ids: dict[str, str] = field(default_factory=dict)
-    """The used reservation ids that this process still has to mark in Redis, each with its screening. The ids of a
-    screening are marked before Redis is asked about any id of that screening."""
+    """The reservation ids from idempotency keys that this process still has to mark in Redis, each with its screening.
+    The ids of a screening are marked before Redis is asked about any id of that screening."""
     _incomplete: set[str] = field(default_factory=set)
-    """Screenings of which Redis lacks some used reservation ids: too many waited for Redis, so they were discarded."""
+    """Screenings of which Redis lacks some ids: more than MOST_UNMARKED waited to be marked, so they were discarded."""
     _lock: Lock = field(default_factory=Lock)
 
     # Before the screening is known to anybody.
@@ -317,8 +318,9 @@ class SeatCache:
     # Ids that have been used.
 
     def _read_seats_and_id(self, hold: Hold, seats: list[str]) -> list[bytes | None]:
-        """Reads the seats' entries, the mark of the hold's id, and since when Redis has all used ids of the session.
-        First writes the marks that Redis still lacks. If one can't be written, gives the hold's id as marked."""
+        """Reads the seats' entries, the mark of the hold's id, and since when Redis has all ids from idempotency keys
+        of the session. First writes the marks that Redis still lacks. If one can't be written, gives the hold's id as
+        marked."""
         session_id, ids_complete_since = hold.session_id, self.keys.ids_complete_since(hold.session_id)
         keys = [*seats, self.keys.used_reservation_id(session_id, hold.reservation_id), ids_complete_since]
         unmarked, is_incomplete = self._copy_unmarked_ids(session_id), session_id in self._incomplete

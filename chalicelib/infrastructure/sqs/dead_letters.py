@@ -49,8 +49,8 @@ def peek(sqs: "SQSClient", url: str, most: int) -> list[DeadLetter]:
 def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Progress = lambda _: None) -> int:
     """Moves up to `most` messages back to their source queue. Gives the number moved. Raises RedriveInterrupted.
 
-    As `most`, the caller gives the number of messages at the beginning. A message that fails again at once comes back
-    to the end of the queue. With a larger `most` it would be moved again and again.
+    `most` should be at most the number of messages at the beginning. A message that fails again at once comes back to
+    the end of the queue. With a larger `most` it would be moved again and again.
 
     `StartMessageMoveTask` is not used. Not every emulator has it. It would also keep the attributes `reason` and
     `receives`, which belong to a dead letter.

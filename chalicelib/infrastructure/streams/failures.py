@@ -46,8 +46,8 @@ REASON_CHARACTERS = 500
 PARKED = "ParkedByHandler"
 """The value of the field `condition` in a stored failure, if our handler has parked its records."""
 TOO_OLD = "RecordAgeExceeded"
-"""The value of the field `condition` in a stored failure, if Lambda gave up its records because of their age. The word
-is Lambda's."""
+"""The value of the field `condition` in a stored failure, if Lambda gave up the failure's records because of their age.
+The word is Lambda's."""
 
 
 @dataclass(frozen=True)

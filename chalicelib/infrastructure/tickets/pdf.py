@@ -88,19 +88,19 @@ class _TicketSheet(A4Document):
         self.draw_rule(dash_mm=2)  # where tickets are cut apart
         self.y += GAP
 
-    def _write_facts(self, ticket: Ticket, width: float) -> None:
+    def _write_facts(self, ticket: Ticket, width_mm: float) -> None:
         words, session = self.words, self.session
-        self.write(self.cinema[0], Pen(9, ACCENT), width_mm=width)
-        self.write(session.movie_title, Pen(15, is_bold=True), width_mm=width, most_lines=TITLE_LINES)
-        self.write(words.room_and_start(session.room, self.starts_at), Pen(10), width_mm=width)
+        self.write(self.cinema[0], Pen(9, ACCENT), width_mm=width_mm)
+        self.write(session.movie_title, Pen(15, is_bold=True), width_mm=width_mm, most_lines=TITLE_LINES)
+        self.write(words.room_and_start(session.room, self.starts_at), Pen(10), width_mm=width_mm)
         self.y += 2
-        self.write(f"{words.seat} {ticket.seat}", Pen(15, is_bold=True), width_mm=width)
-        self.write(ticket.code, Pen(17, is_bold=True), width_mm=width)
+        self.write(f"{words.seat} {ticket.seat}", Pen(15, is_bold=True), width_mm=width_mm)
+        self.write(ticket.code, Pen(17, is_bold=True), width_mm=width_mm)
         self.y += 1
-        self.write(words.once, Pen(8, FAINT), width_mm=width)
+        self.write(words.once, Pen(8, FAINT), width_mm=width_mm)
 
-    def _draw_qr(self, token: str, left: float, top: float) -> None:
+    def _draw_qr(self, token: str, left_mm: float, top_mm: float) -> None:
         dots, dark = qr_rectangles(token)
         size = QR_MM / dots
         for column, row, width in dark:
-            self.draw_rectangle(left + column * size, top + row * size, width * size, size, BLACK)
+            self.draw_rectangle(left_mm + column * size, top_mm + row * size, width * size, size, BLACK)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedBeforeAdding
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.keys import Keys
-from chalicelib.infrastructure.redis.rows_with_cache import RowsBehindCache
+from chalicelib.infrastructure.redis.rows_behind_cache import RowsBehindCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache, derive_seat_cache_signing_key
 
 from .breakers import new_breaker

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.refusals import (
     SeatsUnavailable,
 )
-from chalicelib.infrastructure.redis.rows_with_cache import RowsBehindCache
+from chalicelib.infrastructure.redis.rows_behind_cache import RowsBehindCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache
 from tests.builders import NOW, Cinema, a_hold, a_seat_cache
 from tests.fakes import FakeReservations, FakeRows, interposed

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.domain.reservations import HeldSeat, Occupancy, SoldSeat
-from chalicelib.infrastructure.redis.rows_with_cache import RowsBehindCache
+from chalicelib.infrastructure.redis.rows_behind_cache import RowsBehindCache
 from chalicelib.infrastructure.redis.seat_format import SeatMap
 from tests.builders import NOW, Cinema, a_hold, a_seat_cache, a_session, seconds
 from tests.fakes import FakeRows, MovableClock, interposed

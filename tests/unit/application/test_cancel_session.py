@@ -129,7 +129,7 @@ def test_interrupted_between_two_rows_it_sells_nothing_more_across_them_and_goes
 def test_should_the_command_die_the_rows_stream_requests_the_refunds(cinema: Cinema, payments: FakePayments) -> None:
     sold = cinema.confirm(cinema.hold("A1").id, "tx-1")
 
-    cinema.follow_up_row(RowClosed(sold.session_id, "A", (sold.id,), NOW))
+    cinema.relay_row(RowClosed(sold.session_id, "A", (sold.id,), NOW))
 
     assert payments.known["tx-1"].status is PaymentStatus.REFUND_REQUESTED
 
@@ -143,7 +143,7 @@ def test_a_sale_whose_request_died_is_finished_by_the_stream_and_then_returned(
 
     assert cinema.cancel_session().unfinished_sales == (held.id,)
     for event in list(rows.events[held.session_id, "A"]):
-        cinema.follow_up_row(event)
+        cinema.relay_row(event)
 
     assert isinstance(rows.events[held.session_id, "A"][1], SeatsSold)
     assert payments.known["tx-1"].status is PaymentStatus.REFUND_REQUESTED
@@ -153,7 +153,7 @@ def test_that_it_is_cancelled_is_told_once_when_all_rows_are_closed(cinema: Cine
     cinema.cancel_session()
     cinema.cancel_session()
 
-    told = [(row, cinema.follow_up_row(event)) for (_, row), events in rows.events.items() for event in events]
+    told = [(row, cinema.relay_row(event)) for (_, row), events in rows.events.items() for event in events]
 
     assert [row for row, _ in told] == ["B", "A"]
     (event,) = {message.content.id: message.content for _, sent in told for message in sent}.values()  # type: ignore[union-attr]

@@ -71,7 +71,7 @@ class Office:
     def event_of(self, before: Reservation | None, after: Reservation | None) -> Event:
         """What the relay makes of the change."""
         change = ReservationChange(before, after, self.cinema.clock.now)
-        event = self.cinema.follow_up_reservation(change)[0].content
+        event = self.cinema.relay_reservation(change)[0].content
         assert isinstance(event, Event)
         return event
 

@@ -285,7 +285,7 @@ def test_the_sales_of_a_closed_row_are_returned_and_only_the_last_row_tells(cine
     held = cinema.hold("A1")
     cinema.confirm(held.id, TX)
 
-    told = cinema.follow_up_row(RowClosed(cinema.session.id, "B", (held.id,), NOW))
+    told = cinema.relay_row(RowClosed(cinema.session.id, "B", (held.id,), NOW))
 
     assert told == []
     assert status(cinema) is PaymentStatus.REFUND_REQUESTED
@@ -294,17 +294,17 @@ def test_the_sales_of_a_closed_row_are_returned_and_only_the_last_row_tells(cine
 def test_a_sale_that_changes_later_is_not_told_again(cinema: Cinema) -> None:
     paid = cinema.confirm(cinema.hold("A1").id, TX)
 
-    assert cinema.follow_up_reservation(ReservationChange(paid, replace(paid, refunded_at=NOW), NOW)) == []
+    assert cinema.relay_reservation(ReservationChange(paid, replace(paid, refunded_at=NOW), NOW)) == []
 
 
 def test_a_claim_is_due_when_its_hold_is_over_and_told_once(cinema: Cinema) -> None:
     held = cinema.hold("A1")
     claim = claimed_payment_for(held, TX, "credit_card", NOW)
 
-    assert cinema.follow_up_payment(PaymentChange(None, claim)) == [
+    assert cinema.relay_payment(PaymentChange(None, claim)) == [
         OutgoingMessage(PAYMENTS, SettlementDue(TX, held.expires_at))
     ]
-    assert cinema.follow_up_payment(PaymentChange(claim, replace(claim, charged_at=NOW))) == []
+    assert cinema.relay_payment(PaymentChange(claim, replace(claim, charged_at=NOW))) == []
 
 
 def test_a_held_seat_of_a_cancelled_screening_is_no_sale(cinema: Cinema) -> None:
@@ -321,6 +321,6 @@ def test_the_stream_registers_a_sale_on_its_payment(cinema: Cinema) -> None:
     held = cinema.hold("A1")
     paid = cinema.confirm(held.id, TX)
 
-    cinema.follow_up_reservation(ReservationChange(held, paid, NOW))
+    cinema.relay_reservation(ReservationChange(held, paid, NOW))
 
     assert status(cinema) is PaymentStatus.SOLD

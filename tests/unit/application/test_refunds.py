@@ -63,7 +63,7 @@ class Till:
         """And registered, as the reservations' stream does it."""
         held = self.cinema.hold(*seats)
         sold = self.cinema.confirm(held.id, transaction_id)
-        self.cinema.follow_up_reservation(ReservationChange(held, sold, NOW))
+        self.cinema.relay_reservation(ReservationChange(held, sold, NOW))
         return sold
 
     def status(self, transaction_id: str) -> tuple[PaymentStatus, RefundReason | None]:
@@ -71,13 +71,13 @@ class Till:
         return payment.status, payment.reason
 
     def requested(self, transaction_id: str) -> list[OutgoingMessage]:
-        return self.cinema.follow_up_payment(PaymentChange(None, self.payments.known[transaction_id]))
+        return self.cinema.relay_payment(PaymentChange(None, self.payments.known[transaction_id]))
 
     def settle(self, transaction_id: str) -> list[OutgoingMessage]:
         """What the refund consumer does with the event, and what is told of it."""
         before = self.payments.known[transaction_id]
         self.cinema.refund_if_requested(told(self.requested(transaction_id)))
-        return self.cinema.follow_up_payment(PaymentChange(before, self.payments.known[transaction_id]))
+        return self.cinema.relay_payment(PaymentChange(before, self.payments.known[transaction_id]))
 
 
 def a_charge(transaction_id: str, reservation_id: str, amount_cents: int) -> Charge:
@@ -186,7 +186,7 @@ def test_a_payment_buys_one_reservation_whoever_claims_it(till: Till) -> None:
 
     for other in holds[1:]:
         assert isinstance(till.refused(other.id, "tx-1"), PaymentClaimedOrUsed)
-    till.cinema.follow_up_reservation(ReservationChange(holds[0], sold, NOW))
+    till.cinema.relay_reservation(ReservationChange(holds[0], sold, NOW))
 
     assert till.cinema.confirm(holds[0].id, "tx-1") == sold
     assert till.status("tx-1") == (PaymentStatus.SOLD, None)
@@ -234,7 +234,7 @@ def test_what_is_free_is_confirmed_without_a_payment_and_nothing_is_returned() -
     held = till.cinema.hold("A1", "A2")
 
     sold = till.cinema.confirm(held.id, "")
-    till.cinema.follow_up_reservation(ReservationChange(held, sold, NOW))
+    till.cinema.relay_reservation(ReservationChange(held, sold, NOW))
     till.cinema.cancel_session()
 
     assert sold.sale
@@ -334,7 +334,7 @@ def test_a_sale_without_a_claim_takes_its_money_back_from_a_request_that_nobody_
         RefundReason.LATE, NOW
     )
 
-    till.cinema.follow_up_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))
+    till.cinema.relay_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))
     till.cinema.refund_if_requested(_request("tx-1"))
 
     assert till.status("tx-1") == (PaymentStatus.SOLD, None)
@@ -348,7 +348,7 @@ def test_a_sale_whose_money_was_returned_already_is_told_loudly(till: Till, capl
     )
     till.payments.known["tx-1"] = replace(payment, sale_id="")
 
-    till.cinema.follow_up_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))
+    till.cinema.relay_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))
 
     assert till.status("tx-1")[0] is PaymentStatus.REFUNDED
     assert [r.levelno for r in caplog.records if "sale without its money" in r.message] == [logging.ERROR]
@@ -356,7 +356,7 @@ def test_a_sale_whose_money_was_returned_already_is_told_loudly(till: Till, capl
 
 def test_a_sale_told_twice_is_registered_once_and_quietly(till: Till, caplog: pytest.LogCaptureFixture) -> None:
     sold = till.sold("A1")
-    till.cinema.follow_up_reservation(ReservationChange(till.cinema.hold("A2"), sold, NOW))
+    till.cinema.relay_reservation(ReservationChange(till.cinema.hold("A2"), sold, NOW))
 
     assert till.status("tx-1") == (PaymentStatus.SOLD, None)
     assert caplog.text == ""
@@ -423,9 +423,9 @@ def test_neither_a_sale_nor_a_deletion_nor_a_change_of_nothing_is_told(till: Til
     till.sold("A1")
     payment = till.payments.known["tx-1"]
 
-    assert till.cinema.follow_up_payment(PaymentChange(None, payment)) == []
-    assert till.cinema.follow_up_payment(PaymentChange(payment, None)) == []
-    assert till.cinema.follow_up_payment(PaymentChange(payment, payment)) == []
+    assert till.cinema.relay_payment(PaymentChange(None, payment)) == []
+    assert till.cinema.relay_payment(PaymentChange(payment, None)) == []
+    assert till.cinema.relay_payment(PaymentChange(payment, payment)) == []
 
 
 # How it is settled.
@@ -522,11 +522,11 @@ def test_a_charge_that_is_told_after_the_tries_has_its_refund_requested_again(ti
     till.gateway.pay(a_charge("tx-2", sold.id, 2500))
     after = till.payments.record_charge_if_allowed_and_read(a_charge("tx-2", sold.id, 2500))
 
-    (message,) = till.cinema.follow_up_payment(PaymentChange(before, after))
+    (message,) = till.cinema.relay_payment(PaymentChange(before, after))
     assert (message.queue, told([message]).data["transactionId"]) == (REFUNDS, "tx-2")
     till.cinema.refund_if_requested(told([message]))
     assert till.status("tx-2")[0] is PaymentStatus.REFUNDED
-    assert till.cinema.follow_up_payment(PaymentChange(after, after)) == []
+    assert till.cinema.relay_payment(PaymentChange(after, after)) == []
 
 
 def test_a_refund_that_learns_of_the_charge_itself_is_requested_once(till: Till) -> None:
@@ -537,7 +537,7 @@ def test_a_refund_that_learns_of_the_charge_itself_is_requested_once(till: Till)
     after = till.payments.record_charge_if_allowed_and_read(a_charge("tx-2", sold.id, 2500))
 
     assert (after.status, after.was_charged, after.asked) == (PaymentStatus.REFUND_REQUESTED, True, 0)
-    assert till.cinema.follow_up_payment(PaymentChange(before, after)) == []
+    assert till.cinema.relay_payment(PaymentChange(before, after)) == []
 
 
 def test_what_was_charged_goes_back_whatever_the_seats_cost(till: Till) -> None:

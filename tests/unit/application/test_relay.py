@@ -54,7 +54,7 @@ def test_every_event_is_told_by_one_relay() -> None:
 def test_held_seats_go_to_the_expiry_queue(cinema: Cinema) -> None:
     hold = a_hold("A1")
 
-    assert cinema.follow_up_row(SeatsHeld(hold, NOW)) == [OutgoingMessage("expiry", hold)]
+    assert cinema.relay_row(SeatsHeld(hold, NOW)) == [OutgoingMessage("expiry", hold)]
 
 
 def test_a_sale_that_its_request_could_not_finish_is_finished(cinema: Cinema) -> None:
@@ -62,7 +62,7 @@ def test_a_sale_that_its_request_could_not_finish_is_finished(cinema: Cinema) ->
     sale = a_sale(held.hold)
     cinema.rows.sell(held.hold, sale, NOW)
 
-    assert cinema.follow_up_row(SeatsSold(held.session_id, held.id, held.seats, sale, NOW)) == []
+    assert cinema.relay_row(SeatsSold(held.session_id, held.id, held.seats, sale, NOW)) == []
 
     assert cinema.bought_by("ana") == [held.id]
     assert cinema.reservations.find(held.id) == held.confirmed(sale)
@@ -74,13 +74,13 @@ def test_a_finished_sale_is_left_alone_by_a_second_delivery(cinema: Cinema) -> N
     again = SeatsSold(held.session_id, held.id, held.seats, a_sale(held.hold, transaction_id="tx-2"), NOW)
     written_no_more = interposed(cinema.reservations, "mark_confirmed_unless_sold_and_read", before=crash)
 
-    replace(cinema, reservations=written_no_more).follow_up_row(again)
+    replace(cinema, reservations=written_no_more).relay_row(again)
 
     assert cinema.reservations.find(held.id) == paid
 
 
 def test_a_sale_whose_reservation_is_gone_is_no_failure(cinema: Cinema) -> None:
-    cinema.follow_up_row(SeatsSold(cinema.session.id, "gone", ("A1",), a_sale(), NOW))
+    cinema.relay_row(SeatsSold(cinema.session.id, "gone", ("A1",), a_sale(), NOW))
 
     assert cinema.reservations.find("gone") is None
 
@@ -88,22 +88,22 @@ def test_a_sale_whose_reservation_is_gone_is_no_failure(cinema: Cinema) -> None:
 def test_released_seats_are_told_once_for_each_release(cinema: Cinema) -> None:
     released = SeatsReleased(cinema.session.id, "res-1", ("A1", "A2"), NOW)
 
-    event = the_event(cinema.follow_up_row(released))
+    event = the_event(cinema.relay_row(released))
 
     assert (event.type, event.seats, event.occurred_at) == (EventType.SEAT_RELEASED, ("A1", "A2"), NOW)
-    assert the_event(cinema.follow_up_row(released)).id == event.id
+    assert the_event(cinema.relay_row(released)).id == event.id
     for other in (
         replace(released, occurred_at=LATER),
         replace(released, seats=("B1",)),
         replace(released, reservation_id="res-2"),
     ):
-        assert the_event(cinema.follow_up_row(other)).id != event.id
+        assert the_event(cinema.relay_row(other)).id != event.id
 
 
 def test_a_new_reservation_is_told_with_its_amount_and_expiry(cinema: Cinema) -> None:
     held = cinema.hold("A1", "A2", user="ana")
 
-    event = the_event(cinema.follow_up_reservation(changed(None, held)))
+    event = the_event(cinema.relay_reservation(changed(None, held)))
 
     assert event == Event(
         id=f"ReservationCreated:{held.id}:{to_ms(held.expires_at)}",
@@ -121,7 +121,7 @@ def test_a_payment_is_told_with_its_sale(cinema: Cinema) -> None:
     paid = cinema.confirm(held.id, "tx-7")
     assert paid.sale
 
-    event = the_event(cinema.follow_up_reservation(changed(held, paid)))
+    event = the_event(cinema.relay_reservation(changed(held, paid)))
 
     assert event.id == f"PaymentConfirmed:{held.id}:{to_ms(held.expires_at)}"
     assert event.type is EventType.PAYMENT_CONFIRMED
@@ -141,7 +141,7 @@ def test_a_payment_is_told_with_its_sale(cinema: Cinema) -> None:
 def test_the_end_of_a_reservation_is_told_at_its_moment(cinema: Cinema, state: State, kind: EventType) -> None:
     held = cinema.hold("A1")
 
-    event = the_event(cinema.follow_up_reservation(changed(held, replace(held, state=state))))
+    event = the_event(cinema.relay_reservation(changed(held, replace(held, state=state))))
 
     assert (event.type, event.occurred_at) == (kind, LATER)
     assert event.id == f"{kind}:{held.id}:{to_ms(held.expires_at)}"
@@ -155,7 +155,7 @@ def test_a_reservations_end_stands_after_its_beginning_in_the_log(cinema: Cinema
     ended = replace(held, state=state, ended_at=held.created_at + timedelta(seconds=skew))
     told = ReservationChange(held, ended, held.created_at.replace(microsecond=0))
 
-    end = the_event(cinema.follow_up_reservation(told))
+    end = the_event(cinema.relay_reservation(told))
 
     assert end.occurred_at == max(ended.ended_at or NOW, held.created_at + timedelta(milliseconds=1))
 
@@ -167,14 +167,14 @@ def test_a_payment_stands_after_its_reservation_in_the_log_though_its_instances_
     cinema.clock.forward(seconds=-5)
     paid = cinema.confirm(held.id)
 
-    assert the_event(cinema.follow_up_reservation(changed(held, paid))).occurred_at > held.created_at
+    assert the_event(cinema.relay_reservation(changed(held, paid))).occurred_at > held.created_at
 
 
 def test_a_sale_that_was_restored_is_told_from_its_beginning(cinema: Cinema) -> None:
     held = cinema.hold("A1")
     paid = cinema.confirm(held.id)
 
-    told = {m.content.type for m in cinema.follow_up_reservation(changed(None, paid)) if isinstance(m.content, Event)}
+    told = {m.content.type for m in cinema.relay_reservation(changed(None, paid)) if isinstance(m.content, Event)}
 
     assert told == {EventType.RESERVATION_CREATED, EventType.PAYMENT_CONFIRMED}
 
@@ -184,7 +184,7 @@ def test_a_reservation_made_anew_under_its_old_id_is_another_event(cinema: Cinem
     first = cinema.hold("A1", key="k")
     anew = replace(first, expires_at=first.expires_at + timedelta(days=2))
 
-    created = [the_event(cinema.follow_up_reservation(changed(None, held))) for held in (first, anew)]
+    created = [the_event(cinema.relay_reservation(changed(None, held))) for held in (first, anew)]
 
     assert created[0].reservation_id == created[1].reservation_id
     assert created[0].id != created[1].id
@@ -193,7 +193,7 @@ def test_a_reservation_made_anew_under_its_old_id_is_another_event(cinema: Cinem
 def test_a_change_that_is_no_change_of_state_tells_nothing(cinema: Cinema) -> None:
     held = cinema.hold("A1")
 
-    assert cinema.follow_up_reservation(changed(held, held)) == []
+    assert cinema.relay_reservation(changed(held, held)) == []
 
 
 def test_a_pending_reservation_that_ttl_deleted_gives_its_seats_back_and_is_told_as_expired(cinema: Cinema) -> None:
@@ -203,7 +203,7 @@ def test_a_pending_reservation_that_ttl_deleted_gives_its_seats_back_and_is_told
     stored.stored.clear()
     cinema.clock.forward(days=1)
 
-    event = the_event(cinema.follow_up_reservation(changed(forgotten, None)))
+    event = the_event(cinema.relay_reservation(changed(forgotten, None)))
 
     assert cinema.rows.read_entries_with_lapsed_or_raise_if_cancelled(cinema.session) == {}
     assert event.id == f"ReservationExpired:{forgotten.id}:{to_ms(forgotten.expires_at)}"
@@ -214,7 +214,7 @@ def test_a_deleted_reservation_whose_seats_were_sold_is_not_told_as_expired(cine
     cinema.rows.sell(forgotten.hold, a_sale(forgotten.hold), NOW)
     cinema.clock.forward(seconds=HOLD_SECONDS)
 
-    assert cinema.follow_up_reservation(changed(forgotten, None)) == []
+    assert cinema.relay_reservation(changed(forgotten, None)) == []
 
 
 @pytest.mark.parametrize("state", [State.CONFIRMED, State.CANCELLED, State.EXPIRED])
@@ -222,7 +222,7 @@ def test_a_deleted_reservation_that_was_settled_sets_nothing_off(cinema: Cinema,
     forgotten = cinema.hold("A1")
     cinema.clock.forward(days=1)
 
-    assert cinema.follow_up_reservation(changed(replace(forgotten, state=state), None)) == []
+    assert cinema.relay_reservation(changed(replace(forgotten, state=state), None)) == []
     assert list(cinema.rows.read_entries_with_lapsed_or_raise_if_cancelled(cinema.session)) == ["A1"]
 
 

@@ -46,12 +46,12 @@ def make_client_lean_if_possible(client: DynamoDBClient) -> None:
 
 
 def _shorten_retries(client: Any, service: str) -> None:
-    """Replaces the client's handler of `needs-retry` by RetryRulesUnlessAnswerGood."""
+    """Replaces the client's handler of `needs-retry` by RetryRulesUnlessFirstAnswerGood."""
     event, unique = f"needs-retry.{service}", f"retry-config-{service}"
     known = client.meta.events._emitter._unique_id_handlers.get(unique)
     if known and client.meta.config.retries.get("mode") == "standard":
         client.meta.events.unregister(event, unique_id=unique)
-        client.meta.events.register(event, RetryRulesUnlessAnswerGood(known["handler"]), unique_id=unique)
+        client.meta.events.register(event, RetryRulesUnlessFirstAnswerGood(known["handler"]), unique_id=unique)
 
 
 class LeanEndpoint(Endpoint):
@@ -121,7 +121,7 @@ class LeanEndpoint(Endpoint):
         return parsed
 
 
-class RetryRulesUnlessAnswerGood:
+class RetryRulesUnlessFirstAnswerGood:
     """A filter before botocore's rules for retries, which take time also where there is nothing to retry.
 
     If the first attempt succeeded and its answer is undamaged, the rules are not asked. In all other cases they decide.
@@ -170,8 +170,8 @@ class LeanDynamoParserFactory(ResponseParserFactory):
 
 
 class LeanDynamoParser:
-    """A parser of DynamoDB's answers. Uses the JSON of a body that is a BodyWithJson and has it parsed already. Calls
-    botocore's parser for all other answers."""
+    """A parser of DynamoDB's answers. For an operation in PLAIN, uses the JSON that a BodyWithJson has parsed already.
+    Calls botocore's parser for all other answers."""
 
     def __init__(self, stock: Any) -> None:
         self._stock = stock

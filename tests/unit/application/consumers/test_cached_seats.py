@@ -18,7 +18,7 @@ class Corrections:
     made: list[tuple[Any, ...]] = field(default_factory=list)
 
     def delete_seat_entries_of_reservation(self, session_id: str, reservation_id: str, seats: tuple[str, ...]) -> None:
-        self.made.append(("forget", session_id, reservation_id, seats))
+        self.made.append(("delete", session_id, reservation_id, seats))
 
     def invalidate_map(self, session_id: str) -> None:
         self.made.append(("invalidate", session_id))
@@ -30,7 +30,7 @@ class Corrections:
 @pytest.mark.parametrize(
     ("kind", "data", "made"),
     [
-        (EventType.SEAT_RELEASED, {}, [("forget", "session-1", "res-1", ("A1", "A2"))]),
+        (EventType.SEAT_RELEASED, {}, [("delete", "session-1", "res-1", ("A1", "A2"))]),
         (EventType.SESSION_CANCELLED, {}, [("invalidate", "session-1")]),
         (EventType.RESERVATION_CREATED, {"fingerprint": "f"}, [("remember", "session-1", "res-1")]),
         (EventType.RESERVATION_CREATED, {}, []),

@@ -12,7 +12,7 @@ def metric_lines() -> list[dict[str, Any]]:
     out = io.StringIO()
     metrics = Metrics("prod", out)
     metrics.write_breaker_change(BreakerChange("redis", BreakerState.OPEN, was_closed=True, trips=1, open_seconds=30))
-    metrics.write_payment_findings_count(3)
+    metrics.write_payment_findings_metric(3)
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert len(lines) == len([name for name in vars(Metrics) if name.startswith("write_")]), (
         "write the new one here, too"

@@ -39,7 +39,7 @@ with pauses of POLL_SECONDS. After that it reads the rows itself."""
 @dataclass(frozen=True)
 class RowsBehindCache:
     """The port Rows, with a cache in front of `rows`. The cache refuses seats that it knows to be taken, and gives seat
-    maps. Only `rows` decides holds and sales."""
+    maps. Only `rows` lets a hold or sale succeed."""
 
     rows: Rows
     sessions: Sessions
@@ -87,8 +87,8 @@ class RowsBehindCache:
     def _read_or_await_map(self, session: Session, wanted: int) -> Mapping[str, Occupancy]:
         """Reads a new map, or waits for the process that is reading one.
 
-        All waiting requests may use one map of version `wanted` or later: it has every write made before they began.
-        That it may be stale when it arrives does not matter to them.
+        A map of version `wanted` or later has every write that was made before this request began, even if it is stale
+        when it arrives. So one read may serve many waiting requests.
         """
         for _ in range(POLLS):
             mine, version, kept = self.cache.try_to_claim_rebuild_and_read_map(session.id)
@@ -115,8 +115,8 @@ class RowsBehindCache:
         return built.occupancy
 
     def _refuse_if_known(self, hold: Hold, now: datetime) -> None:
-        """Raises SeatsTakenOrHoldEnded if the cache shows that others have some of the seats, and this hold has none of
-        them.
+        """Raises SeatsTakenOrHoldEnded if the cache shows that others have some of the hold's seats, and the hold
+        itself has none.
 
         If the hold has one of the seats, the request may be a repeated one. Then the rows decide.
         """
