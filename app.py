@@ -164,7 +164,7 @@ def on_refund_requested(event: Any) -> batches.BatchAnswer:
 def on_reconciliation_due(event: Any) -> None:
     from chalicelib.api import payments
 
-    payments.reconcile_payments()
+    payments.reconcile_payments_and_sales()
 
 
 gc.freeze()  # garbage collection skips what is imported: it stays

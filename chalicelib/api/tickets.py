@@ -72,4 +72,4 @@ def show_gate_page(request: Request) -> Response:
 def show_ticket_keys(request: Request) -> Response:
     from .wire import tickets as schemas
 
-    return ok(schemas.keys(wiring.tickets.ticket_public_keys().read_published(wiring.clock())))
+    return ok(schemas.keys(wiring.tickets.ticket_public_keys().read_unexpired(wiring.clock())))

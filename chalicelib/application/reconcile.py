@@ -83,7 +83,7 @@ class SweepResult:
 
 
 @dataclass(frozen=True)
-class ReconcilePayments:
+class ReconcilePaymentsAndSales:
     """Compares our payments and sales with the gateway's charges, and settles payments that are still open.
 
     Idempotent. It may run beside the consumers, because it settles by the same use cases.
@@ -98,15 +98,16 @@ class ReconcilePayments:
     refund_if_requested: RefundIfRequested
     clock: Clock
 
-    def __call__(self, look_back: timedelta = LOOK_BACK, *, mend: bool = True) -> SweepResult:
-        """Compares the gateway's charges since `look_back` ago with the stored payments, and the recent sales in the
-        rows with their reservations. Settles the payments that are still open, and retries the refunds that are late.
+    def __call__(self, charges_look_back: timedelta = LOOK_BACK, *, mend: bool = True) -> SweepResult:
+        """Compares the gateway's charges since `charges_look_back` ago with the stored payments, and the recent sales
+        in the rows with their reservations. Settles the payments that are still open, and retries the refunds that are
+        late.
 
         With `mend` off, only compares, and does not look at outstanding refunds. Raises BackendUnavailable.
         """
         now = self.clock()
         sweep = _Sweep()
-        for charge in self._read_charges(now - look_back, sweep):
+        for charge in self._read_charges(now - charges_look_back, sweep):
             sweep.compare(charge.transaction_id, partial(self._compare_charge, charge, now, mend=mend))
         for payment in list(self.payments.list_outstanding_refunds()) if mend else ():
             sweep.compare(payment.transaction_id, partial(self._retry_refund, payment))

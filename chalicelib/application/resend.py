@@ -95,9 +95,8 @@ class AnswerRepeatedHoldRequests:
         """Counts and stores a hold that an earlier attempt left in the rows. Raises the refusal if the user has no room
         for it.
 
-        Before it raises, releases the seats, but only of a hold without an idempotency key. With a key, another request
-        with the same key may just have been admitted with these seats. If that request was refused, it releases them
-        itself.
+        Before it raises, releases the seats of a hold without an idempotency key. Keeps those of a hold with a key:
+        another request with the same key may be using them, and releases them itself if it is refused.
         """
         try:
             self.count_live_hold(earlier)

@@ -225,7 +225,7 @@ class AdmitTicket:
         """Finds the ticket by its token or its code. A token's key must have been published at `admitted_at`."""
         code, version = command.code, None
         if command.token:
-            facts = verify_token(command.token, self.keys.read_published(admitted_at), self.is_signed)
+            facts = verify_token(command.token, self.keys.read_unexpired(admitted_at), self.is_signed)
             code, version = facts.code, facts.version
         ticket = self.tickets.find(code)
         if ticket is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.payments import QueueReportedCharge, StartPayment
-from chalicelib.application.reconcile import ReconcilePayments
+from chalicelib.application.reconcile import ReconcilePaymentsAndSales
 from chalicelib.application.refunds import RefundIfRequested
 from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGatewayMessages
 from chalicelib.infrastructure.payments.stripe_gateway import StripeMessages
@@ -46,8 +46,8 @@ def refund_if_requested() -> RefundIfRequested:
     return settling().refund_if_requested
 
 
-def reconcile_payments() -> ReconcilePayments:
-    return settling().reconcile_payments
+def reconcile_payments_and_sales() -> ReconcilePaymentsAndSales:
+    return settling().reconcile_payments_and_sales
 
 
 def write_payment_findings_metric(findings: int) -> None:

@@ -90,7 +90,7 @@ class FakeTicketKeys:
         _, before = self.known.get(key.id, (key, until))
         self.known[key.id] = key, max(until, before)
 
-    def read_published(self, now: datetime) -> Mapping[str, PublicKey]:
+    def read_unexpired(self, now: datetime) -> Mapping[str, PublicKey]:
         return {key_id: key for key_id, (key, until) in self.known.items() if until > now}
 
 

@@ -218,7 +218,9 @@ class Buyers:
         self.untold.append((charge, self.services.clock.now + timedelta(seconds=self.chance.randint(1, 30))))
 
     def sweep(self) -> None:
-        self._start("sweep", partial(_call_use_case, "settling.reconcile_payments", self.instance()), _ignore_answer)
+        self._start(
+            "sweep", partial(_call_use_case, "settling.reconcile_payments_and_sales", self.instance()), _ignore_answer
+        )
 
     # Gates.
 

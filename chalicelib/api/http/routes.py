@@ -33,8 +33,9 @@ class Route(NamedTuple):
     """
 
     @property
-    def view_takes_asked_by(self) -> bool:
-        """Tells whether the view gets the principal as the argument `asked_by`. Views for buyers do."""
+    def is_for_buyers(self) -> bool:
+        """Tells whether the route admits buyers. Only the view of such a route gets the principal, as the argument
+        `asked_by`."""
         return self.admits is AccessRule.BUYER
 
 

@@ -76,7 +76,7 @@ class TicketKeys(Protocol):
         """Publishes the key until `until`, or longer if it is published for longer already."""
         ...
 
-    def read_published(self, now: datetime) -> Mapping[str, PublicKey]:
+    def read_unexpired(self, now: datetime) -> Mapping[str, PublicKey]:
         """Reads the keys that are published at `now`, by key id."""
         ...
 

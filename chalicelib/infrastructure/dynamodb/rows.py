@@ -150,7 +150,7 @@ class DynamoRows:
 
     def may_be_held_condition(self, seat_path: str) -> str:
         """Gives the condition that the seat at this path may be held. The seat has no entry, or its hold has lapsed, or
-        its last hold was released and would have expired before the new hold will.
+        its last hold was released and the new one expires later than that.
 
         The last part refuses a delayed repeat of the released hold's own write.
         """
@@ -159,7 +159,8 @@ class DynamoRows:
         return f"({seat_is_free} OR {self.released_hold_expires_before_this_condition(seat_path)} OR {hold_has_lapsed})"
 
     def released_hold_expires_before_this_condition(self, seat_path: str) -> str:
-        """Gives the condition that the seat's last released hold would have expired before the new hold will."""
+        """Gives the condition that the new hold expires later than the seat's last hold, which was released, would
+        have."""
         return f"{seat_path}.z < :expires"
 
     def this_hold_is_live_condition(self, seat_path: str) -> str:

@@ -258,7 +258,7 @@ class DynamoTicketPublicKeys:
             )
         self.known[key.id] = until
 
-    def read_published(self, now: datetime) -> Mapping[str, PublicKey]:
+    def read_unexpired(self, now: datetime) -> Mapping[str, PublicKey]:
         item = Table(self.client, self.table_name).get(text_key(id=KEYS)) or {}
         described = [read_required_map(item, name) for name in item if name != "id"]
         keys = [PublicKey(b64decode(read_text(one, "x"))) for one in described if read_ms(one, "until") > now]

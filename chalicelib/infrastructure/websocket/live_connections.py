@@ -25,7 +25,7 @@ fifth of a second."""
 
 THROTTLED = {"LimitExceededException", "TooManyRequestsException", "ThrottlingException"}
 LONGEST_PAUSE_SECONDS = 1.0
-"""The longest pause of a thread after AWS throttled one of its posts, because bookings share the account's quota. The
+"""The longest pause of a thread after AWS throttled one of its posts. It leaves the account's quota to bookings. The
 post itself is not repeated; its viewer reads the map again within 20 s."""
 
 CONFIG = Config(

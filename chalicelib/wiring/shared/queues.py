@@ -38,8 +38,8 @@ def redelivery() -> RedeliveryOfFailedMessages:
 
 
 class _MadeOnUse:
-    """Makes the RedeliveryOfFailedMessages, and its SQS client, when a message fails: most functions need the client
-    for nothing else."""
+    """Makes the RedeliveryOfFailedMessages, and its SQS client, at the first message that fails. Most functions use the
+    client for nothing else, so in most cases they never make it."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_redelivery(), name)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.payments import SettlePayment, StartPayment
-from chalicelib.application.reconcile import ReconcilePayments
+from chalicelib.application.reconcile import ReconcilePaymentsAndSales
 from chalicelib.application.refunds import RefundIfRequested, TryMarkPaymentSold
 
 from .ports import SellingAndSettlingPorts
@@ -60,9 +60,9 @@ class SettlingUseCases:
         )
 
     @cached_property
-    def reconcile_payments(self) -> ReconcilePayments:
+    def reconcile_payments_and_sales(self) -> ReconcilePaymentsAndSales:
         ports = self.ports
-        return ReconcilePayments(
+        return ReconcilePaymentsAndSales(
             payments=ports.payments,
             reservations=ports.reservations,
             rows=ports.rows,

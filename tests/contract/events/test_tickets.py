@@ -292,13 +292,13 @@ def test_a_key_is_published_as_long_as_any_ticket_needs_it(tickets: Tickets, key
     first, second = (PublicKey(code.encode().ljust(32)) for code in (random_ticket_code(), random_ticket_code()))
 
     def published(now: datetime) -> set[str]:
-        return {first.id, second.id} & set(keys.read_published(now))
+        return {first.id, second.id} & set(keys.read_unexpired(now))
 
     keys.publish_until_at_least(first, NOW + timedelta(days=2))
     keys.publish_until_at_least(first, NOW + timedelta(days=1))
     keys.publish_until_at_least(second, NOW + timedelta(days=1))
 
-    assert keys.read_published(NOW)[first.id] == first
+    assert keys.read_unexpired(NOW)[first.id] == first
     assert published(NOW) == {first.id, second.id}
     assert published(NOW + timedelta(days=1)) == {first.id}
     assert published(NOW + timedelta(days=2)) == set()
@@ -312,7 +312,7 @@ def test_two_processes_publish_a_key_until_the_later_moment(dynamo: Dynamo, days
     for each in days:
         DynamoTicketPublicKeys(dynamo.client, table).publish_until_at_least(key, NOW + timedelta(days=each))
 
-    assert key.id in DynamoTicketPublicKeys(dynamo.client, table).read_published(NOW + timedelta(days=1))
+    assert key.id in DynamoTicketPublicKeys(dynamo.client, table).read_unexpired(NOW + timedelta(days=1))
 
 
 # Races, on an emulator that takes writes as DynamoDB does
@@ -387,7 +387,7 @@ def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
     with counting(emulated) as showing:
         tickets.find_latest_tickets_or_voided_sale(sale.reservation_id)
     with counting(emulated) as admitting:
-        DynamoTicketPublicKeys(emulated.client, tickets.table_name).read_published(NOW)
+        DynamoTicketPublicKeys(emulated.client, tickets.table_name).read_unexpired(NOW)
         tickets.find(sale.tickets[1].code)
         tickets.try_admit_and_reread(sale.tickets[1], ENTRY)
 

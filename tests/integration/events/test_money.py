@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from chalicelib.application.payments import SettlePayment
-from chalicelib.application.reconcile import AT_WORK, ReconcilePayments
+from chalicelib.application.reconcile import AT_WORK, ReconcilePaymentsAndSales
 from chalicelib.domain.events import Event
 from chalicelib.domain.payments import SettlementDue
 from chalicelib.infrastructure.clock import utc_now
@@ -506,7 +506,7 @@ class Payments:
     """What settles payments, with a database whose calls go over the wire."""
 
     settle_payment: SettlePayment
-    reconcile: ReconcilePayments
+    reconcile: ReconcilePaymentsAndSales
 
     @classmethod
     def over(cls, wire: Wire, till: Till) -> "Payments":
@@ -524,7 +524,10 @@ class Payments:
         return cls(
             settle,
             replace(
-                settling.reconcile_payments, settle_payment=settle, refund_if_requested=refund, clock=a_while_later
+                settling.reconcile_payments_and_sales,
+                settle_payment=settle,
+                refund_if_requested=refund,
+                clock=a_while_later,
             ),
         )
 

@@ -72,7 +72,7 @@ class Cinema:
         return found
 
     def sweep(self) -> None:
-        self.settling.reconcile_payments(timedelta(hours=1))
+        self.settling.reconcile_payments_and_sales(timedelta(hours=1))
 
     @property
     def settling(self) -> SettlingUseCases:

@@ -258,7 +258,7 @@ def test_a_charge_of_a_fresh_claim_is_recorded_by_the_sweep(cinema: Cinema) -> N
     know(cinema, claimed_payment_for(held, TX, "credit_card", NOW))
     cinema.gateway.pay(a_charge(held))  # type: ignore[attr-defined] # the fake's
 
-    cinema.settling.reconcile_payments()
+    cinema.settling.reconcile_payments_and_sales()
 
     recorded = cinema.payments.find(TX)
     assert recorded
@@ -273,7 +273,7 @@ def test_a_payment_whose_purchase_is_anothers_is_a_finding(cinema: Cinema) -> No
     know(cinema, strange)
     cinema.gateway.pay(replace(a_charge(held), transaction_id="tx-2"))  # type: ignore[attr-defined] # the fake's
 
-    found = cinema.settling.reconcile_payments().findings
+    found = cinema.settling.reconcile_payments_and_sales().findings
 
     assert [each.transaction_id for each in found if "no such purchase" in each.says] == ["tx-2"]
 

@@ -11,7 +11,7 @@ from chalicelib.application.reconcile import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     RETURNED_BY_THEN,
-    ReconcilePayments,
+    ReconcilePaymentsAndSales,
     SweepResult,
 )
 from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason, claimed_payment_for
@@ -36,9 +36,9 @@ class Till:
         return self.reconcile()
 
     @property
-    def reconcile(self) -> ReconcilePayments:
+    def reconcile(self) -> ReconcilePaymentsAndSales:
         cinema = self.cinema
-        return ReconcilePayments(
+        return ReconcilePaymentsAndSales(
             self.payments,
             cinema.reservations,
             self.rows,

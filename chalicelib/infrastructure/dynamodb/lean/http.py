@@ -111,7 +111,8 @@ def _lower_name(written: str) -> str:
 
 
 def _read_body(source: ReadableSocket, received: bytes, headers: LowerCaseHeaders) -> tuple[bytes, bytes, bool]:
-    """Gives the body, the bytes received after it, and whether the body ended with the connection."""
+    """Gives the body, the bytes received after it, and whether only the end of the connection showed where the body
+    ends."""
     if "transfer-encoding" in headers:
         return (*_read_chunks(source, received, headers["transfer-encoding"]), False)
     if (length := headers.get("content-length")) is None:
