@@ -38,7 +38,7 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)
 """How long the sweep waits before it retries the refund of a payment that the gateway did not know. The pause doubles
 with each try, from FIRST_PAUSE to LONGEST_PAUSE."""
 
-RETURNED_BY_THEN = timedelta(minutes=10)
+REFUND_LATE_AFTER = timedelta(minutes=10)
 """The age from which a requested refund is late. Five tries take six minutes at most: an older request has become a
 dead letter of `refunds`."""
 
@@ -159,14 +159,15 @@ class ReconcilePaymentsAndSales:
         return sale if sale and sale.id == payment.sale_id else None
 
     def _retry_refund(self, payment: Payment) -> OutcomeNeedingNoOperator | Finding:
-        """Retries a late refund at the gateway, once the pause since the last try is over. Gives a Finding while a late
-        refund is not made.
+        """Retries a late refund at the gateway, once the pause since the last try is over. Gives a Finding as long as
+        the late refund is still not made.
 
-        A refund is late RETURNED_BY_THEN after its request. It is late at once if the gateway did not know its payment.
+        A refund is late once its request is older than REFUND_LATE_AFTER. It is late at once if the gateway did not
+        know its payment.
         """
         now = self.clock()
         requested_at = payment.requested_at or now
-        if now - requested_at < RETURNED_BY_THEN and not payment.asked:
+        if now - requested_at < REFUND_LATE_AFTER and not payment.asked:
             return OutcomeNeedingNoOperator.NOTHING_TO_DO
         pause = min(FIRST_PAUSE * 2 ** min(payment.asked, 12), LONGEST_PAUSE)
         if payment.asked_at and now < payment.asked_at + pause:

@@ -28,8 +28,8 @@ RESERVED_NETWORKS = tuple(
 disagree about which of them are global."""
 
 ISATAP = (0x0000_5EFE, 0x0200_5EFE)
-"""The two values of an IPv6 address's third 32 bits that mark an ISATAP address. Its last 32 bits are an IPv4 address,
-whatever its network is."""
+"""An IPv6 address is an ISATAP address if its third 32 bits have one of these two values, in any network. The last 32
+bits of an ISATAP address are an IPv4 address."""
 
 
 class UrlRefused(Exception):

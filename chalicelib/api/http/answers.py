@@ -129,12 +129,12 @@ def error_response(error: Exception, request: Request) -> Response:
     )
 
 
-def websocket_error_body(error: Exception, view: str) -> str:
+def websocket_error_body(error: Exception, view_for_log: str) -> str:
     """Writes an error's body as JSON, in English, for a WebSocket message.
 
-    Logs an error that has no row in errors.py, with `view` as the name of what failed.
+    Logs an error that has no row in errors.py, with `view_for_log` as the name of the view that failed.
     """
-    row, error = _with_row(error, view=view)
+    row, error = _with_row(error, view=view_for_log)
     return bodies.encoded(error_body(row, error, ENGLISH))
 
 

@@ -38,8 +38,8 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".webmanifest": "application/manifest+json",
 }
-"""The content types by suffix. Files with another suffix are not served. A part's index.html is served as the part's
-page, at the address of its route."""
+"""The content types by suffix. Files with another suffix are not served, except for the index.html of each part of the
+site, such as the gate: it is the page at the part's route."""
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE_ALWAYS = "no-cache"

@@ -10,7 +10,7 @@ from chalicelib.application.reconcile import (
     AT_WORK,
     FIRST_PAUSE,
     LONGEST_PAUSE,
-    RETURNED_BY_THEN,
+    REFUND_LATE_AFTER,
     ReconcilePaymentsAndSales,
     SweepResult,
 )
@@ -114,11 +114,11 @@ def test_money_that_the_gateway_was_slow_to_know_of_is_asked_for_again_at_growin
 
     asked = 0
     for _ in range(1000):
-        till.cinema.clock.forward(seconds=RETURNED_BY_THEN.total_seconds())
+        till.cinema.clock.forward(seconds=REFUND_LATE_AFTER.total_seconds())
         assert findings(till.sweep()) == [("tx-1", "the gateway knows of no such payment")]
         assert till.payments.known["tx-1"].asked - asked in (0, 1)
         asked = till.payments.known["tx-1"].asked
-    assert 1000 * RETURNED_BY_THEN / LONGEST_PAUSE < asked < 20, "each pause is twice the one before, up to a day"
+    assert 1000 * REFUND_LATE_AFTER / LONGEST_PAUSE < asked < 20, "each pause is twice the one before, up to a day"
 
     till.charge(held.id)
     till.cinema.clock.forward(seconds=LONGEST_PAUSE.total_seconds())
@@ -131,7 +131,7 @@ def test_a_refund_that_is_declined_is_named_and_asked_for_again(till: Till) -> N
     held = till.cinema.hold("A1")
     till.gateway.declined.add("tx-1")
     till.cinema.settle_payment(till.charge("res-forgotten"))
-    till.cinema.clock.forward(seconds=RETURNED_BY_THEN.total_seconds())
+    till.cinema.clock.forward(seconds=REFUND_LATE_AFTER.total_seconds())
 
     ((subject, says),) = findings(till.sweep())
     assert (subject, "declined" in says) == ("tx-1", True)
@@ -238,7 +238,7 @@ def test_who_only_looks_changes_nothing_and_is_told_what_the_next_sweep_will_set
 
 
 def test_the_pauses_begin_short(till: Till) -> None:
-    assert timedelta(0) < FIRST_PAUSE <= RETURNED_BY_THEN
+    assert timedelta(0) < FIRST_PAUSE <= REFUND_LATE_AFTER
 
 
 def test_nothing_is_changed_by_a_second_sweep_at_once(till: Till) -> None:
@@ -270,7 +270,7 @@ def test_an_open_refund_says_of_which_reservation_and_since_when_it_is_due(till:
     till.cinema.cancel(held.id)
     with pytest.raises(Exception, match=held.id):
         till.cinema.confirm(held.id, "tx-1")
-    till.cinema.clock.forward(seconds=RETURNED_BY_THEN.total_seconds())
+    till.cinema.clock.forward(seconds=REFUND_LATE_AFTER.total_seconds())
 
     (finding,) = till.sweep().findings
 
