@@ -40,21 +40,23 @@ def use_precompiled_methods_and_patterns(file: str = FILE) -> None:
         return
     if formats == FORMATS:
         PATTERN_COMPILER.compile = _compile_by(patterns, PATTERN_COMPILER.compile)
-        compile_methods_by(lambda text, _: marshal.loads(code[text]) if text in code else text)
+        use_compiled_dataclass_and_namedtuple_methods(
+            lambda text, _: marshal.loads(code[text]) if text in code else text
+        )
 
 
-def compile_methods_by(compiled: Callable[[str, str], Any]) -> Callable[[], None]:
+def use_compiled_dataclass_and_namedtuple_methods(code_of: Callable[[str, str], Any]) -> Callable[[], None]:
     """Lets the standard library generate methods from code that is compiled already: dataclasses and named tuples write
     theirs as text, and compile it by `exec` and `eval`.
 
-    `compiled` gives the code of a text, by the text and its mode, "exec" or "eval". Gives a function that undoes this.
+    `code_of` gives the code of a text, by the text and its mode, "exec" or "eval". Gives a function that undoes this.
     """
 
     def run(text: str, *scopes: Any) -> None:
-        builtins.exec(compiled(text, "exec"), *scopes)
+        builtins.exec(code_of(text, "exec"), *scopes)
 
     def evaluate(text: str, *scopes: Any) -> Any:
-        return builtins.eval(compiled(text, "eval"), *scopes)
+        return builtins.eval(code_of(text, "eval"), *scopes)
 
     def take_away() -> None:
         del vars(collections)["eval"], vars(dataclasses)["exec"]

@@ -109,7 +109,7 @@ class QuotaUsage:
         return -(-self.used_us // MICROSECONDS)
 
     @property
-    def retry_after_seconds_or_zero(self) -> int:
+    def seconds_until_next_admitted_or_zero(self) -> int:
         """Gives the seconds until another request of this weight would be admitted, rounded up. 0 if it would be
         admitted now.
         """
@@ -130,7 +130,7 @@ class Verdict:
         After a refusal, this is the quota with the longest wait. Otherwise it is the quota with the fewest requests
         left.
         """
-        return max(self.usages, key=lambda usage: (usage.retry_after_seconds_or_zero, -usage.remaining))
+        return max(self.usages, key=lambda usage: (usage.seconds_until_next_admitted_or_zero, -usage.remaining))
 
 
 @dataclass(frozen=True, slots=True)

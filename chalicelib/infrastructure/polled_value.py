@@ -17,7 +17,7 @@ from chalicelib.settings import SettingInvalid
 T = TypeVar("T")
 
 KEPT_SECONDS = 300.0
-"""The age at which a value is read again. So a process may use a value for so long after it was replaced."""
+"""The age at which a value is read again. A process may use an old value for this time after it was replaced."""
 AGAIN_SECONDS = 30.0
 """The time from a failed read to the next attempt."""
 

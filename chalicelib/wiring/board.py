@@ -11,7 +11,7 @@ from chalicelib.application.board import (
     ShowCachedBoard,
     ShowSomeDeadLettersOfQueue,
 )
-from chalicelib.infrastructure.sqs.queue_board import SqsQueueBoard
+from chalicelib.infrastructure.sqs.queue_board import SqsQueueAndStreamFailureBoard
 
 from .analytics import analytics
 from .gate import refusal_counts
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @once_per_settings
 def queue_board() -> QueueBoard:
-    return SqsQueueBoard(sqs(), queue_urls(), settings().table_prefix, QUEUES, stream_failures())
+    return SqsQueueAndStreamFailureBoard(sqs(), queue_urls(), settings().table_prefix, QUEUES, stream_failures())
 
 
 @once_per_settings

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import chalicelib
-from chalicelib.precompiled import FORMATS, PATTERN_COMPILER, compile_methods_by
+from chalicelib.precompiled import FORMATS, PATTERN_COMPILER, use_compiled_dataclass_and_namedtuple_methods
 
 ONLY_WITH_TRACES = "opentelemetry"
 """The package that is installed, and ships, only where traces are made."""
@@ -69,7 +69,7 @@ def _record_methods(compiled: Compiled) -> Callable[[], None]:
         compiled.code[text] = marshal.dumps(code)
         return code
 
-    return compile_methods_by(compile_text)
+    return use_compiled_dataclass_and_namedtuple_methods(compile_text)
 
 
 def _record_patterns(compiled: Compiled) -> None:

@@ -93,8 +93,8 @@ class UnlimitedLiveHolds(DynamoHoldsCountedUntilExpiry):
 class PaymentsWithoutClaimCondition(DynamoPayments):
     """Claims payments even if they are claimed already."""
 
-    def claim_condition(self, *, only_if_charged: bool) -> str:
-        condition = super().claim_condition(only_if_charged=only_if_charged)
+    def claim_for_reservation_condition(self, *, only_if_charged: bool) -> str:
+        condition = super().claim_for_reservation_condition(only_if_charged=only_if_charged)
         return f"{_or_anyway(condition, 'attribute_exists(fate)')} OR attribute_not_exists(fate)"
 
 

@@ -165,7 +165,7 @@ class StrongerThanTheRow(DynamoReservations):
 class AnybodysPayments(DynamoPayments):
     """Lets a payment be claimed that is another reservation's."""
 
-    def claim_condition(self, *, only_if_charged: bool) -> str:
+    def claim_for_reservation_condition(self, *, only_if_charged: bool) -> str:
         return ALWAYS_TRUE.format(key="transaction_id")
 
 

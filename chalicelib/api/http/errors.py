@@ -451,7 +451,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         example=refusals.RateLimited(QuotaUsage(Quota(10, 10), used_us=10_000_000)),
         english="Too many requests: try again in {retryAfterSeconds} s.",
         portuguese="Requisições demais: tente de novo em {retryAfterSeconds} s.",
-        facts=lambda e: {"retryAfterSeconds": e.usage.retry_after_seconds_or_zero},
+        facts=lambda e: {"retryAfterSeconds": e.usage.seconds_until_next_admitted_or_zero},
         headers=lambda e: rate_limits.refusal_headers(e.usage),
     ),
     ErrorRow(

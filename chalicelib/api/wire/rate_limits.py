@@ -17,4 +17,4 @@ def quota_headers(usage: QuotaUsage) -> dict[str, str]:
 
 def refusal_headers(usage: QuotaUsage) -> dict[str, str]:
     """Makes the headers of a refused request: those of the quota, and Retry-After in seconds."""
-    return {"Retry-After": str(usage.retry_after_seconds_or_zero), **quota_headers(usage)}
+    return {"Retry-After": str(usage.seconds_until_next_admitted_or_zero), **quota_headers(usage)}

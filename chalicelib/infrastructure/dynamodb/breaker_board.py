@@ -61,7 +61,7 @@ class BreakerBoard:
         except (BotoCoreError, ClientError):
             log.warning("breaker change not recorded", dependency=change.name, state=change.state, exc_info=True)
 
-    def read_status(self, name: str) -> BreakerStatus:
+    def read_last_reported_status_or_closed(self, name: str) -> BreakerStatus:
         """Reads the last reported status of a dependency's breaker. Costs half a read unit. Raises BackendUnavailable.
 
         Gives a closed breaker if none was ever reported. An open breaker counts as half-open once its pause is over,

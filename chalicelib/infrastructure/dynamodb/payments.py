@@ -54,7 +54,7 @@ class DynamoPayments:
             "method": payment.method,
         }
         update = _PaymentUpdate({**_base(payment), "fate": PaymentStatus.CLAIMED, **claim}).where(
-            self.claim_condition(only_if_charged=only_if_charged),
+            self.claim_for_reservation_condition(only_if_charged=only_if_charged),
             asserted=PaymentStatus.ASSERTED,
             claimed=PaymentStatus.CLAIMED,
             reservation=payment.reservation_id,
@@ -64,7 +64,7 @@ class DynamoPayments:
         except ConditionFailed as failed:
             return payment_from_item(failed.item) if failed.item else None
 
-    def claim_condition(self, *, only_if_charged: bool) -> str:
+    def claim_for_reservation_condition(self, *, only_if_charged: bool) -> str:
         """Gives the condition of a claim.
 
         With `only_if_charged`, the gateway must have reported the charge. Race tests override this method, to show that

@@ -38,9 +38,9 @@ class Locale:
     separators: str
     """The two characters that replace the comma and the point of 1,234.50."""
 
-    def date_text(self, moment: datetime) -> str:
-        weekday, month = self.weekdays.split()[moment.weekday()], self.months.split()[moment.month - 1]
-        return self.date.format(weekday=weekday, day=moment.day, month=month, year=moment.year)
+    def date_text(self, local_moment: datetime) -> str:
+        weekday, month = self.weekdays.split()[local_moment.weekday()], self.months.split()[local_moment.month - 1]
+        return self.date.format(weekday=weekday, day=local_moment.day, month=month, year=local_moment.year)
 
     def price_or_free(self, amount: Decimal) -> str:
         return self.money(amount) if amount else self.free_of_charge

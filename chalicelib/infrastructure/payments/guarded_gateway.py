@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -40,7 +40,7 @@ class CircuitBreakerGateway:
     def find_charge(self, transaction_id: str) -> Charge | None:
         return self._ask(lambda: self.gateway.find_charge(transaction_id))
 
-    def list_charges_since(self, moment: datetime) -> Iterable[Charge]:
+    def list_charges_since(self, moment: datetime) -> Sequence[Charge]:
         return self._ask(lambda: list(self.gateway.list_charges_since(moment)))
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:

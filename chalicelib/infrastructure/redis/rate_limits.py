@@ -121,7 +121,7 @@ def _verdict_from(answer: Any, quotas: Sequence[Quota]) -> Verdict:
     admitted, *used = answers.list_of_integers(1 + len(quotas))(answer)
     usages = tuple(map(QuotaUsage, quotas, used))
     within_reach = all(0 <= each.used_us <= each.quota.window_us + CLOCKS_DIFFER_US for each in usages)
-    refused_by_one = any(each.retry_after_seconds_or_zero for each in usages)
+    refused_by_one = any(each.seconds_until_next_admitted_or_zero for each in usages)
     within_all = all(each.used_us <= each.quota.window_us for each in usages)
     if not (within_reach and (within_all if admitted == 1 else admitted == 0 and refused_by_one)):
         raise answers.MalformedRedisAnswer("no verdict")

@@ -49,7 +49,7 @@ FORBIDDEN = ("AccessDenied", "AccessDeniedException")
 
 
 @dataclass(frozen=True)
-class SqsQueueBoard:
+class SqsQueueAndStreamFailureBoard:
     """The queues of a stage, for operators.
 
     `consumers` are the names of the queues with consumers. `failures` has the stream failures.

@@ -19,7 +19,7 @@ from chalicelib.infrastructure.invoices import files as invoice_files
 from chalicelib.infrastructure.redis.connection import RedisConnection
 from chalicelib.infrastructure.redis.refusal_counts import KEPT_SECONDS, NoRefusalCounts, RedisRefusalCounts
 from chalicelib.infrastructure.sqs import queues
-from chalicelib.infrastructure.sqs.queue_board import STREAM_FAILURES, SqsQueueBoard
+from chalicelib.infrastructure.sqs.queue_board import STREAM_FAILURES, SqsQueueAndStreamFailureBoard
 from chalicelib.infrastructure.streams.failures import S3StreamFailures
 from infra.processes import free_port
 from tests.builders import NOW
@@ -41,14 +41,14 @@ class Stage:
 
 
 @pytest.fixture
-def sqs_board(emulator: str) -> Iterator[SqsQueueBoard]:
+def sqs_board(emulator: str) -> Iterator[SqsQueueAndStreamFailureBoard]:
     prefix, sqs = f"cinema-{uuid.uuid4().hex[:10]}", queues.new_sqs_client()
     names = ("email-dlq", "expiry-dlq", "email", "expiry")
     urls = [sqs.create_queue(QueueName=f"{prefix}-{name}")["QueueUrl"] for name in names]
     s3 = invoice_files.new_s3_client()
     s3.create_bucket(Bucket=prefix)
     failures = S3StreamFailures(client=lambda: s3, bucket=prefix, clock=utc_now)
-    yield SqsQueueBoard(
+    yield SqsQueueAndStreamFailureBoard(
         client=sqs, urls=queues.QueueUrls(sqs), prefix=prefix, consumers=("email", "expiry"), failures=failures
     )
     for url in urls:
@@ -63,7 +63,7 @@ def stage(request: pytest.FixtureRequest) -> Stage:
     if request.param == "fake":
         fake = FakeQueueBoard()
         return Stage(fake, fake.park)
-    board: SqsQueueBoard = request.getfixturevalue("sqs_board")
+    board: SqsQueueAndStreamFailureBoard = request.getfixturevalue("sqs_board")
 
     def park(name: str, *bodies: str) -> None:
         if name == STREAM_FAILURES:
@@ -139,7 +139,7 @@ def test_only_known_queues_are_looked_into(stage: Stage, name: str) -> None:
     ids=["forbidden", "failing", "silent"],
 )
 def test_a_redrive_that_breaks_at_any_call_loses_no_message(
-    sqs_board: SqsQueueBoard, operation: str, trouble: Exception, refusal: type[Exception]
+    sqs_board: SqsQueueAndStreamFailureBoard, operation: str, trouble: Exception, refusal: type[Exception]
 ) -> None:
     url = sqs_board.urls[f"{sqs_board.prefix}-email-dlq"]
     sqs_board.client.send_message(QueueUrl=url, MessageBody="precious")
@@ -161,7 +161,7 @@ def test_a_redrive_that_breaks_at_any_call_loses_no_message(
     )
 
 
-def test_a_letter_tells_why_and_how_often_it_was_tried(sqs_board: SqsQueueBoard) -> None:
+def test_a_letter_tells_why_and_how_often_it_was_tried(sqs_board: SqsQueueAndStreamFailureBoard) -> None:
     verdict = {
         "reason": {"DataType": "String", "StringValue": "unknown version 9"},
         "receives": {"DataType": "Number", "StringValue": "1"},

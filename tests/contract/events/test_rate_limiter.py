@@ -128,9 +128,13 @@ def test_a_verdict_says_what_is_left_and_when(limiter: RateLimiter) -> None:
     (last,) = limiter.take_from_all_or_none({ana: TEN_IN_TEN}, NOW).usages
     (refused,) = limiter.take_from_all_or_none({ana: TEN_IN_TEN}, later(0.25)).usages
 
-    assert (first.remaining, first.seconds_until_all_free, first.retry_after_seconds_or_zero) == (9, 1, 0)
-    assert (last.remaining, last.seconds_until_all_free, last.retry_after_seconds_or_zero) == (0, 10, 1)
-    assert (refused.remaining, refused.seconds_until_all_free, refused.retry_after_seconds_or_zero) == (0, 10, 1)
+    assert (first.remaining, first.seconds_until_all_free, first.seconds_until_next_admitted_or_zero) == (9, 1, 0)
+    assert (last.remaining, last.seconds_until_all_free, last.seconds_until_next_admitted_or_zero) == (0, 10, 1)
+    assert (refused.remaining, refused.seconds_until_all_free, refused.seconds_until_next_admitted_or_zero) == (
+        0,
+        10,
+        1,
+    )
     assert refused.used_us == 9_750_000
 
 
@@ -228,7 +232,7 @@ def test_whoever_waits_as_told_is_never_refused(limiter: RateLimiter, quota: Quo
         now += timedelta(milliseconds=pause)
         verdict = limiter.take_from_all_or_none({ana: quota}, now)
         if not verdict.admitted:
-            now += timedelta(seconds=verdict.tightest.retry_after_seconds_or_zero)
+            now += timedelta(seconds=verdict.tightest.seconds_until_next_admitted_or_zero)
             assert limiter.take_from_all_or_none({ana: quota}, now).admitted
 
 

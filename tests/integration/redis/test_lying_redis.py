@@ -91,7 +91,7 @@ def test_no_lie_refuses_or_admits_for_the_rate_limit(liar: LyingRedis, lie: str)
     verdicts = [limiter.take_from_all_or_none({f"user-{lie}": Quota(2, 60)}, NOW) for _ in range(3)]
 
     assert [verdict.admitted for verdict in verdicts] == [True, True, False]
-    assert verdicts[-1].tightest.retry_after_seconds_or_zero == 30
+    assert verdicts[-1].tightest.seconds_until_next_admitted_or_zero == 30
 
 
 @pytest.mark.parametrize("lie", LIES)

@@ -62,7 +62,7 @@ def test_a_quota_never_promises_more_than_its_requests(requests: int, seconds: i
     assert QuotaUsage(quota, 0).remaining == requests
     assert QuotaUsage(quota, quota.window_us).remaining == 0
     assert quota.interval_us * requests >= seconds * SECOND
-    assert QuotaUsage(quota, quota.window_us).retry_after_seconds_or_zero == -(-quota.interval_us // SECOND)
+    assert QuotaUsage(quota, quota.window_us).seconds_until_next_admitted_or_zero == -(-quota.interval_us // SECOND)
 
 
 def test_whoever_asks_is_told_of_the_quota_that_refuses_longest_else_of_the_one_with_least_left() -> None:
@@ -82,7 +82,9 @@ def test_a_request_that_weighs_more_takes_as_much_and_no_more_than_all_of_it(req
     assert quota.weighted_interval_us == taken * quota.interval_us
     assert quota.admits(0, 0)
     assert QuotaUsage(quota, quota.weighted_interval_us).remaining == requests - taken
-    assert QuotaUsage(quota, quota.window_us).retry_after_seconds_or_zero == -(-quota.weighted_interval_us // SECOND)
+    assert QuotaUsage(quota, quota.window_us).seconds_until_next_admitted_or_zero == -(
+        -quota.weighted_interval_us // SECOND
+    )
 
 
 def test_a_quota_that_is_used_up_admits_nothing_and_a_moment_far_ahead_is_no_longer_wait() -> None:
