@@ -57,7 +57,7 @@ def on_reservation_changed(event: Any) -> batches.BatchAnswer:
 
 @app.on_dynamodb_record(stream_arn="stream:payments", batch_size=100, starting_position="TRIM_HORIZON")
 def on_payment_changed(event: Any) -> batches.BatchAnswer:
-    return _relay(event, wiring.streams.mark_refunded_and_list_messages_of_payment)
+    return _relay(event, wiring.streams.mark_if_refunded_and_list_messages_of_payment)
 
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")

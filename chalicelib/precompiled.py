@@ -25,7 +25,7 @@ FORMATS = (importlib.util.MAGIC_NUMBER, PATTERN_COMPILER._sre.MAGIC)
 
 Patterns = Mapping[tuple[str | bytes, int], bytes]
 """Compiled patterns. The key is a pattern, with the flags that `re` was given. The value has the arguments of
-`_sre.compile` after the pattern, marshalled: the complete flags, the code and so on."""
+`_sre.compile`, marshalled, without the first one, the pattern: the complete flags, the code and so on."""
 
 
 def use_precompiled_methods_and_patterns(file: str = FILE) -> None:

@@ -241,7 +241,7 @@ class Cinema:
 
     @property
     def relay_payment(self) -> Callable[[PaymentChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may("payments", self.relaying.mark_refunded_and_list_payment_messages)
+        return _as_far_as_it_may("payments", self.relaying.mark_if_refunded_and_list_payment_messages)
 
     @property
     def request_refunds_after_session_cancellation(self) -> RequestRefundsAfterSessionCancellation:

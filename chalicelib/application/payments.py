@@ -56,7 +56,8 @@ if TYPE_CHECKING:
     )
 
 BY_GATEWAY = "gateway"
-"""The payment method of a sale whose buyer never came back to name one."""
+"""The stored payment method of a sale that the gateway's report completed: its buyer never sent a confirmation, which
+states the method."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class QueueReportedCharge:
     def __call__(self, headers: Mapping[str, str], body: bytes) -> None:
         """Queues the charge that the message reports, if any.
 
-        Raises MessageSignatureInvalid, UnreadableMessage, BackendUnavailable. After any of these the gateway sends the
+        Raises WebhookSignatureInvalid, UnreadableMessage, BackendUnavailable. After any of these the gateway sends the
         message again.
         """
         now = self.clock()

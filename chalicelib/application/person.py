@@ -57,12 +57,12 @@ class ErasureResult:
 @dataclass(frozen=True)
 class ExportPerson:
     stores: Sequence[PersonalStore]
-    open_matters: OpenMattersAndEmailsOfPerson
+    open_matters_and_emails: OpenMattersAndEmailsOfPerson
     clock: Clock
 
     def __call__(self, person: Person) -> PersonalDataExport:
         """Finds all stored items of the person. Changes nothing."""
-        person = person.with_more_emails(self.open_matters.known_emails(person))
+        person = person.with_more_emails(self.open_matters_and_emails.known_emails(person))
         found = {each.store: list(each.find(person)) for each in self.stores}
         others = [store for store in STORES if store.at_erasure.is_of_store_with_personal_data and store not in found]
         return PersonalDataExport(self.clock(), {store: items for store, items in found.items() if items}, others)
@@ -82,7 +82,7 @@ class ErasePerson:
     stores: Sequence[PersonalStore]
     """The stores in the order of erasure. The reservations are last, because they contain the email addresses by which
     the other stores are searched."""
-    open_matters: OpenMattersAndEmailsOfPerson
+    open_matters_and_emails: OpenMattersAndEmailsOfPerson
     records: ErasureRecords
     clock: Clock
 
@@ -91,10 +91,10 @@ class ErasePerson:
 
         A purchase that is made meanwhile is not erased, but counted in the result. Run the erasure again.
         """
-        if matters := self.open_matters.describe_live_holds_and_open_payments(person, self.clock()):
+        if matters := self.open_matters_and_emails.describe_live_holds_and_open_payments(person, self.clock()):
             raise HoldsOrPaymentsAreOpen(matters)
         record = self.records.begin(person, self.clock())
-        person = person.with_more_emails(self.open_matters.known_emails(person))
+        person = person.with_more_emails(self.open_matters_and_emails.known_emails(person))
         changed = [each for each in self.stores if each.store.at_erasure.changes_store]
         erased = {each.store: each.erase_items_not_in_use(person) for each in changed}
         left, kept = self._count_what_is_left(person)

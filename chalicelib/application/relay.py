@@ -134,7 +134,7 @@ class MarkPaymentSoldOrExpireDeletedHoldAndListMessages:
 
 
 @dataclass(frozen=True)
-class MarkRefundedAndListPaymentMessages:
+class MarkIfRefundedAndListPaymentMessages:
     """Lists the messages to send after a change of a payment: a claim, a requested refund, a refund, or a charge that
     became known after a refund was tried."""
 

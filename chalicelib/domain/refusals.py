@@ -268,7 +268,7 @@ class UserNotFoundOrNotVisible(Refusal):
     user_id: str
 
 
-class MessageSignatureInvalid(Refusal):
+class WebhookSignatureInvalid(Refusal):
     """The signature is not valid for this webhook, or is too old, or there is no such webhook.
 
     The answer does not say which.

@@ -72,7 +72,7 @@ def row_of_seat(seat: str) -> str:
     return seat.rstrip("0123456789")
 
 
-def seats_by_row(seats: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def seats_by_row_in_given_order(seats: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Groups the seats by row. The rows are in the order of their first seat in `seats`."""
     rows: dict[str, list[str]] = {}
     for seat in seats:

@@ -23,7 +23,8 @@ def sign_body(keys: Iterable[str], body: bytes, now: datetime) -> str:
 
 
 def is_signed(header: str, body: bytes, keys: Sequence[str], now: datetime) -> bool:
-    """Tells whether one of the keys made one of the header's signatures, at most TOLERANCE before or after `now`."""
+    """Tells whether the header has a signature by any of the keys, and the header's moment is at most TOLERANCE before
+    or after `now`."""
     moment, given = _parse_header(header)
     if not _is_about(moment, now):
         return False

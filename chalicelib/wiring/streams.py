@@ -36,9 +36,9 @@ def mark_sold_or_expire_and_list_messages_of_reservation(record: Record) -> list
     return relaying().mark_payment_sold_or_expire_deleted_hold_and_list_messages(records.reservation_change(record))
 
 
-def mark_refunded_and_list_messages_of_payment(record: Record) -> list[OutgoingMessage]:
+def mark_if_refunded_and_list_messages_of_payment(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a payment changed. Also marks a refunded sale on its reservation."""
-    return relaying().mark_refunded_and_list_payment_messages(records.payment_change(record))
+    return relaying().mark_if_refunded_and_list_payment_messages(records.payment_change(record))
 
 
 def send_messages(messages: Sequence[OutgoingMessage]) -> set[int]:

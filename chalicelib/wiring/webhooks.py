@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.application.consumers.webhooks import (
     DeliverOrDisableIfGone,
-    EnqueueNotificationReplay,
     NumberEventsAndQueueDeliveries,
+    VerifyAndEnqueueNotificationReplay,
 )
 from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.webhooks import CachedSubscribers, DynamoWebhooks
@@ -58,5 +58,5 @@ def deliver_to_webhook(record: Mapping[str, Any]) -> None:
 
 
 @once_per_settings
-def enqueue_notification_replay() -> EnqueueNotificationReplay:
-    return EnqueueNotificationReplay(notifications(), webhooks(), outbox(), clock)
+def enqueue_notification_replay() -> VerifyAndEnqueueNotificationReplay:
+    return VerifyAndEnqueueNotificationReplay(notifications(), webhooks(), outbox(), clock)

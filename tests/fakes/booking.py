@@ -24,7 +24,7 @@ from chalicelib.domain.reservations import (
     State,
     without_lapsed_holds,
 )
-from chalicelib.domain.sessions import Session, row_of_seat, seats_by_row
+from chalicelib.domain.sessions import Session, row_of_seat, seats_by_row_in_given_order
 from chalicelib.domain.times import to_iso
 from chalicelib.infrastructure.dynamodb.cursors import from_cursor
 
@@ -97,7 +97,7 @@ class FakeRows:
         part = replace(hold, seats=freed)
         self._tell(part, lambda part: SeatsReleased(part.session_id, part.reservation_id, part.seats, now))
         sale_id = SeatsTakenOrHoldEnded(self._standing(hold)).sale_id_of_any_seat_of(hold.reservation_id)
-        is_closed = any((hold.session_id, row) in self.closed for row in seats_by_row(hold.seats))
+        is_closed = any((hold.session_id, row) in self.closed for row in seats_by_row_in_given_order(hold.seats))
         return ReleaseResult(freed, sale_id, is_row_of_sold_seat_closed=bool(sale_id) and is_closed)
 
     def read_entries_with_lapsed_or_raise_if_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
@@ -132,7 +132,7 @@ class FakeRows:
         """Raises SeatsTakenOrHoldEnded or RowsOfCancelledSession unless each seat is allowed. Reports only the rows
         that refuse."""
         seats, refused, closed = self.taken[hold.session_id], list[str](), False
-        for row, members in seats_by_row(hold.seats).items():
+        for row, members in seats_by_row_in_given_order(hold.seats).items():
             is_closed = (hold.session_id, row) in self.closed
             if is_closed or not all(allowed(seat, seats.get(seat)) for seat in members):
                 refused += members
@@ -157,7 +157,7 @@ class FakeRows:
         self.taken[hold.session_id] |= dict.fromkeys(hold.seats, entry)
 
     def _tell(self, hold: Hold, event: Callable[[Hold], RowEvent]) -> None:
-        for row, seats in seats_by_row(hold.seats).items():
+        for row, seats in seats_by_row_in_given_order(hold.seats).items():
             self.events[hold.session_id, row].append(event(replace(hold, seats=seats)))
 
 

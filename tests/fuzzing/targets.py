@@ -18,7 +18,7 @@ from chalicelib.api.wire.tickets import AdmissionRequest, normal_ticket_code_or_
 from chalicelib.domain.addresses import UrlRefused, parse_webhook_url_without_address_check
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.payments import Charge
-from chalicelib.domain.refusals import CursorInvalid, MessageSignatureInvalid, TicketTokenInvalid, Unauthenticated
+from chalicelib.domain.refusals import CursorInvalid, TicketTokenInvalid, Unauthenticated, WebhookSignatureInvalid
 from chalicelib.domain.signatures import is_signature_time_recent, is_signed, sign_body
 from chalicelib.domain.tickets.checking import verify_token
 from chalicelib.domain.tickets.tokens import TokenMalformed, decode_token, encode_token
@@ -180,7 +180,7 @@ TARGETS = {
         Target("forged_ticket", _forged_ticket, (TicketTokenInvalid,)),
         Target("signature", _signature),
         Target("access_token", _access_token, (Unauthenticated,)),
-        Target("gateway_message", _gateway_message, (MessageSignatureInvalid, UnreadableMessage)),
+        Target("gateway_message", _gateway_message, (WebhookSignatureInvalid, UnreadableMessage)),
         Target("queued", _queued, (UnreadableMessage,)),
         Target("redis_answer", _redis_answer, (InvalidResponse, RedisError, OSError)),
         Target("redis_seat", _redis_seat),

@@ -233,7 +233,7 @@ class Instance:
                 planted("reservations", relaying.mark_payment_sold_or_expire_deleted_hold_and_list_messages),
             ),
             "payments": partial(
-                _relay_payment_record, planted("payments", relaying.mark_refunded_and_list_payment_messages)
+                _relay_payment_record, planted("payments", relaying.mark_if_refunded_and_list_payment_messages)
             ),
         }
 

@@ -433,7 +433,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="SIGNATURE_INVALID",
         status=401,
-        example=refusals.MessageSignatureInvalid(),
+        example=refusals.WebhookSignatureInvalid(),
         english="The signature is not one of the secrets we know, over this body, within the last five minutes.",
         portuguese="A assinatura não é de um segredo que conhecemos, sobre este corpo, nos últimos cinco minutos.",
         headers=lambda _: {"WWW-Authenticate": "Cinema-Signature"},

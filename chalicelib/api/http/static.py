@@ -199,8 +199,8 @@ def _where_references_hit(request: Request) -> str | None:
     """Gives the page's canonical address as a path relative to the requested one, such as ../docs for /docs/. None if
     the canonical address was requested.
 
-    The path in the request's context is complete: it includes the stage, or the base path of the domain. An emulator's
-    root path always ends with a slash, so only on AWS is /prod redirected to /prod/.
+    The path in the request's context is complete: it includes the stage, or the base path of the domain. On AWS a
+    request for /prod is redirected to /prod/. An emulator's root path always ends with a slash already.
     """
     path, is_root = str(request.context.get("path", "")), request.context.get("resourcePath") == "/"
     if not path or path.endswith("/") == is_root:

@@ -226,7 +226,7 @@ OPERATIONS: Mapping[str, Operation] = {
         headers=(GATEWAY_SIGNATURE,),
         request=payments_wire.SimulatedGatewayMessage("evt-1", "payment.charged", {"paymentId": SALE.transaction_id}),
         answer=payments_wire.GatewayMessageReceivedBody(),
-        errors=(refusals.MessageSignatureInvalid,),
+        errors=(refusals.WebhookSignatureInvalid,),
     ),
     "POST /api/reservations/{reservation_id}/confirm": Operation(
         RESERVATIONS,
@@ -371,7 +371,7 @@ OPERATIONS: Mapping[str, Operation] = {
         request=webhooks_wire.ReplayRequest(SESSION.id, 11),
         answer=webhooks_wire.ReplayedBody(SESSION.id, 100, 111),
         status=202,
-        errors=(refusals.MessageSignatureInvalid, refusals.WebhookDisabled),
+        errors=(refusals.WebhookSignatureInvalid, refusals.WebhookDisabled),
     ),
     "GET /api/operations": Operation(
         OPERATING,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import WEBHOOKS
 from chalicelib.domain.events import Event, Failures, OutgoingMessage, UnreadableMessage
-from chalicelib.domain.refusals import BackendUnavailable, MessageSignatureInvalid, WebhookDisabled
+from chalicelib.domain.refusals import BackendUnavailable, WebhookDisabled, WebhookSignatureInvalid
 from chalicelib.domain.signatures import is_signed
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Subscriber, Webhook
 
@@ -129,7 +129,7 @@ class ReplayResult:
 
 
 @dataclass(frozen=True)
-class EnqueueNotificationReplay:
+class VerifyAndEnqueueNotificationReplay:
     """Queues again the deliveries to a webhook of a session's notifications above a given sequence number. One call
     covers at most `most` notifications.
 
@@ -145,7 +145,7 @@ class EnqueueNotificationReplay:
     def __call__(self, command: ReplayNotificationsCommand) -> ReplayResult:
         """Verifies the signature and queues the deliveries.
 
-        Raises MessageSignatureInvalid, WebhookDisabled, BackendUnavailable.
+        Raises WebhookSignatureInvalid, WebhookDisabled, BackendUnavailable.
         """
         webhook = self._authenticate(command)
         found = self.notifications.list_after(command.session_id, command.after_sequence, self.most + 1)
@@ -156,7 +156,7 @@ class EnqueueNotificationReplay:
     def _authenticate(self, command: ReplayNotificationsCommand) -> Webhook:
         webhook, now = self.webhooks.find(command.webhook_id), self.clock()
         if webhook is None or not is_signed(command.signature, command.body, webhook.signing_keys(now), now):
-            raise MessageSignatureInvalid
+            raise WebhookSignatureInvalid
         if webhook.disabled:
             raise WebhookDisabled(webhook.id)
         return webhook

@@ -124,7 +124,7 @@ class GatewayMessages(Protocol):
 
         `headers` has the message's headers by lower-case name. `body` has its bytes as they were received.
 
-        Raises MessageSignatureInvalid unless one of our secrets signed the message within five minutes of `now`.
+        Raises WebhookSignatureInvalid unless one of our secrets signed the message within five minutes of `now`.
         Raises UnreadableMessage if a signed message has an unknown form.
         """
         ...

@@ -34,7 +34,7 @@ from chalicelib.domain.reservations import (
     SoldSeat,
     without_lapsed_holds,
 )
-from chalicelib.domain.sessions import Session, seats_by_row
+from chalicelib.domain.sessions import Session, seats_by_row_in_given_order
 from chalicelib.domain.times import from_ms
 from chalicelib.infrastructure.streams.records import row_event_attribute_value
 
@@ -86,7 +86,7 @@ class DynamoRows:
                 values={**values, ":event": row_event_attribute_value(SeatsHeld(_with_seats(hold, seats), now))},
                 row_condition=self.open_row_condition(),
             )
-            for row, seats in seats_by_row(hold.seats).items()
+            for row, seats in seats_by_row_in_given_order(hold.seats).items()
         ]
         self._write(writes, now, hold.expires_at)
 
@@ -100,13 +100,14 @@ class DynamoRows:
                 values={**values, ":event": row_event_attribute_value(_sold_event(hold, seats, sale, now))},
                 row_condition=self.open_row_condition(),
             )
-            for row, seats in seats_by_row(hold.seats).items()
+            for row, seats in seats_by_row_in_given_order(hold.seats).items()
         ]
         self._write(writes, now)
 
     def release(self, hold: Hold, now: datetime) -> ReleaseResult:
         parts = [
-            self._release_in_row(row, _with_seats(hold, seats), now) for row, seats in seats_by_row(hold.seats).items()
+            self._release_in_row(row, _with_seats(hold, seats), now)
+            for row, seats in seats_by_row_in_given_order(hold.seats).items()
         ]
         sales = (part.sale_id for part in parts if part.sale_id)
         seats = tuple(seat for part in parts for seat in part.seats)

@@ -27,12 +27,12 @@ def trace_aws_calls(provider: TracerProvider, relayed_tables: Collection[str]) -
     instrumentor: Any = BotocoreInstrumentor
     # Lambda's package has no metadata of botocore, in which its version would be looked up.
     instrumentor().instrument(
-        tracer_provider=provider, request_hook=TraceContextWriter(relayed_tables), skip_dep_check=True
+        tracer_provider=provider, request_hook=ItemAndMessageTraceContextWriter(relayed_tables), skip_dep_check=True
     )
 
 
 @dataclass(frozen=True)
-class TraceContextWriter:
+class ItemAndMessageTraceContextWriter:
     """A request hook that adds the current trace context to each item or message that is written.
 
     Changes only the dict that the client made for this call, never the caller's arguments.

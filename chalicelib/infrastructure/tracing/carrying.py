@@ -12,7 +12,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 Record = Mapping[str, Any]
 
 TRACEPARENT = "traceparent"
-"""The name of W3C's header, and of the attribute of items and messages that has its value."""
+"""The name of W3C's header. Items and messages carry the header's value in an attribute of the same name."""
 
 _W3C = TraceContextTextMapPropagator()
 

@@ -7,8 +7,8 @@ from chalicelib.application.cancel_session import CancelSession
 from chalicelib.application.refunds import RequestRefundsAfterSessionCancellation, TryMarkPaymentSold
 from chalicelib.application.relay import (
     FinishSalesRequestRefundsAndListMessages,
+    MarkIfRefundedAndListPaymentMessages,
     MarkPaymentSoldOrExpireDeletedHoldAndListMessages,
-    MarkRefundedAndListPaymentMessages,
 )
 
 from .ports import SellingAndSettlingPorts
@@ -36,8 +36,8 @@ class RelayingUseCases:
         )
 
     @cached_property
-    def mark_refunded_and_list_payment_messages(self) -> MarkRefundedAndListPaymentMessages:
-        return MarkRefundedAndListPaymentMessages(self.ports.reservations)
+    def mark_if_refunded_and_list_payment_messages(self) -> MarkIfRefundedAndListPaymentMessages:
+        return MarkIfRefundedAndListPaymentMessages(self.ports.reservations)
 
     @cached_property
     def request_refunds_after_session_cancellation(self) -> RequestRefundsAfterSessionCancellation:

@@ -41,7 +41,7 @@ def tell_again(connection: Connection, session_id: str, progress: Progress, *, s
 
     messages: list[OutgoingMessage] = []
     for items, relay in (
-        (tables.payments(), wiring.streams.mark_refunded_and_list_messages_of_payment),
+        (tables.payments(), wiring.streams.mark_if_refunded_and_list_messages_of_payment),
         (tables.reservations(), wiring.streams.mark_sold_or_expire_and_list_messages_of_reservation),
         (tables.rows(), wiring.streams.finish_sales_request_refunds_and_list_messages_of_row),
     ):

@@ -46,9 +46,12 @@ class People:
             payments,
             reservations,
         )
-        open_matters = PersonsOpenMatters(reservations, payments)
+        open_matters_and_emails = PersonsOpenMatters(reservations, payments)
         records = DynamoErasureRecords(tables, connection.client("sts").get_caller_identity()["Arn"])
-        return cls(ExportPerson(stores, open_matters, clock), ErasePerson(stores, open_matters, records, clock))
+        return cls(
+            ExportPerson(stores, open_matters_and_emails, clock),
+            ErasePerson(stores, open_matters_and_emails, records, clock),
+        )
 
 
 def _accounts(connection: Connection) -> Iterator[PersonalStore]:

@@ -12,13 +12,13 @@ from chalicelib.api.batches import handle_messages_in_parallel
 from chalicelib.application.consumers.numbering import number_by_series
 from chalicelib.application.consumers.webhooks import (
     DeliverOrDisableIfGone,
-    EnqueueNotificationReplay,
     NumberEventsAndQueueDeliveries,
     ReplayNotificationsCommand,
     ReplayResult,
+    VerifyAndEnqueueNotificationReplay,
 )
 from chalicelib.domain.events import Event, EventType, UnreadableMessage
-from chalicelib.domain.refusals import BackendUnavailable, MessageSignatureInvalid, WebhookDisabled
+from chalicelib.domain.refusals import BackendUnavailable, WebhookDisabled, WebhookSignatureInvalid
 from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, DeliveryTimedOut, Notification, Secret
 from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBERS_SECONDS, CachedSubscribers
@@ -65,8 +65,8 @@ class Office:
         return DeliverOrDisableIfGone(self.notifications, self.webhooks, self.webhook_sender, self.clock)
 
     @property
-    def replay(self) -> EnqueueNotificationReplay:
-        return EnqueueNotificationReplay(self.notifications, self.webhooks, self.outbox, self.clock, most=3)
+    def replay(self) -> VerifyAndEnqueueNotificationReplay:
+        return VerifyAndEnqueueNotificationReplay(self.notifications, self.webhooks, self.outbox, self.clock, most=3)
 
     def queued(self) -> list[tuple[str, int]]:
         """Webhook and number of each delivery, in order."""
@@ -391,14 +391,14 @@ def test_with_another_signature_nothing_is_queued(office: Office, ask: Ask) -> N
         sign_body(["whsec_mine"], BODY, NOW + timedelta(minutes=6)),
         "nonsense",
     ):
-        with pytest.raises(MessageSignatureInvalid):
+        with pytest.raises(WebhookSignatureInvalid):
             ask(header=wrong)
 
     assert office.queued() == []
 
 
 def test_an_unknown_webhook_is_told_the_same(ask: Ask) -> None:
-    with pytest.raises(MessageSignatureInvalid):
+    with pytest.raises(WebhookSignatureInvalid):
         ask(webhook_id="unknown")
 
 
@@ -407,7 +407,7 @@ def test_a_disabled_webhook_learns_it_only_with_its_secret(office: Office, ask: 
 
     with pytest.raises(WebhookDisabled):
         ask()
-    with pytest.raises(MessageSignatureInvalid):
+    with pytest.raises(WebhookSignatureInvalid):
         ask(header="nonsense")
 
 
@@ -422,7 +422,7 @@ def test_a_rotated_secret_signs_beside_the_new_one_until_it_expires(office: Offi
     assert ask().queued == 3
     office.clock.forward(hours=1)
     assert rotated.signing_keys(office.clock()) == ("whsec_new",)
-    with pytest.raises(MessageSignatureInvalid):
+    with pytest.raises(WebhookSignatureInvalid):
         ask(header=sign_body(["whsec_mine"], BODY, office.clock()))
 
 

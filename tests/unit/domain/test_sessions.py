@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.refusals import SeatsNotFound
-from chalicelib.domain.sessions import SEAT_PATTERN, Session, row_index, row_letters, row_of_seat, seats_by_row
+from chalicelib.domain.sessions import (
+    SEAT_PATTERN,
+    Session,
+    row_index,
+    row_letters,
+    row_of_seat,
+    seats_by_row_in_given_order,
+)
 from tests.builders import a_session
 
 halls = st.builds(a_session, total_seats=st.integers(1, 2000), seats_per_row=st.integers(1, 50))
@@ -89,4 +96,4 @@ def test_seats_cost_the_ticket_price_each() -> None:
 
 
 def test_seats_are_grouped_by_row() -> None:
-    assert seats_by_row(("A1", "A12", "AA1", "AA2")) == {"A": ("A1", "A12"), "AA": ("AA1", "AA2")}
+    assert seats_by_row_in_given_order(("A1", "A12", "AA1", "AA2")) == {"A": ("A1", "A12"), "AA": ("AA1", "AA2")}

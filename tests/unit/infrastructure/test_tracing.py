@@ -22,7 +22,7 @@ from opentelemetry.trace import INVALID_SPAN, SpanKind
 from chalicelib.domain.events import OutgoingMessage
 from chalicelib.domain.reservations import Hold
 from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
-from chalicelib.infrastructure.tracing.aws import TraceContextWriter
+from chalicelib.infrastructure.tracing.aws import ItemAndMessageTraceContextWriter
 from chalicelib.infrastructure.tracing.calls import TracedAdapter
 from chalicelib.infrastructure.tracing.carrying import current_traceparent_or_empty
 from chalicelib.infrastructure.tracing.export import BackgroundRequestSpanProcessor, FileExporter
@@ -230,7 +230,7 @@ def writing(service: str, operation: str, request: dict[str, Any]) -> Any:
     sent = dict(request)
     with TracerProvider().get_tracer("test").start_as_current_span("test"):
         traceparent = current_traceparent_or_empty()
-        TraceContextWriter([ROWS])(INVALID_SPAN, service, operation, sent)
+        ItemAndMessageTraceContextWriter([ROWS])(INVALID_SPAN, service, operation, sent)
     return json.loads(json.dumps(sent).replace(traceparent, "?"))
 
 

@@ -95,10 +95,10 @@ class Stage:
             TABLES["reservations"], [{"user_id": "ana", "email": EMAIL}, {"user_id": "ana", "email": EMAIL}]
         )
         self.stores = (self.letters, self.invoices, self.payments, self.reservations)
-        self.open_matters = OpenMattersInMemory(self.reservations)
+        self.open_matters_and_emails = OpenMattersInMemory(self.reservations)
         self.records = RecordsInMemory()
-        self.erase = ErasePerson(self.stores, self.open_matters, self.records, lambda: NOW)
-        self.export = ExportPerson(self.stores, self.open_matters, lambda: NOW)
+        self.erase = ErasePerson(self.stores, self.open_matters_and_emails, self.records, lambda: NOW)
+        self.export = ExportPerson(self.stores, self.open_matters_and_emails, lambda: NOW)
 
     def named(self) -> list[str]:
         person = ANA.with_more_emails([EMAIL])
@@ -156,7 +156,7 @@ def test_what_died_at_any_item_is_finished_by_the_next_run(stage: Stage, store: 
 
 def test_with_reservations_first_an_address_would_be_lost(stage: Stage) -> None:
     """The control of the order: what died after the reservations no longer finds the letters."""
-    wrong = ErasePerson(tuple(reversed(stage.stores)), stage.open_matters, stage.records, lambda: NOW)
+    wrong = ErasePerson(tuple(reversed(stage.stores)), stage.open_matters_and_emails, stage.records, lambda: NOW)
     stage.payments.dies_at = 0
     with pytest.raises(Died):
         wrong(ANA)
@@ -166,7 +166,7 @@ def test_with_reservations_first_an_address_would_be_lost(stage: Stage) -> None:
 
 
 def test_nothing_is_erased_while_something_is_open(stage: Stage) -> None:
-    stage.open_matters.open.append("res-1 holds seats until noon")
+    stage.open_matters_and_emails.open.append("res-1 holds seats until noon")
 
     with pytest.raises(HoldsOrPaymentsAreOpen) as refused:
         stage.erase(ANA)
@@ -183,7 +183,7 @@ def test_what_came_meanwhile_is_told_as_left(stage: Stage) -> None:
             return super().erase_items_not_in_use(person)
 
     buying = Buying(stage.reservations.store, stage.reservations.items)
-    erase = ErasePerson((*stage.stores[:-1], buying), stage.open_matters, stage.records, lambda: NOW)
+    erase = ErasePerson((*stage.stores[:-1], buying), stage.open_matters_and_emails, stage.records, lambda: NOW)
 
     erasure = erase(ANA)
 
