@@ -140,7 +140,7 @@ class PlaceHold:
         if command.idempotency_key is None:
             return ""
         address = (command.contact.email,) if command.contact else ()
-        return self.ids.fingerprint(command.session_id, command.user_id, *seats, *address)
+        return self.ids.keyed_fingerprint(command.session_id, command.user_id, *seats, *address)
 
     @property
     def _resends(self) -> AnswerRepeatedHoldRequests:

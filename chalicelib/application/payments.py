@@ -41,7 +41,7 @@ from chalicelib.domain.times import to_ms
 
 from .confirm import ConfirmReservation, ConfirmReservationCommand
 from .owned import get_owned_reservation
-from .refunds import TryMarkPaymentSold
+from .refunds import MarkPaymentSoldIfAllowed
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import (
@@ -133,7 +133,7 @@ class SettlePayment:
     confirm: ConfirmReservation
     """The use case that confirms reservations, with `only_if_charged` off: a payment that is to be settled was charged,
     or was claimed by a request that allowed a claim before the charge."""
-    mark_payment_sold: TryMarkPaymentSold
+    mark_payment_sold: MarkPaymentSoldIfAllowed
     clock: Clock
 
     def __call__(self, due: SettlementDue | Charge) -> None:

@@ -42,7 +42,8 @@ class PersonalDataExport:
 
 @dataclass(frozen=True, slots=True)
 class ErasureResult:
-    """The result of an erasure, by store: erased items, items that still name the person, and items that were kept."""
+    """The result of an erasure, by store: the number of items that were erased, of items left that still name the
+    person, and of items that must be kept."""
 
     record: str
     erased: Mapping[Store, int]

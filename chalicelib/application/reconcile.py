@@ -172,7 +172,7 @@ class ReconcilePaymentsAndSales:
         pause = min(FIRST_PAUSE * 2 ** min(payment.asked, 12), LONGEST_PAUSE)
         if payment.asked_at and now < payment.asked_at + pause:
             return _open_refund_finding(payment)
-        self.refund_if_requested.refund_if_requested_or_settle_as_charged(payment)
+        self.refund_if_requested.refund_if_requested_or_settle_for_charged_reservation(payment)
         stands = self.payments.find(payment.transaction_id) or payment
         return (
             _open_refund_finding(stands)

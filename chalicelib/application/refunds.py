@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class TryMarkPaymentSold:
+class MarkPaymentSoldIfAllowed:
     """Marks a sale's payment as sold. Idempotent."""
 
     payments: Payments
@@ -108,9 +108,9 @@ class RefundIfRequested:
         payment = self.payments.find(_transaction_in(event))
         if payment is None:
             raise LookupError(f"nothing is known of the payment {event.data['transactionId']!r}")
-        self.refund_if_requested_or_settle_as_charged(payment)
+        self.refund_if_requested_or_settle_for_charged_reservation(payment)
 
-    def refund_if_requested_or_settle_as_charged(self, payment: Payment) -> None:
+    def refund_if_requested_or_settle_for_charged_reservation(self, payment: Payment) -> None:
         """Refunds the payment if its refund is requested. If the gateway does not know the payment, only adds one to
         the number of tries, by which the sweep lengthens its pauses.
 

@@ -42,7 +42,7 @@ from chalicelib.domain.payments import Payment, PaymentChange, PaymentStatus, Se
 from chalicelib.domain.reservations import Reservation, State
 
 from .cancel_session import LAST_CLOSED
-from .refunds import RequestRefundsAfterSessionCancellation, TryMarkPaymentSold
+from .refunds import MarkPaymentSoldIfAllowed, RequestRefundsAfterSessionCancellation
 from .release import ExpireLapsedHoldUnlessSold
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class MarkPaymentSoldOrExpireDeletedHoldAndListMessages:
     send after a reservation was created, confirmed or ended."""
 
     expire: ExpireLapsedHoldUnlessSold
-    mark_payment_sold: TryMarkPaymentSold
+    mark_payment_sold: MarkPaymentSoldIfAllowed
 
     def __call__(self, change: ReservationChange) -> list[OutgoingMessage]:
         """Gives the messages to send. Expires the hold of a deleted reservation only if it was pending: then its expiry

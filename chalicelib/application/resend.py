@@ -95,8 +95,9 @@ class AnswerRepeatedHoldRequests:
         """Counts and stores a hold that an earlier attempt left in the rows. Raises the refusal if the user has no room
         for it.
 
-        Before it raises, releases the seats of a hold without an idempotency key. Keeps those of a hold with a key:
-        another request with the same key may be using them, and releases them itself if it is refused.
+        Before it raises, releases the seats of a hold without an idempotency key. Does not release the seats of a hold
+        with a key, because another request with this key may be using the hold. If that request is refused, it releases
+        the seats.
         """
         try:
             self.count_live_hold(earlier)

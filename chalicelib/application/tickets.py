@@ -43,7 +43,7 @@ gets its tickets in this way, too."""
 
 
 @dataclass(frozen=True)
-class RequestTicketSigningAgain:
+class ResendSaleToSignUnsignedTickets:
     """Requests that a sale's unsigned tickets are signed, by sending the sale's event again.
 
     Idempotent: see IssueSoldOrVoidRefundedTickets.
@@ -70,7 +70,7 @@ class ShowSignedTickets:
     tickets: Tickets
     reservations: Reservations
     sessions: Sessions
-    ask_for_tokens: RequestTicketSigningAgain
+    ask_for_tokens: ResendSaleToSignUnsignedTickets
     clock: Clock
 
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> ShownTickets:
@@ -122,7 +122,7 @@ class TransferTicket:
     tickets: Tickets
     reservations: Reservations
     sessions: Sessions
-    ask_for_tokens: RequestTicketSigningAgain
+    ask_for_tokens: ResendSaleToSignUnsignedTickets
     clock: Clock
     new_code: Callable[[], str]
 

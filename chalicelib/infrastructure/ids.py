@@ -33,7 +33,7 @@ class RandomOrDerivedIds:
         own = secrets.token_bytes(16) if key is None else self._derive("reservation", user_id, key)
         return f"{PREFIX}{buyer_partition_of_user(user_id)}{_to_base64(own)}"
 
-    def fingerprint(self, *parts: str) -> str:
+    def keyed_fingerprint(self, *parts: str) -> str:
         return self._derive("fingerprint", *parts).hex()[:FINGERPRINT_CHARACTERS]
 
     def sale_id(self, reservation_id: str, transaction_id: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.application.tickets import (
     AdmitTicket,
-    RequestTicketSigningAgain,
+    ResendSaleToSignUnsignedTickets,
     ShowCalendarEntry,
     ShowGateListPage,
     ShowSignedTickets,
@@ -82,5 +82,5 @@ def _opens_before() -> timedelta:
     return timedelta(minutes=settings().admission_minutes)
 
 
-def _ask_for_tokens() -> RequestTicketSigningAgain:
-    return RequestTicketSigningAgain(outbox(), clock)
+def _ask_for_tokens() -> ResendSaleToSignUnsignedTickets:
+    return ResendSaleToSignUnsignedTickets(outbox(), clock)

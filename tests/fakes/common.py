@@ -58,7 +58,7 @@ class ReadableIds:
     def reservation_id(self, user_id: str, key: str | None) -> str:
         return f"res-{user_id}-{key or next(self.numbers)}"
 
-    def fingerprint(self, *parts: str) -> str:
+    def keyed_fingerprint(self, *parts: str) -> str:
         return f"fingerprint-{zlib.crc32('|'.join(parts).encode()):08x}"
 
     def may_be_reservation(self, text: str) -> bool:

@@ -18,9 +18,9 @@ def number_by_series(
     series_of: Callable[[T], Hashable],
     assign_numbers_in_one_series: Callable[[Sequence[T]], Sequence[N]],
 ) -> tuple[dict[int, N], dict[int, Exception]]:
-    """Groups the items by series, and numbers each group with one call. If that call fails without an outage, numbers
-    each item of the group with a call of its own. Gives the numbered items and the failures, both by the item's
-    position in `items`."""
+    """Groups the items by series, and numbers each group with one call. If that call fails, and not because of an
+    outage, numbers the group's items one by one. Gives the numbered items and the failures, both by the item's position
+    in `items`."""
     by_series: dict[Hashable, dict[int, T]] = defaultdict(dict)
     for position, item in items.items():
         by_series[series_of(item)][position] = item

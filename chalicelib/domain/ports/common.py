@@ -31,7 +31,7 @@ class IdMaker(Protocol):
         new."""
         ...
 
-    def fingerprint(self, *parts: str) -> str:
+    def keyed_fingerprint(self, *parts: str) -> str:
         """Makes a short keyed hash of the parts, to tell requests with the same idempotency key apart. The parts can't
         be guessed from it without our secret."""
         ...

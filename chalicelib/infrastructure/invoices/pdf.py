@@ -165,7 +165,8 @@ class _Sheet(A4Document):
         self.y += GAP
 
     def _add_row(self, left: str, right: str, pen: Pen) -> None:
-        """Draws a row of the table of seats. On a new page it is below the captions."""
+        """Draws a row of the table of seats. If there is no room, first begins a page, and draws the table's captions
+        on it."""
         height = BODY.line_height_mm + 2 * ABOVE_A_ROW
         if not self.has_room(height):
             self.add_page()

@@ -116,7 +116,8 @@ class SeatCache:
     """The reservation ids from idempotency keys that this process still has to mark in Redis, each with its screening.
     The ids of a screening are marked before Redis is asked about any id of that screening."""
     _incomplete: set[str] = field(default_factory=set)
-    """Screenings of which Redis lacks some ids: more than MOST_UNMARKED waited to be marked, so they were discarded."""
+    """Screenings of which Redis lacks some ids, because more than MOST_UNMARKED ids were waiting to be marked in Redis,
+    and were discarded."""
     _lock: Lock = field(default_factory=Lock)
 
     # Before the screening is known to anybody.

@@ -130,7 +130,7 @@ def full_jitter_seconds(receives: int) -> float:
 def growing_jitter_seconds(deferrals: int, least_seconds: float, most_seconds: float) -> float:
     """Draws a random delay between `least_seconds` and an upper limit.
 
-    The limit is 4 s above `least_seconds` at first. The 4 s double with each deferral, until the limit is
+    The limit is `least_seconds` plus 4 s at first. Each deferral doubles what is added, up to a limit of
     `most_seconds`.
     """
     return random.uniform(least_seconds, min(most_seconds, least_seconds + 4 * 2 ** min(deferrals, 10)))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chalicelib.application.cancel_session import CancelSession
-from chalicelib.application.refunds import RequestRefundsAfterSessionCancellation, TryMarkPaymentSold
+from chalicelib.application.refunds import MarkPaymentSoldIfAllowed, RequestRefundsAfterSessionCancellation
 from chalicelib.application.relay import (
     FinishSalesRequestRefundsAndListMessages,
     MarkIfRefundedAndListPaymentMessages,
@@ -32,7 +32,7 @@ class RelayingUseCases:
         self,
     ) -> MarkPaymentSoldOrExpireDeletedHoldAndListMessages:
         return MarkPaymentSoldOrExpireDeletedHoldAndListMessages(
-            SellingUseCases(self.ports).expire_lapsed_hold_unless_sold, TryMarkPaymentSold(self.ports.payments)
+            SellingUseCases(self.ports).expire_lapsed_hold_unless_sold, MarkPaymentSoldIfAllowed(self.ports.payments)
         )
 
     @cached_property

@@ -6,7 +6,7 @@ from functools import cached_property
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.payments import SettlePayment, StartPayment
 from chalicelib.application.reconcile import ReconcilePaymentsAndSales
-from chalicelib.application.refunds import RefundIfRequested, TryMarkPaymentSold
+from chalicelib.application.refunds import MarkPaymentSoldIfAllowed, RefundIfRequested
 
 from .ports import SellingAndSettlingPorts
 
@@ -31,7 +31,7 @@ class SettlingUseCases:
             rows=ports.rows,
             sessions=ports.sessions,
             confirm=self.confirm_without_charge_check,
-            mark_payment_sold=TryMarkPaymentSold(ports.payments),
+            mark_payment_sold=MarkPaymentSoldIfAllowed(ports.payments),
             clock=ports.clock,
         )
 

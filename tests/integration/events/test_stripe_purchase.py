@@ -146,7 +146,9 @@ def test_a_payment_by_stripe_whose_message_comes_too_late_goes_back_once(cinema:
         cinema.tell(payment, reservation)
     cinema.pump.drain()  # its refund consumer has the simulated gateway, which knows of no such payment
     for _ in range(2):
-        cinema.settling.refund_if_requested.refund_if_requested_or_settle_as_charged(cinema.payment(payment))
+        cinema.settling.refund_if_requested.refund_if_requested_or_settle_for_charged_reservation(
+            cinema.payment(payment)
+        )
 
     stands = cinema.payment(payment)
     assert (stands.status, stands.reason) == ("refunded", "late")

@@ -229,7 +229,7 @@ def test_the_gateway_is_not_asked_of_a_payment_that_is_not_to_be_returned(cinema
     assert bought
     cinema.gateway.is_silent = True  # type: ignore[attr-defined] # the fake's
 
-    cinema.refund_if_requested.refund_if_requested_or_settle_as_charged(know(cinema, bought))
+    cinema.refund_if_requested.refund_if_requested_or_settle_for_charged_reservation(know(cinema, bought))
 
     assert cinema.payments.find(TX) == bought
 
@@ -248,7 +248,7 @@ def test_a_charged_payment_that_the_gateway_does_not_know_stays_to_be_returned(c
     requested = refund_request_for(TX, held, RefundReason.LATE, NOW)
     payment = know(cinema, replace(requested, charged_at=NOW, charged_cents=2500, charged_currency="BRL"))
 
-    replace(cinema, gateway=gateway).refund_if_requested.refund_if_requested_or_settle_as_charged(payment)
+    replace(cinema, gateway=gateway).refund_if_requested.refund_if_requested_or_settle_for_charged_reservation(payment)
 
     assert status(cinema) is PaymentStatus.REFUND_REQUESTED
 

@@ -360,7 +360,7 @@ def test_a_claim_that_came_to_nothing_gives_way_to_whom_the_payment_was_charged_
     till.gateway.pay(a_charge("tx-1", theirs.id, 2500))
 
     till.hears(theirs, "tx-1")
-    till.cinema.refund_if_requested.refund_if_requested_or_settle_as_charged(till.payments.known["tx-1"])
+    till.cinema.refund_if_requested.refund_if_requested_or_settle_for_charged_reservation(till.payments.known["tx-1"])
 
     assert till.status() == (PaymentStatus.SOLD, None)
     assert till.cinema.seats() == {"A2": "sold"}

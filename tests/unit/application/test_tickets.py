@@ -12,7 +12,7 @@ from chalicelib.application.tickets import (
     AdmittedTicket,
     AdmitTicket,
     AdmitTicketCommand,
-    RequestTicketSigningAgain,
+    ResendSaleToSignUnsignedTickets,
     ShowCalendarEntry,
     ShowGateListPage,
     ShowSignedTickets,
@@ -85,8 +85,8 @@ class House:
         return f"key-{next(self.names)}"
 
     @property
-    def ask(self) -> RequestTicketSigningAgain:
-        return RequestTicketSigningAgain(self.outbox, self.cinema.clock)
+    def ask(self) -> ResendSaleToSignUnsignedTickets:
+        return ResendSaleToSignUnsignedTickets(self.outbox, self.cinema.clock)
 
     @property
     def show(self) -> ShowSignedTickets:

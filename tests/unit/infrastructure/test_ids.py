@@ -74,6 +74,6 @@ def test_a_sale_is_of_one_payment_and_a_key_of_one_user() -> None:
 
     assert ids.sale_id("res-1", "tx-1") != ids.sale_id("res-1", "tx-2")
     assert ids.reservation_id("ana", "key")[-22:] != ids.reservation_id("bia", "key")[-22:]
-    assert ids.fingerprint("a", "bc") != ids.fingerprint("ab", "c")
+    assert ids.keyed_fingerprint("a", "bc") != ids.keyed_fingerprint("ab", "c")
     assert ids.address_hash("Ana@Example.com") == ids.address_hash("ana@example.com")
     assert buyer_pseudonym_or_empty(ids.reservation_id("ana", "key") + "x") == ""
