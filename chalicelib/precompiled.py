@@ -25,13 +25,13 @@ FORMATS = (importlib.util.MAGIC_NUMBER, PATTERN_COMPILER._sre.MAGIC)
 
 Patterns = Mapping[tuple[str | bytes, int], bytes]
 """Compiled patterns. The key is a pattern, with the flags that `re` was given. The value has the arguments of
-`_sre.compile`, marshalled, without the first one, the pattern: the complete flags, the code and so on."""
+`_sre.compile` except the first, which is the pattern: the complete flags, the code and so on. They are marshalled."""
 
 
 def use_precompiled_methods_and_patterns(file: str = FILE) -> None:
-    """Lets dataclasses, named tuples and `re` find in `file` what they would compile.
+    """Lets dataclasses, named tuples and `re` take from `file` what they would compile otherwise.
 
-    Changes nothing if there is no such file, as on a laptop, or if a Python of other formats made it.
+    Changes nothing if there is no such file, as on a laptop, or if it was made by a Python that has other formats.
     """
     try:
         with open(file, "rb") as stored:
@@ -46,10 +46,11 @@ def use_precompiled_methods_and_patterns(file: str = FILE) -> None:
 
 
 def use_compiled_dataclass_and_namedtuple_methods(code_of: Callable[[str, str], Any]) -> Callable[[], None]:
-    """Lets the standard library generate methods from code that is compiled already: dataclasses and named tuples write
-    theirs as text, and compile it by `exec` and `eval`.
+    """Makes dataclasses and named tuples use compiled code for the methods that they generate. By themselves, they
+    write these methods as text, and compile the text by `exec` and `eval`.
 
-    `code_of` gives the code of a text, by the text and its mode, "exec" or "eval". Gives a function that undoes this.
+    `code_of` gives the code of a text, from the text and its mode, "exec" or "eval". The result is a function that
+    undoes the change.
     """
 
     def run(text: str, *scopes: Any) -> None:

@@ -51,13 +51,12 @@ every two seconds.
 
 Limits per user apply only to signed-in users, because only their ids are verified. Without access control, only the
 limits per address and per connection apply. A buyer in a hurry clicks every second or two, and stays below the limits
-per user. An address may be a family, an office or a street behind one NAT, with thirty people who look at the seats
-each second. A script sends hundreds of requests.
+per user. An address may be a family, an office or a street behind one NAT, where thirty people each look at the seats
+once a second. A script sends hundreds of requests.
 
-For the limit per address, a hold counts as many requests as it has seats. So an address may hold 60 seats at once, then
-two more a second. With holds of 30 s it has 60 + 2 x 30 = 120 seats at most; once the first 60 lapse, it keeps
-2 x 30 = 60. Seats that are given back, or whose hold lapses, return no quota. If you make holds longer, lower these
-limits.
+For the limit per address, a hold of n seats counts as n requests. So an address may hold 60 seats at once, then two
+more a second. With holds of 30 s it has 60 + 2 x 30 = 120 seats at most; once the first 60 lapse, it keeps 2 x 30 = 60.
+Seats that are given back, or whose hold lapses, return no quota. If you make holds longer, lower these limits.
 
 Each change of a seat is sent to every WebSocket that is subscribed to its screening. Subscriptions are therefore
 limited: sixty from one address at once, then six a minute, which makes 780 in the two hours that a connection lasts. A
@@ -129,8 +128,8 @@ class Setting(NamedTuple):
     """The value if the variable is missing or empty. A placeholder {name} stands for an earlier field of Settings, or
     for the region."""
     local_default: str | None = None
-    """The default on a laptop, if it differs from `default`. The deployment's parameter for such a setting is empty by
-    default; the process then chooses the default by its stage."""
+    """The default on a laptop, if it differs from `default`. The deployment's parameter for such a setting is empty
+    unless somebody sets it. If it is empty, the process chooses one of the two defaults by its stage."""
     read: Callable[["Setting", str, str], object] = _read_text
     """Makes the setting's value from this row, the variable's text and the stage. Raises SettingInvalid."""
     bounds: tuple[int, int] | None = None
@@ -600,8 +599,9 @@ SETTINGS: Mapping[str, Setting] = {one.name: one.metadata["setting"] for one in 
 def serves_requests(environment: Mapping[str, str] = os.environ) -> bool:
     """Tells whether this process may serve HTTP requests. If so, app.py registers the routes.
 
-    False in a Lambda function that runs another handler of app.py, such as a queue's: Lambda's variable _HANDLER names
-    it. True in all others: on a laptop there is no _HANDLER, and an extension may put its wrapper there.
+    False in a Lambda function that runs another handler of app.py, such as a queue's. Lambda's variable _HANDLER names
+    the handler. True in all other processes, also if there is no _HANDLER, as on a laptop, or if it names the wrapper
+    of an extension.
     """
     handler = environment.get("_HANDLER", "")
     return handler == API_HANDLER or not handler.startswith("app.")
@@ -610,7 +610,8 @@ def serves_requests(environment: Mapping[str, str] = os.environ) -> bool:
 def ssm_parameter_by_variable(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Gives the names of the SSM parameters that hold this process's secrets, by environment variable.
 
-    The value of such a variable is `ssm:` and the parameter's name. A laptop has none, so the result is empty there.
+    Such a variable has the value `ssm:` and the parameter's name. A laptop has no such variables, so the result is
+    empty there.
     """
     found = {one.name: environment.get(one.name, "") for one in SETTINGS.values() if one.secret}
     return {name: text.removeprefix(SSM_PREFIX) for name, text in found.items() if text.startswith(SSM_PREFIX)}

@@ -53,8 +53,8 @@ def handle_messages(
     """Handles queue messages one after the other. Gives the ids of the messages that the queue must not delete.
 
     A message that fails comes again after a pause, which grows with each try. After its last try it is parked in the
-    dead-letter queue. One that raises PermanentFailure is parked at once. One that raises RetryLater is put off, which
-    counts as no try; it is parked once it was put off too often.
+    dead-letter queue. One that raises PermanentFailure is parked at once. One that raises RetryLater is put off. That
+    does not count as a try. If it has been put off too often, it is parked.
     """
     return _failures(record["messageId"] for record in records if not _handle_one(record, handle, redelivery))
 
@@ -80,7 +80,8 @@ def handle_messages_together(
     """Handles all queue messages with one call of `handle`. Gives the ids of those that the queue must not delete.
 
     `read` reads a message's content. `handle` takes the list of contents, and gives its failures by position in that
-    list; if it raises, all have failed. Failed messages are retried, deferred or parked, as by `handle_messages`.
+    list; if it raises, all have failed. Failed messages are retried, deferred or parked, in the same way as by
+    `handle_messages`.
     """
     contents, errors = act_on_each_in_turn(dict(enumerate(records)), read)
     try:
@@ -106,7 +107,7 @@ def relay_in_order(
     """Makes messages of stream records with `relay`, and sends them. Gives the id of the first record that failed.
 
     The stream then delivers that record and all later ones again, so the records keep their order. During an outage the
-    records wait, for hours if necessary. A record that fails for another reason than an outage is parked, if `parking`
+    records wait, for hours if necessary. A record that fails for a reason other than an outage is parked, if `parking`
     says so. Raises NothingRelayed if a record failed and no message was sent.
     """
     relayed, failed = _relay_until_one_fails(records, relay, parking)
@@ -118,8 +119,11 @@ def relay_in_order(
 
 
 def _raiser_of(error: Exception | None) -> Callable[[Record], None]:
-    """Makes a handler that raises the error, or does nothing if there is none. Several messages may have the same
-    error. Its traceback is reset before each raise, so that it does not grow."""
+    """Makes a handler that raises the error. If there is no error, the handler does nothing.
+
+    Several messages may have the same error. The error's traceback is reset before each raise, so that the traceback
+    does not grow.
+    """
     came_from = error.__traceback__ if error else None
 
     def settle(record: Record) -> None:

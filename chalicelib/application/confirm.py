@@ -65,7 +65,7 @@ class ConfirmReservation:
     """Confirms a reservation that is paid for, or free of charge.
 
     With `only_if_charged`, the payment gateway must have reported the charge. Without it, the client's statement is
-    enough, as on a laptop.
+    enough. A laptop runs that way.
     """
 
     rows: Rows
@@ -126,8 +126,8 @@ class ConfirmReservation:
         return ended
 
     def _sell(self, reservation: Reservation, sale: Sale) -> Reservation:
-        """Sells the seats of a pending reservation, stores the sale, and gives the confirmed reservation. A reservation
-        that is not pending is given unchanged if this sale bought it; if not, raises.
+        """Sells the seats of a pending reservation, stores the sale, and gives the confirmed reservation. If the
+        reservation is not pending, gives it unchanged if it was bought by this sale, and otherwise raises a refusal.
 
         Requests the sale's refund if the session was cancelled after the seats were sold. Raises
         PaidByAnotherTransaction, LatePayment, PaymentForCancelledReservation, PaymentForCancelledSession.
@@ -182,8 +182,8 @@ class ConfirmReservation:
         """Stores the sale on the reservation, and gives the reservation. If the reservation was deleted, stores it
         again with the sale.
 
-        The stored `paid_at` is never later than the hold's expiry: if an earlier request sold the seats, it did so
-        before the expiry, at an unknown time.
+        The stored `paid_at` is never later than the hold's expiry. An earlier request may have sold the seats: it did
+        so at an unknown time, but before the expiry.
         """
         sale = replace(sale, paid_at=min(sale.paid_at, reservation.hold.expires_at))
         confirmed = reservation.confirmed(sale)
@@ -245,7 +245,7 @@ def _refusal_of_claim(stands: Payment | None, reservation: Reservation, sale: Sa
 
 
 def _check_bought(reservation: Reservation, sale: Sale) -> Reservation:
-    """Gives a reservation that is no longer pending, unchanged, if this sale bought it.
+    """Checks a reservation that is no longer pending. If it was bought by this sale, gives it unchanged.
 
     Otherwise raises LatePayment, PaymentForCancelledReservation or PaidByAnotherTransaction.
     """
@@ -257,7 +257,7 @@ def _check_bought(reservation: Reservation, sale: Sale) -> Reservation:
 
 
 def _cancelled_or_expired(reservation: Reservation, taken: SeatsTakenOrHoldEnded, now: datetime) -> State:
-    """Tells how a hold ended that can't be sold any more.
+    """Tells how the reservation's hold, which can't be sold any more, has ended.
 
     Gives expired if it may have lapsed by the clock of some instance, or if others hold or own its seats. Else gives
     cancelled: only a cancellation frees the seats long before the expiry.

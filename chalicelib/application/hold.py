@@ -93,8 +93,8 @@ class PlaceHold:
         return self._keep(reservation)
 
     def _keep(self, held: Reservation) -> Reservation:
-        """Counts a hold whose seats the rows have just held, and stores its reservation. If the user is at the limit,
-        releases the seats."""
+        """Counts a hold that has just got its seats in the rows, and stores its reservation. If the user is at the
+        limit, releases the seats."""
         try:
             self.count_live_hold(held)
         except (TooManyHoldsInSession, IdempotencyKeyReused) as refusal:

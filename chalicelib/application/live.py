@@ -40,7 +40,7 @@ class SwitchWatchedSessionUnlessFull:
         """Makes the viewer watch this session, instead of any other. False if the session already has as many viewers
         as allowed.
 
-        Raises SessionNotFound. Viewers who come at the same moment may exceed the limit by some.
+        Raises SessionNotFound. Viewers who come at the same moment may exceed the limit by a few.
         """
         session = self.sessions.get(session_id)
         if self.viewers.count(session.id, self.most_viewers) >= self.most_viewers:

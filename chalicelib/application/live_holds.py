@@ -59,8 +59,8 @@ class CountHoldInSessionOrRefuse:
         """Gives the oldest of the counted holds that have ended; the new hold may take its place. None if the limit is
         not reached.
 
-        Raises if at least as many counted holds as the limit are live: IdempotencyKeyReused if one of them has the new
-        hold's reservation id, else TooManyHoldsInSession.
+        Raises if the number of live counted holds is at the limit or above: IdempotencyKeyReused if one of them has the
+        new hold's reservation id, else TooManyHoldsInSession.
         """
         live = [hold for hold in counted if self._is_counted_hold_live(hold, now)]
         if len(live) >= self.limit:

@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     )
 
 BY_GATEWAY = "gateway"
-"""The stored payment method of a sale that the gateway's report completed: its buyer never sent a confirmation, which
-states the method."""
+"""The stored payment method of a sale that was completed by the gateway's report. A buyer's confirmation states the
+method, but the buyer of such a sale never sent one."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ class SettlementNotDueYet(Exception):
 class SettlePayment:
     """Settles a charged or claimed payment: it becomes a sale or a refund.
 
-    Idempotent, also if the buyer confirms at the same time: the buyer's request and this one claim the payment for the
-    same reservation, and the row sells the seats once.
+    Idempotent, even if the buyer confirms at the same time: the buyer's request and the settlement claim the payment
+    for the same reservation, and the row sells the seats once.
     """
 
     payments: Payments
@@ -131,8 +131,8 @@ class SettlePayment:
     rows: Rows
     sessions: Sessions
     confirm: ConfirmReservation
-    """The use case that confirms reservations, with `only_if_charged` off: a payment that is to be settled was charged,
-    or was claimed by a request that allowed a claim before the charge."""
+    """The use case that confirms reservations, with `only_if_charged` off. It need not be on: each payment to be
+    settled was charged, or was claimed by a request that did not require a charge."""
     mark_payment_sold: MarkPaymentSoldIfAllowed
     clock: Clock
 
@@ -206,7 +206,7 @@ class SettlePayment:
         self.mark_payment_sold(self.reservations.add_sold_if_missing(sold))
 
     def _sale_of_claim(self, payment: Payment) -> Sale:
-        """Makes the sale that the request which claimed the payment would have made, with the same id."""
+        """Makes the same sale, with the same id, as the request that claimed the payment would have made."""
         sale_id = self.confirm.ids.sale_id(payment.reservation_id, payment.transaction_id)
         paid_at = payment.claimed_at or payment.charged_at or self.clock()
         return Sale(sale_id, payment.transaction_id, payment.method or BY_GATEWAY, paid_at)

@@ -66,7 +66,7 @@ class ShowSeatMap:
 
 
 def to_seat_view(seat: str, unlapsed_entry: Occupancy | None) -> SeatView:
-    """Makes the public view of a seat. `unlapsed_entry` is None for a free seat. It must not be a lapsed hold."""
+    """Makes the public view of a seat. `unlapsed_entry` is None for a free seat, and is never a lapsed hold."""
     match unlapsed_entry:
         case SoldSeat():
             return SeatView(seat, "sold")
@@ -100,7 +100,8 @@ class ListSessionsPage:
     sessions: Sessions
 
     def __call__(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        """Lists sessions by start time, those of the past too if `starting_from` is None. Raises CursorInvalid."""
+        """Lists sessions by start time. If `starting_from` is None, past sessions are listed, too. Raises
+        CursorInvalid."""
         return self.sessions.list_by_start(starting_from, limit, cursor)
 
 

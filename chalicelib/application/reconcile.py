@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations, Rows, Sessions
 
 LOOK_BACK = timedelta(hours=2)
-"""How far back charges are compared. The gateway repeats a lost message for longer than that."""
+"""How far back charges are compared. The gateway goes on repeating a lost message for longer than this."""
 
 AT_WORK = timedelta(minutes=1)
-"""The least age of a charge or sale that is compared. The request or consumer that works on a younger one may not be
-finished."""
+"""Charges and sales are compared only if they are at least this old. A request or consumer may still be at work on a
+younger one."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)
 """How long the sweep waits before it retries the refund of a payment that the gateway did not know. The pause doubles
@@ -44,9 +44,10 @@ dead letter of `refunds`."""
 
 RECENTLY_SOLD = timedelta(minutes=20)
 SCREENINGS = 50
-"""How many sessions are compared: the next ones, and those that began recently. Seats are sold for these."""
+"""The most sessions that are compared: those that began recently, and then the upcoming ones. Seats are sold for
+these."""
 BEGUN = timedelta(hours=6)
-"""The comparison leaves out sessions that began more than this long ago."""
+"""The comparison leaves out a session if more than this time has passed since its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ class Finding:
 
 
 class OutcomeNeedingNoOperator(Enum):
-    """What came of comparing a charge, refund or sale, if no operator has to look at it. Otherwise it is a Finding."""
+    """The outcome of comparing a charge, refund or sale that no operator has to look at. If one has to, the outcome is
+    a Finding instead."""
 
     MENDED = auto()
     NOTHING_TO_DO = auto()
@@ -124,10 +126,10 @@ class ReconcilePaymentsAndSales:
             return []
 
     def _compare_charge(self, charge: Charge, listed_at: datetime, *, mend: bool) -> OutcomeNeedingNoOperator | Finding:
-        """Compares a charge with its payment, and settles a payment that is open. Gives a Finding if the two differ.
+        """Compares a charge with its payment. If the payment is open, settles it, or gives a Finding if `mend` is off.
+        Gives a Finding if charge and payment differ.
 
-        With `mend` off, gives a Finding instead of settling. Skips a refund that may be newer than the gateway's list,
-        which was read at `listed_at`.
+        Does not compare a refund that may have been made after the gateway's list was read, at `listed_at`.
         """
         payment = self.payments.find(charge.transaction_id)
         if payment is None or not payment.was_charged:
@@ -162,8 +164,8 @@ class ReconcilePaymentsAndSales:
         """Retries a late refund at the gateway, once the pause since the last try is over. Gives a Finding as long as
         the late refund is still not made.
 
-        A refund is late once its request is older than REFUND_LATE_AFTER. It is late at once if the gateway did not
-        know its payment.
+        A refund is late when its request is older than REFUND_LATE_AFTER. If the gateway did not know its payment, it
+        is late immediately.
         """
         now = self.clock()
         requested_at = payment.requested_at or now
@@ -181,7 +183,8 @@ class ReconcilePaymentsAndSales:
         )
 
     def _recent_sales(self, now: datetime) -> Iterator[tuple[str, str]]:
-        """Reads the sales of the last RECENTLY_SOLD from the rows. Gives pairs of reservation id and sale id."""
+        """Reads from the rows the sales that were made within the time RECENTLY_SOLD before now. Gives pairs of
+        reservation id and sale id."""
         page = self.sessions.list_by_start(now - BEGUN, SCREENINGS, None)
         for session in page.items:
             yield from self.rows.sale_ids_by_reservation_in_rows_last_written_between(
@@ -198,7 +201,8 @@ class ReconcilePaymentsAndSales:
 
 @dataclass
 class _Sweep:
-    """The results of the comparisons so far. A comparison that fails becomes a finding, and the next one goes on."""
+    """The results of the comparisons so far. If a comparison fails, the failure becomes a finding, and the next
+    comparison is made all the same."""
 
     looked_at: int = 0
     mended: int = 0
@@ -235,6 +239,6 @@ def _payment_finding(says: str, payment: Payment) -> Finding:
 
 
 def _is_listed(payment: Payment, listed_at: datetime) -> bool:
-    """Tells whether the list of charges that was read at `listed_at` must show the payment's refund, because the refund
-    was made well before that."""
+    """Tells whether the list of charges that was read at `listed_at` must show the payment's refund. That is so if the
+    refund was made well before `listed_at`, or at an unknown time."""
     return payment.refunded_at is None or payment.refunded_at + AT_WORK <= listed_at

@@ -58,7 +58,7 @@ class MarkPaymentSoldIfAllowed:
 class RequestRefundsAfterSessionCancellation:
     """Requests the refunds of reservations whose session was cancelled.
 
-    Idempotent, also if two requests run at the same time: the payment is marked once.
+    Idempotent, even if two requests run at the same time: the payment is marked once.
     """
 
     reservations: Reservations
@@ -68,8 +68,8 @@ class RequestRefundsAfterSessionCancellation:
     def __call__(self, reservation_ids: Iterable[str]) -> dict[str, Payment | None]:
         """Requests the refunds. Gives each sale's payment by reservation id. Leaves out unconfirmed reservations.
 
-        The payment is None if there is nothing to refund: the sale was free of charge, or the payment stored for its
-        transaction does not belong to this sale. Raises BackendUnavailable.
+        The payment is None if there is nothing to refund: the sale was free of charge, or the payment that is stored
+        for the sale's transaction does not belong to the sale. Raises BackendUnavailable.
         """
         found = (self.reservations.find(reservation_id) for reservation_id in reservation_ids)
         return {sold.id: self._request_refund(sold) for sold in found if sold and sold.sale}
@@ -112,11 +112,11 @@ class RefundIfRequested:
 
     def refund_if_requested_or_settle_for_charged_reservation(self, payment: Payment) -> None:
         """Refunds the payment if its refund is requested. If the gateway does not know the payment, only adds one to
-        the number of tries, by which the sweep lengthens its pauses.
+        the number of tries. The sweep makes its pauses longer with this number.
 
-        The gateway's charge may name another reservation than the stored payment does. A payment without a sale is then
-        not refunded here. It is settled for the gateway's reservation: it may become a sale, or its refund may be
-        requested again.
+        The gateway's charge may name a reservation that is not the stored payment's. Then a payment without a sale is
+        not refunded here. Instead it is settled for the reservation that the gateway names: it may become a sale, or
+        its refund may be requested again.
 
         Raises RefundNotConfirmed, GatewayUnavailable, BackendUnavailable.
         """
@@ -137,8 +137,8 @@ class RefundIfRequested:
         """Reads the charge from the gateway and records it. Gives the payment as stored afterwards. None if the gateway
         does not know the charge yet. The gateway is asked because a client's statement alone must not cause a refund.
 
-        The gateway may name another reservation than the client did. If the payment has no sale, it then gets the
-        gateway's reservation.
+        The gateway may name another reservation than the client did. In that case, if the payment has no sale, the
+        gateway's reservation is stored on the payment.
         """
         charge = self.gateway.find_charge(payment.transaction_id)
         return self.payments.record_charge_if_allowed_and_read(charge) if charge else None

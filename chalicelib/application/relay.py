@@ -61,8 +61,8 @@ TELLS: Mapping[str, tuple[EventType, ...]] = {
 """The events that each table's relay makes. No other relay makes them."""
 
 DEFERS: Mapping[str, tuple[str, ...]] = {"rows": (EXPIRY,), "reservations": (), "payments": (PAYMENTS,)}
-"""By table, the queues to which its relay sends delayed messages. Its other queues are those of the consumers of its
-events."""
+"""For each table, the queues to which the table's relay sends delayed messages. The relay's other queues are those of
+the consumers that receive its events."""
 
 SENDS_TO: Mapping[str, frozenset[str]] = {
     table: frozenset((*DEFERS[table], *(queue for kind in kinds for queue in ROUTES[kind])))
@@ -97,7 +97,7 @@ class FinishSalesRequestRefundsAndListMessages:
                 return _route(session_cancelled(event)) if event.row == LAST_CLOSED else []
 
     def _finish_sale(self, event: SeatsSold) -> None:
-        """Confirms the reservation of sold seats, if the request died before it could confirm it."""
+        """Confirms the reservation of sold seats, if the request that sold them died before it could do so."""
         reservation = self.reservations.find(event.reservation_id)
         if reservation and reservation.sale is None:
             self.reservations.mark_confirmed_unless_sold_and_read(event.reservation_id, event.sale)
@@ -112,8 +112,8 @@ class MarkPaymentSoldOrExpireDeletedHoldAndListMessages:
     mark_payment_sold: MarkPaymentSoldIfAllowed
 
     def __call__(self, change: ReservationChange) -> list[OutgoingMessage]:
-        """Gives the messages to send. Expires the hold of a deleted reservation only if it was pending: then its expiry
-        message was lost."""
+        """Gives the messages to send. Expires the hold of a deleted reservation only if the reservation was pending,
+        which means that its expiry message was lost."""
         before, after = change.before, change.after
         if before and before.state is State.PENDING and after is None:
             return self._expire_deleted(before)
@@ -141,7 +141,8 @@ class MarkIfRefundedAndListPaymentMessages:
     reservations: Reservations
 
     def __call__(self, change: PaymentChange) -> list[OutgoingMessage]:
-        """Marks a refunded sale on its reservation, so that the buyer sees it. Gives the messages to send."""
+        """Gives the messages to send. If a sale was refunded, marks this on the sale's reservation, so that the buyer
+        sees it."""
         payment, before = change.after, change.before
         if payment is None:
             return []
@@ -159,9 +160,11 @@ class MarkIfRefundedAndListPaymentMessages:
 
 
 def _refund_now_charged(before: Payment, payment: Payment) -> list[OutgoingMessage]:
-    """Makes the message that requests the refund again, if this change recorded the charge, and the gateway did not
-    know the payment when the refund was tried before. Without this message, only the sweep would try again, up to a day
-    later."""
+    """Makes the message that requests the refund again, if the gateway did not know the payment when the refund was
+    tried, and this change of the payment has recorded its charge.
+
+    Without this message, only the sweep would try again, up to a day later.
+    """
     is_charged_now = payment.was_charged and not before.was_charged
     if payment.status is PaymentStatus.REFUND_REQUESTED and payment.asked and is_charged_now:
         return [OutgoingMessage(REFUNDS, refund_requested(payment))]

@@ -78,12 +78,13 @@ class AnswerRepeatedHoldRequests:
         """Releases the seats of a hold for which the user has no room, and raises `refusal`. A twin is a request with
         the same idempotency key at the same time.
 
-        If a twin was admitted, its reservation is stored under the id. Then answers with that one, and releases only
-        seats that its live hold does not have. May also raise ReservationExpired, ReservationCancelled or
-        IdempotencyKeyReused.
+        If a twin was admitted, its reservation is stored under the reservation id, which both requests share. Then
+        answers with the twin's reservation, and releases only the seats that its live hold does not have. May also
+        raise ReservationExpired, ReservationCancelled or IdempotencyKeyReused.
 
         Both requests write the same item, so the later one sees what the earlier one did. A refused request bars the
-        hold there before it releases the seats. An admitted one stores the reservation there before it answers 201.
+        hold in that item before it releases the seats. An admitted one stores the reservation in that item before it
+        answers 201.
         """
         stored = self.reservations.bar_hold_and_earlier_or_read_stored(held.hold) if held.fingerprint else None
         if stored:
@@ -92,8 +93,8 @@ class AnswerRepeatedHoldRequests:
         raise refusal
 
     def _finish(self, earlier: Reservation) -> Reservation:
-        """Counts and stores a hold that an earlier attempt left in the rows. Raises the refusal if the user has no room
-        for it.
+        """Counts and stores a hold that an earlier attempt left in the rows. If the user's limit leaves no room for the
+        hold, raises the refusal.
 
         Before it raises, releases the seats of a hold without an idempotency key. Does not release the seats of a hold
         with a key, because another request with this key may be using the hold. If that request is refused, it releases
@@ -129,10 +130,10 @@ class AnswerRepeatedHoldRequests:
         return stored
 
     def _refusal_of_barred(self, held: Reservation) -> Refusal:
-        """Makes the refusal of a hold that can't be stored any more, because it was barred.
+        """Makes the refusal of a hold that was barred and therefore can't be stored any more.
 
-        Gives ReservationExpired if the hold may have lapsed. If not, it was barred when an earlier request with its key
-        was refused: gives ReservationCancelled.
+        If the hold may have lapsed, gives ReservationExpired. Otherwise gives ReservationCancelled: an earlier request
+        with the hold's key was refused, and the hold was barred then.
         """
         now = self.clock()
         if held.hold_may_have_lapsed_by_some_clock(now):
@@ -143,9 +144,9 @@ class AnswerRepeatedHoldRequests:
 def _earlier_attempt(asked: Reservation, taken: SeatsTakenOrHoldEnded) -> Reservation | None:
     """Gives the reservation of an earlier attempt of the same request, if that attempt holds all the seats.
 
-    The attempt may be this request's own write: its answer was lost, so the client library sent it again. It may also
-    be another request with the same key, which is between its two writes or died there. This request then continues
-    with the earlier hold and its expiry.
+    The attempt may be this request's own write, if its answer was lost and boto3 sent the write again. It may also be
+    another request with the same key, which is between its two writes or died between them. This request then continues
+    with the earlier hold, and with that hold's expiry.
     """
     entry = taken.occupancy.get(asked.seats[0])
     if not isinstance(entry, HeldSeat):

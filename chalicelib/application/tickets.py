@@ -222,7 +222,8 @@ class AdmitTicket:
         return AdmittedTicket(stored, session, stored.admission)
 
     def _find(self, command: AdmitTicketCommand, admitted_at: datetime) -> Ticket:
-        """Finds the ticket by its token or its code. A token's key must have been published at `admitted_at`."""
+        """Finds the ticket by its token or its code. The key of a token must be one of those that are published at
+        `admitted_at`."""
         code, version = command.code, None
         if command.token:
             facts = verify_token(command.token, self.keys.read_unexpired(admitted_at), self.is_signed)
@@ -275,7 +276,7 @@ def _session_taking_place(sessions: Sessions, session_id: str) -> Session:
 def _refusal(ticket: Ticket) -> Exception:
     """Makes the refusal of a ticket that can be neither transferred nor admitted.
 
-    If nothing on the ticket says why, the tickets of its sale are just being voided.
+    If nothing on the ticket says why, the tickets of its sale are being voided at this moment.
     """
     if ticket.admission and not ticket.void:
         return AlreadyAdmitted(ticket.admission.admitted_at, ticket.admission.gate)

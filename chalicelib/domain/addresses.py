@@ -8,8 +8,8 @@ LONGEST_URL = 2000
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 GLOBAL_UNICAST_IPV6 = ipaddress.ip_network("2000::/3")
-"""The range of global unicast addresses. All others are unassigned, private (fc00::/7, fe80::/10, fec0::/10, ff00::/8),
-or an IPv4 address in disguise (::/96, ::ffff:0:0/96, ::ffff:0:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48)."""
+"""The range of global unicast addresses. Every other address is unassigned, is private (fc00::/7, fe80::/10, fec0::/10,
+ff00::/8), or is an IPv4 address in disguise (::/96, ::ffff:0:0/96, ::ffff:0:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48)."""
 
 RESERVED_NETWORKS = tuple(
     map(

@@ -62,7 +62,7 @@ RefusalCounts = Mapping[datetime, Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class ScreeningTallies:
-    """The counts of one session: one tally for each bucket, by its beginning, and their sum."""
+    """The counts of one session: a tally for each bucket, by the bucket's beginning, and the sum of all tallies."""
 
     session: Session
     buckets: Mapping[datetime, Tally]

@@ -4,7 +4,8 @@ import re
 from hashlib import sha256
 
 ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"
-"""The characters of a code. No O and 0, no I, L and 1, which look alike. No vowels, so that no code is a word."""
+"""The characters of a code. It has neither O nor 0, and none of I, L and 1, because these look alike. It has no vowels,
+so that no code is a word."""
 
 LENGTH = 8
 GROUP = 4

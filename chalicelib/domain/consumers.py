@@ -46,10 +46,10 @@ class Consumer(NamedTuple):
     """The text of the alarm for dead letters."""
     late_alarm_text: str
     late_after_seconds: int = 300
-    """The age of the oldest message at which an alarm goes off."""
+    """An alarm goes off when the oldest message has this age."""
     alarm_docs_section: str = ""
-    """A Markdown link to a section of docs/operations.md, or empty. The texts of the alarms name it after the sections
-    on dead letters and late events."""
+    """A Markdown link to a section of docs/operations.md, or empty. The texts of the alarms refer first to the sections
+    on dead letters and late events, and then to this one."""
     hears: tuple[EventType, ...] = ()
     takes: str = "events"
     """The kind of messages in the queue."""

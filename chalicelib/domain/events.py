@@ -89,7 +89,8 @@ buyer's address, so it would let anybody test guesses of the address."""
 
 class EventType(StrEnum):
     RESERVATION_CREATED = "ReservationCreated"
-    """data: amountCents, expiresAtMs; if the request had an idempotency key also fingerprint, which is PRIVATE."""
+    """data: amountCents, expiresAtMs, and also fingerprint if the request had an idempotency key. The fingerprint is
+    PRIVATE."""
     PAYMENT_CONFIRMED = "PaymentConfirmed"
     """data: amountCents, saleId, transactionId, paymentMethod."""
     RESERVATION_EXPIRED = "ReservationExpired"
@@ -101,7 +102,7 @@ class EventType(StrEnum):
     REFUND_REQUESTED = "RefundRequested"
     """A payment is to be refunded. data: transactionId, reason; amountCents if known; saleId if it bought a sale."""
     REFUND_COMPLETED = "RefundCompleted"
-    """A payment was refunded. data: as RefundRequested, and refundId."""
+    """A payment was refunded. data: the same fields as of RefundRequested, and also refundId."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +183,8 @@ def reservation_created(reservation: Reservation) -> Event:
 def reservation_confirmed_or_ended(reservation: Reservation, state: State, if_no_moment_is_stored: datetime) -> Event:
     """Makes the event of a reservation that was confirmed, expired or cancelled. `state` decides the type of the event.
 
-    The event's time is the stored moment when the reservation was paid for, or when it ended. If none is stored, it is
-    `if_no_moment_is_stored`; a stream gives that moment in whole seconds only.
+    The event's time is the stored moment when the reservation was paid for, or when it ended. If no moment is stored,
+    it is `if_no_moment_is_stored`. A stream record has only whole seconds for that.
     """
     sale = reservation.sale
     if sale is None:
@@ -290,5 +291,5 @@ class OutgoingMessage:
     queue: str
     content: Hold | SettlementDue | Charge | Event | Delivery
     trace: str = ""
-    """The traceparent that the message carries. If empty, the message carries the sender's own trace, or none while
-    TRACES is off."""
+    """The traceparent that the message carries. If it is empty, the message carries the traceparent of the sender's own
+    trace. While TRACES is off, it carries none."""

@@ -23,7 +23,7 @@ MINOR_DIGITS = {code: digits for digits, codes in _CURRENCIES_OF_DIGITS.items() 
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """An amount in minor units: 2500 of BRL are R$ 25.00. `currency` is an ISO 4217 code in upper case."""
+    """An amount in minor units: 2500 in BRL is R$ 25.00. `currency` is an ISO 4217 code in upper case."""
 
     minor: int
     currency: str = CURRENCY

@@ -88,7 +88,7 @@ class Payment:
     refund_id: str = ""
     refunded_at: datetime | None = None
     asked: int = 0
-    """How often the gateway did not know the payment when its refund was to be made."""
+    """How many attempts to refund the payment found that the gateway did not know it."""
     asked_at: datetime | None = None
 
     def with_refund_requested(self, reason: RefundReason, now: datetime) -> "Payment":
@@ -136,7 +136,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class PaymentChange:
-    """A record of the payments' stream. `before` is None for a new payment, `after` is None for a deleted one."""
+    """A record of the payments' stream. `before` is None for a new payment, and `after` is None for a deleted one."""
 
     before: Payment | None
     after: Payment | None

@@ -76,11 +76,11 @@ class Quota:
         return self.interval_us * self.requests
 
     def drained_at_before_request_us(self, known_us: int, now_us: int) -> int:
-        """Gives the moment when all requests before this one will have leaked out, in microseconds since 1970. `now_us`
-        if they already have. `known_us` is the stored moment, 0 if none is stored.
+        """Gives the moment when all requests before this one will have leaked out, in microseconds since 1970. If they
+        already have, gives `now_us`. `known_us` is the stored moment, 0 if none is stored.
 
         A stored moment that is further ahead than a window plus CLOCKS_DIFFER_US comes from an earlier, larger quota.
-        Then the moment is one window ahead: the whole quota counts as used.
+        In that case gives the moment one window ahead, so that the whole quota counts as used.
         """
         if known_us > now_us + self.window_us + CLOCKS_DIFFER_US:
             return now_us + self.window_us
@@ -149,11 +149,12 @@ class RateLimits:
         return {route for _, route in self.quotas} - {EVERY_ROUTE}
 
     def with_overrides(self, text: str) -> "RateLimits":
-        """Applies the entries of a setting to these limits, one after the other, and gives the result. Such a text is
-        `hold_seats=10/10s per user, show_seats=off per address`.
+        """Applies the entries of a setting to these limits, one after the other, and gives the result. An example of
+        such a setting is `hold_seats=10/10s per user, show_seats=off per address`.
 
-        An entry `*=… per user` applies to every route, and removes all earlier entries per user; likewise per address.
-        The text `off` alone removes all limits. Raises ValueError with the entry that can't be read.
+        An entry `*=… per user` applies to every route, and removes all earlier entries per user. An entry `*=… per
+        address` does the same for entries per address. The text `off` alone removes all limits. Raises ValueError with
+        the entry that can't be read.
         """
         quotas = dict(self.quotas)
         for requester, route, quota in _parse_entries(text):

@@ -10,8 +10,8 @@ from .rate_limits import QuotaUsage
 
 @dataclass_transform(eq_default=False)
 class Refusal(Exception):
-    """A refusal of a well-formed request. What was requested was not done; only after BackendUnavailable may it have
-    been done.
+    """A refusal of a well-formed request. What was requested was not done. BackendUnavailable is the exception: after
+    it, the request may have been done.
 
     A subclass declares its facts as annotated fields, like a dataclass. It is not a dataclass, because generating the
     methods of 33 dataclasses took 2 % of the instructions of a cold start.
@@ -181,7 +181,7 @@ class PaymentNotReportedYet(Refusal):
 
 
 class PaymentClaimedOrUsed(Refusal):
-    """The transaction is claimed for another reservation, or has bought one."""
+    """The transaction is claimed for another reservation, or has bought another one already."""
 
     reservation_id: str
     transaction_id: str
@@ -232,7 +232,8 @@ class PaidByAnotherTransaction(Refusal):
 
 
 class RateLimited(Refusal):
-    """The client sent too many requests. `usage` is the refusing quota with the longest wait."""
+    """The client sent too many requests. `usage` is that of a quota which refused the request: the one with the longest
+    wait."""
 
     usage: QuotaUsage
 
@@ -285,7 +286,7 @@ class WebhookDisabled(Refusal):
 
 
 class QueueNotFound(Refusal):
-    """There is no queue of this name with dead letters."""
+    """There is no consumer's queue or DLQ with this name."""
 
     queue: str
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from .money import Money
 
 SHORTEST = timedelta(milliseconds=1)
-"""The shortest time between two different moments: all are whole milliseconds."""
+"""The shortest time between two different moments. All moments are in whole milliseconds."""
 
 CLOCKS_DIFFER = timedelta(seconds=10)
 """How far two instances' clocks may differ: each may be wrong by five seconds."""
@@ -95,7 +95,7 @@ class Reservation:
     ended_at: datetime | None = None
     """When it was cancelled, or stored as expired."""
     source_network: str = field(default="", compare=False)
-    """The network that the request for it came from. It is not stored."""
+    """The network from which the reservation was requested. The network is not stored."""
 
     @property
     def is_free(self) -> bool:
@@ -237,8 +237,8 @@ class CountedHold:
 
 
 class HoldLimitReachedOrReplacedHoldChanged(Exception):
-    """The hold was not counted: it would exceed its holder's limit, or the entry of the older hold that it was to
-    replace has changed meanwhile.
+    """The hold was not counted, because it would exceed its holder's limit. Or it was to replace an older hold, and the
+    older hold's entry has changed meanwhile.
 
     `counted` are the holds that count against the limit, newest first.
     """

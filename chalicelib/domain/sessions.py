@@ -10,7 +10,8 @@ from .money import Money
 from .refusals import SeatsNotFound
 
 SEAT_PATTERN = r"^[A-Z]{1,3}[1-9][0-9]{0,3}$"
-"""The pattern of a seat: the letters of its row and its number there, from 1: A1, B12, AA3."""
+"""The pattern of a seat: the letters of its row, then its number in the row, such as A1, B12, AA3. Numbers begin with
+1."""
 
 _SEAT = re.compile(SEAT_PATTERN)
 

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 HEADER = "Cinema-Signature"
 TOLERANCE = timedelta(minutes=5)
-"""How far the signature's moment may be from now. Clocks may differ, but a recorded message must soon become
-worthless."""
+"""How far the signature's moment may be from now. Clocks may differ, but a message that somebody has recorded must soon
+become worthless."""
 
 LONGEST_HEADER = 1000
 

@@ -33,8 +33,8 @@ class BreakerOpen(Exception):
 class BreakerPolicy:
     """The rule by which a breaker opens, and the time that it stays open.
 
-    `failures` in a row open the breaker for `pause_seconds`. Each failed probe doubles the pause, up to
-    `longest_pause_seconds`.
+    After `failures` consecutive failures, the breaker opens for `pause_seconds`. Each failed probe doubles the pause,
+    up to `longest_pause_seconds`.
     """
 
     failures: int
@@ -120,7 +120,8 @@ class Breaker:
     def call(self, ask: Callable[[], T], failing: tuple[type[BaseException], ...]) -> T:
         """Calls `ask`. Gives its answer, or raises its error.
 
-        Raises BreakerOpen, without a call, if the breaker is open, or half-open while the probe is under way.
+        Raises BreakerOpen, and does not call `ask`, if the breaker is open. It does the same if the breaker is
+        half-open and the probe is under way.
 
         An error of a type in `failing` counts as a failure of the dependency. Any other error is an answer of the
         dependency, and counts as a success.
@@ -176,8 +177,8 @@ class Breaker:
         self._report(BreakerState.OPEN, was_closed=not is_probe, open_seconds=self._pause)
 
     def _count_toward_trip(self) -> bool:
-        """Counts a failure of a call that is not the probe. Tells whether the breaker trips by it, and if so counts the
-        trip."""
+        """Counts a failure of a call that is not the probe. Tells whether this failure trips the breaker, and if so
+        counts the trip."""
         self._failures += 1
         if self._open_until is not None or self._failures < self._policy.failures:
             return False

@@ -32,11 +32,11 @@ class PingableGateway(Protocol):
 
 @dataclass(frozen=True)
 class TimedProbe:
-    """A probe of one dependency. Calls `ask`, and reports its latency, and the type of its error if it fails.
+    """A probe of one dependency. Calls `ask`. Reports how long the call took and, if it failed, the type of the error.
 
     `breaker` gives the status of the dependency's breaker, or None if it is unknown. `required` is true if nothing can
-    be booked while the dependency is out. If it is false, bookings are only slower meanwhile, or emails and refunds
-    come later.
+    be booked while the dependency is out. If `required` is false, an outage only makes bookings slower, or makes emails
+    and refunds come later.
     """
 
     name: str

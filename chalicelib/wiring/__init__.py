@@ -71,8 +71,8 @@ DOORS = {
     "live": "on_row_changed_show, on_viewer_gone",
     "subscriptions": "on_viewer_message",
 }
-"""The doors: the modules of wiring that make what functions use. Each with the Lambda functions and routes that use
-it."""
+"""The doors: the modules of wiring that build what Lambda functions use. Each is listed with the functions and routes
+that use it."""
 
 
 def __getattr__(door: str) -> ModuleType:

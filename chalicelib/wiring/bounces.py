@@ -18,8 +18,8 @@ def _suppress_addresses() -> SuppressIfFinal:
 
 
 def suppress_if_final(record: Mapping[str, Any]) -> None:
-    """Suppresses the addresses that the bounce or complaint in a queue record names, if it is final. They get no more
-    emails.
+    """Suppresses the addresses that a queue record names, if its bounce or complaint is final. These addresses get no
+    more emails.
 
     Raises UnreadableMessage, BackendUnavailable.
     """

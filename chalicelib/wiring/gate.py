@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @once_per_settings
 def rate_limiter() -> RateLimiter:
-    """Gives the rate limiter that counts in Redis, for all instances together. Without Redis, each instance counts."""
+    """Gives the rate limiter, which counts in Redis for all instances together. Without Redis, each instance counts
+    separately."""
     connection, alone = redis(), instance_rate_limiter()
     return RedisRateLimiter(connection, alone, settings().table_prefix) if connection else alone
 

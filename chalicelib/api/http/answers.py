@@ -103,7 +103,8 @@ def text_file(file: "File") -> Response:
 
 
 def with_rewritten_chalice_errors(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Middleware: rewrites an error that Chalice answered itself, without calling a view, into the contract's form."""
+    """Middleware for errors with which Chalice itself answers, without calling a view: rewrites them into the
+    contract's form."""
     response = get_response(request)
     if isinstance(response.body, dict) and "Code" in response.body:
         return error_response(_error_of_chalice(response, request), request)

@@ -16,7 +16,8 @@ PREFLIGHT_CACHE_SECONDS = 600
 
 
 def with_cors_and_preflights(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Middleware: answers the preflight requests of allowed origins, and adds the CORS headers to all answers for them.
+    """Middleware: answers the preflight requests of allowed origins, and adds the CORS headers to all answers to these
+    origins.
 
     Does nothing if CORS_ORIGINS is empty.
     """

@@ -12,7 +12,7 @@ FORWARDED_FOR_HEADER = "x-forwarded-for"
 
 
 def with_viewers_address(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Middleware: replaces the source IP address, which is CloudFront's, by the viewer's.
+    """Middleware: replaces the source IP address, which is CloudFront's, with the viewer's.
 
     The viewer's address is the last but one in X-Forwarded-For: CloudFront appends the viewer's address, then API
     Gateway appends CloudFront's. A viewer may have forged the earlier addresses. A request without EDGE_SECRET did not

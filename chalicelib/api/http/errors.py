@@ -71,7 +71,8 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     @property
     def template_by_language(self) -> Mapping[str, str]:
-        """Gives the message's template by language. An error that only API Gateway answers has no Portuguese."""
+        """Gives the message's template by language. An error that only API Gateway answers has no Portuguese
+        template."""
         return {ENGLISH: self.english} | ({PORTUGUESE: self.portuguese} if self.portuguese else {})
 
 
@@ -486,7 +487,7 @@ ERRORS: tuple[ErrorRow, ...] = (
 """The table of errors: an ErrorRow for each code, in the order of the OpenAPI document."""
 
 ERROR_ROWS_BY_CODE: Mapping[str, ErrorRow] = {row.code: row for row in ERRORS}
-"""The same table, by code."""
+"""The rows of ERRORS, by code."""
 
 _BY_TYPE: Mapping[type[Exception], ErrorRow] = {type(example): row for row in ERRORS for example in row.examples}
 

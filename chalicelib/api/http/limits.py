@@ -19,7 +19,8 @@ HOLDS = "hold_seats"
 limit per user, each hold does."""
 
 SUBSCRIBE = "subscribe"
-"""The name that RATE_LIMITS has for the WebSocket message that subscribes a viewer. It is limited like a route."""
+"""The name that RATE_LIMITS has for the WebSocket message that subscribes a viewer. That message is limited as a route
+is."""
 
 
 class SeatsToCount(msgspec.Struct, rename="camel"):

@@ -164,8 +164,8 @@ def error_body(row: ErrorRow, error: Exception | None, language: str) -> dict[st
 def error_message(code: str, facts: Facts, language: str) -> str:
     """Writes the message of an error code in the language, with the facts filled in.
 
-    The fact `detail` says in English what is wrong: a text of msgspec's parser or of a check of ours. For messages that
-    use the facts `fault` and `place`, they are made of it, in the words of the language.
+    The fact `detail` says in English what is wrong: a text of msgspec's parser or of a check of ours. Some messages use
+    the facts `fault` and `place`. These two are made from `detail`, in the words of the language.
     """
     words = {name: _to_text(value) for name, value in facts.items()}
     if "detail" in words:

@@ -16,7 +16,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 def answer_head_and_refuse_others(app: Chalice) -> None:
-    """Registers views for the missing methods of each path. HEAD is answered as GET if there is GET; others by 405.
+    """Registers views for the missing methods of each path. If the path has GET, HEAD is answered as GET is. All other
+    missing methods are answered with 405.
 
     Call this after all routes are registered.
     """

@@ -80,7 +80,7 @@ ROUTES: Mapping[str, Route] = {
 
 
 class ViewWithoutRouteRow(Exception):
-    """A view has no row in ROUTES. The message tells to add one."""
+    """A view has no row in ROUTES. The message says that one must be added."""
 
 
 def route_row_of_view(view: str) -> Route:

@@ -27,7 +27,7 @@ routes = Blueprint(__name__)
 
 WEB = Path(__file__).parents[2] / "web"
 SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler" / "openapi" / "swagger_ui"
-"""The folder of Swagger UI, which the page /docs uses. Powertools contains it: so our repository needs no copy, and the
+"""The folder of Swagger UI, which the page /docs uses. Powertools contains it, so our repository needs no copy, and the
 page loads no file from another site."""
 
 TYPES = {

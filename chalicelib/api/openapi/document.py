@@ -266,8 +266,8 @@ def _links(operation: Operation, views: Mapping[str, str]) -> Json:
 
 
 def _links_by_id(name: str, views: Mapping[str, str]) -> Iterator[tuple[str, Json]]:
-    """Makes an OpenAPI link to each operation that takes the id `name` in its path or its body. Gives pairs of the name
-    of the link and the link."""
+    """Makes an OpenAPI link to each operation that takes the id called `name` in its path or its body. Gives pairs of a
+    link's name and the link."""
     value, in_path = f"$response.body#/{name}", re.sub(r"(?=[A-Z])", "_", name).lower()
     for route, operation in OPERATIONS.items():
         body = msgspec.to_builtins(operation.request) if operation.request else {}

@@ -71,7 +71,7 @@ class Operation:
     """A route's entry in the OpenAPI document.
 
     `request`, `answer`   examples of the bodies; the schemas are made from their types
-    `errors`              the exceptions that the route may answer, each with a row in the table of errors.
+    `errors`              the exceptions that the route may answer with, each with a row in the table of errors.
                           document.py adds the errors that all routes, bodies or parameters have in common
     `other_answers`       answers other than the success and the errors, by status
     `asks_the_database`   the route may answer 503, because the database does not answer

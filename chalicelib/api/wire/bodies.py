@@ -202,7 +202,8 @@ def cursor_of(request: Request) -> str | None:
 
 
 def idempotency_key(request: Request) -> str | None:
-    """Gives the Idempotency-Key header, or None without one. Raises MalformedRequest for a blank or too long key."""
+    """Gives the Idempotency-Key header, or None if there is none. Raises MalformedRequest if the key is blank or too
+    long."""
     key: str | None = request.headers.get("idempotency-key")
     if key is not None and not (key.strip() and len(key) <= LONGEST_KEY_CHARACTERS):
         raise MalformedRequest(f"Expected 1 to {LONGEST_KEY_CHARACTERS} characters", "Idempotency-Key")

@@ -24,6 +24,7 @@ def preferred_language(accept_language: str) -> str:
 
 
 def _weight(parameters: str) -> float:
-    """Reads the weight of a language in Accept-Language, `q=0.8`: 1 if it has none."""
+    """Reads the weight of a language in Accept-Language, such as `q=0.8`. A language without a weight has the weight
+    1."""
     match = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", parameters)
     return float(match[1]) if match else 1.0

@@ -124,7 +124,7 @@ class PurchaseBody(Answer):
     invoice_url: str | None = None
     """None for a sale that cost nothing."""
     status: Literal["refunded"] | None = None
-    """`refunded` once the payment was refunded, because the screening was cancelled; else None."""
+    """`refunded` once the payment has been refunded because the screening was cancelled; else None."""
     refunded_at: Moment | None = None
     booking_code: str | None = None
     tickets_url: str | None = None
@@ -140,8 +140,8 @@ class PurchasesBody(Answer):
 def read_hold_command(request: Request, asked_by: Principal) -> HoldSeatsCommand:
     """Reads a request to hold seats. Raises MalformedRequest, BodyTooLarge.
 
-    Raises Forbidden if the request has another user or email address than the signed-in user's. Without sign-in, the
-    command also has the client's address or network, because live holds are then limited by user and address. For a
+    Raises Forbidden if the user or the email address in the request differs from the signed-in user's. Without sign-in,
+    the command also has the client's address or network, because live holds are then limited by user and address. For a
     signed-in user, they are limited by user alone.
     """
     body = body_of(request, HoldRequest)
@@ -174,8 +174,8 @@ def _buyer_of(body: HoldRequest, asked_by: Principal) -> str:
 def _address_of(body: HoldRequest, asked_by: Principal) -> str | None:
     """Gives the address for emails: the one in the signed-in user's token; without sign-in, the body's.
 
-    Gives None for a signed-in user whose token has no address. Raises Forbidden if the body has another address than
-    the token: an unverified address may be a stranger's.
+    Gives None for a signed-in user whose token has no address. Raises Forbidden if the body's address differs from the
+    token's, because an unverified address may be a stranger's.
     """
     if not asked_by.is_signed_in:
         return body.email

@@ -70,8 +70,8 @@ class TicketsBody(Answer):
 
 
 class TransferredTicketBody(Answer):
-    """The new ticket after a transfer; the old one is void. The token of the new ticket is signed some seconds later;
-    then the list of the reservation's tickets has it."""
+    """The new ticket after a transfer; the old one is void. The new ticket's token is signed some seconds later. From
+    then on, the list of the reservation's tickets has the token."""
 
     code: str
     seat: str
@@ -141,7 +141,7 @@ def normal_ticket_code_or_unchanged(typed: str) -> str:
 def read_admit_command(request: Request) -> AdmitTicketCommand:
     """Reads a gate's request to admit a ticket. Raises MalformedRequest, BodyTooLarge.
 
-    A request must have exactly one of `token` and `code`; any other is malformed, too.
+    A request must have exactly one of `token` and `code`. A request with both or with neither is malformed, too.
     """
     body = body_of(request, AdmissionRequest)
     if (body.token is None) == (body.code is None):

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RemoveStaleEntriesAndMarkIdsInCache:
-    """Removes released seats, and maps of cancelled sessions, from the seat cache. Marks there each reservation id that
-    was made from an idempotency key, as used.
+    """Removes released seats, and maps of cancelled sessions, from the seat cache. Marks as used each reservation id
+    that was made from an idempotency key.
 
     Idempotent, and independent of the order of events: only entries of the event's own reservation are removed. The
-    rows decide, so a wrong entry does no harm but one call of DynamoDB.
+    rows decide, so a wrong entry costs only one call to DynamoDB.
     """
 
     cache: SeatCacheUpdates

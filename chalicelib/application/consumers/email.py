@@ -44,8 +44,9 @@ second or two."""
 
 
 def _is_own_hold_live(event: Event, reservation: Reservation, now: datetime) -> bool:
-    """Tells whether the hold that the event reports is still live. The stored reservation must have this hold's expiry:
-    a day later, the same idempotency key may make another hold with the same reservation id."""
+    """Tells whether the hold that the event reports is still live. It is live only if the stored reservation has the
+    same expiry. The reservation id is not enough: a day later, a request with the same idempotency key may make another
+    hold with the same id."""
     same_hold = event.data.get("expiresAtMs") == to_ms(reservation.expires_at)
     return same_hold and reservation.state_at(now) is State.PENDING
 

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class IssueSoldOrVoidRefundedTickets:
-    """Issues a sale's tickets, or voids them. Idempotent, also if two deliveries run at the same time.
+    """Issues a sale's tickets, or voids them. Idempotent, even if two deliveries run at the same time.
 
-    The tickets of a sale are written once, and never after they were voided. A token is written once.
+    The tickets of a sale are written once. Once they are voided, they are not written any more. A token is written
+    once.
     """
 
     tickets: Tickets
@@ -64,7 +65,8 @@ class IssueSoldOrVoidRefundedTickets:
         )
 
     def _sign(self, tickets: tuple[Ticket, ...], starts_at: datetime) -> tuple[Ticket, ...]:
-        """Signs the tickets. Publishes the key first, for as long as the tickets may be admitted."""
+        """Signs the tickets. Before that, publishes the key. It stays published for as long as the tickets may be
+        admitted."""
         key = self.signer.public_key()
         self.keys.publish_until_at_least(key, starts_at + ADMITTED_FOR)
         return tuple(ticket.with_token(self._token(ticket, key.id, starts_at)) for ticket in tickets)

@@ -54,7 +54,7 @@ class NumberEventsAndQueueDeliveries:
 
     def _queue_deliveries(self, numbered: Mapping[int, Notification]) -> dict[int, Exception]:
         """Queues the deliveries of the notifications. Gives an exception for each notification of which some delivery
-        was not queued. Keys are positions in the batch."""
+        was not queued. Notifications and exceptions are given by position in the batch."""
         subscribers = self.webhooks.list_all_subscribers_without_urls_and_secrets()
         to_send = [
             (position, OutgoingMessage(WEBHOOKS, delivery))
@@ -130,8 +130,8 @@ class ReplayResult:
 
 @dataclass(frozen=True)
 class VerifyAndEnqueueNotificationReplay:
-    """Queues again the deliveries to a webhook of a session's notifications above a given sequence number. One call
-    covers at most `most` notifications.
+    """Queues a session's notifications above a given sequence number for delivery to one webhook again. One call covers
+    at most `most` notifications.
 
     Receivers recognize repeated deliveries by their ids.
     """

@@ -56,8 +56,8 @@ class Store(NamedTuple):
 
     kind: StoreKind
     name: str
-    """The name of the table or queue without the stage's prefix. Of a bucket, the part of its name between the stage
-    and the account."""
+    """The name of the table or queue without the stage's prefix. For a bucket, the part of the bucket's name between
+    the stage and the account."""
     holds: str
     at_erasure: ErasureEffect = ErasureEffect.NOTHING
     lasts: str = ""

@@ -143,7 +143,7 @@ class Reservations(Protocol):
         ...
 
     def find(self, reservation_id: str) -> Reservation | None:
-        """Reads the reservation, strongly consistent. None if it is not stored."""
+        """Reads the reservation, with strong consistency. None if it is not stored."""
         ...
 
     def mark_confirmed_unless_sold_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
@@ -184,11 +184,11 @@ class HoldsCountedUntilExpiry(Protocol):
     ) -> None:
         """Counts the hold against the holder's limit. Idempotent.
 
-        Without `instead_of`, raises HoldLimitReachedOrReplacedHoldChanged if none of the holder's last `limit` counted
-        holds has lapsed, even if some were sold or released. Only the oldest is compared with `now`, because all holds
-        last equally long.
+        Without `instead_of`, raises HoldLimitReachedOrReplacedHoldChanged if none of the last `limit` holds that were
+        counted for the holder has lapsed. Sold and released holds count, too. Only the oldest is compared with `now`,
+        because all holds last equally long.
 
-        With `instead_of`, a counted hold that was sold or released, the new hold takes its place. Then the same error
-        means that its entry has changed since the caller read it.
+        `instead_of` is a counted hold that was sold or released. If it is given, the new hold takes the place of that
+        hold, and the same error means that its entry has changed since the caller read it.
         """
         ...

@@ -25,7 +25,7 @@ class Invoices(Protocol):
 
     def assign_numbers_in_one_series(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
         """Assigns numbers of one series to several sales, in fewer writes than `assign_number` would need. Gives their
-        invoices. `bills` may contain a sale twice; both have the same number.
+        invoices. If `bills` contains a sale twice, both of its invoices have the same number.
 
         After BackendUnavailable, some sales may have their numbers already; a retry is safe.
         """

@@ -112,7 +112,7 @@ class Notifications(Protocol):
         ...
 
     def find(self, session_id: str, sequence: int) -> Notification | None:
-        """Reads the notification with this number, strongly consistent. None if there is none."""
+        """Reads the notification with this number, with strong consistency. None if there is none."""
         ...
 
     def list_after(self, session_id: str, sequence: int, limit: int) -> Sequence[Notification]:

@@ -28,8 +28,9 @@ class Payments(Protocol):
         With `only_if_charged`, claims only if the gateway has reported a charge of exactly this amount for this
         reservation. Without it, also claims a payment of which the gateway has reported nothing yet.
 
-        Gives the payment as stored afterwards, claimed or not: its status, reservation and charge say why it could not
-        be claimed. Gives None if nothing is stored, because no charge is reported yet.
+        Gives the payment as stored afterwards, claimed or not. If it could not be claimed, its status, reservation and
+        charge say why. Gives None if no payment is stored, which happens only with `only_if_charged`, as long as no
+        charge is reported.
         """
         ...
 
@@ -38,9 +39,9 @@ class Payments(Protocol):
         charge is stored already.
 
         If the charge is for the payment's own reservation, the payment's status stays. If it is for another
-        reservation, the status decides. A claimed payment is left unchanged, because its reservation may still be sold.
-        Once the refund of a claimed payment is requested, the charge replaces the claim and the request, and the status
-        becomes asserted.
+        reservation, the effect depends on the payment's status. A claimed payment is left unchanged, because its
+        reservation may still be sold. If the payment's refund is requested, the charge replaces the claim and the
+        refund request, and the status becomes asserted.
         """
         ...
 
@@ -54,12 +55,12 @@ class Payments(Protocol):
     def request_refund_if_allowed_and_read(self, payment: Payment) -> Payment:
         """Marks the stored payment as to be refunded. Stores `payment` itself if no payment is stored.
 
-        Changes nothing if the stored payment belongs to another reservation, or has a sale with another id than
+        Changes nothing if the stored payment belongs to another reservation, or has a sale whose id is not
         `payment.sale_id`.
 
-        Marks a claimed payment only if `payment.session_id` is set. Callers set it once the claim can buy nothing any
-        more, because its hold was released or sold, or its rows are closed. Without a session, the claim may be newer
-        than this request, and may have bought seats.
+        Marks a claimed payment only if `payment.session_id` is set. Callers set it only once the claim can't buy
+        anything any more: its hold was released or sold, or its rows are closed. If it is not set, the claim may be
+        newer than this request, and may have bought seats.
         """
         ...
 
@@ -106,8 +107,8 @@ class PaymentGateway(Protocol):
         ...
 
     def refund(self, transaction_id: str, amount_cents: int | None, idempotency_key: str) -> str:
-        """Refunds the amount, or the whole charge if `amount_cents` is None. Gives the gateway's id of the refund. The
-        same key refunds once.
+        """Refunds the amount, or the whole charge if `amount_cents` is None. Gives the gateway's id of the refund.
+        Several calls with the same key make one refund.
 
         Raises RefundNotConfirmed if the refund is declined, its outcome is unknown, or the gateway was not asked.
         Raises PaymentNotYetAtGateway if the gateway does not know the payment.

@@ -36,7 +36,8 @@ class PersonalStore(Protocol):
 
 
 class OpenMattersAndEmailsOfPerson(Protocol):
-    """A reader of a person's live holds, and of the person's payments that are neither sold nor refunded."""
+    """A reader of a person's live holds, of those payments of the person that have no sale and were not refunded, and
+    of the person's email addresses."""
 
     def describe_live_holds_and_open_payments(self, person: Person, now: datetime) -> Sequence[str]:
         """Lists descriptions of the live holds, and of the payments that are neither sold nor refunded."""

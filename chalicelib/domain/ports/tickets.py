@@ -24,7 +24,7 @@ class Tickets(Protocol):
     def add_unless_issued_or_voided(self, sold: LatestTicketPerSeatOfSale) -> None:
         """Stores the tickets of a sale. Changes nothing if the sale has tickets already, or was voided.
 
-        Also raises BackendUnavailable if one of the codes is in use. Then retry with new codes.
+        Raises BackendUnavailable also if one of the codes is in use. Then a retry needs new codes.
         """
         ...
 
@@ -50,7 +50,7 @@ class Tickets(Protocol):
         ...
 
     def try_transfer_and_reread_old(self, ticket: Ticket, renewed: Ticket) -> Ticket:
-        """Replaces `ticket` by `renewed`, if `ticket` is valid and not admitted. Gives the old ticket as stored
+        """Replaces `ticket` with `renewed`, if `ticket` is valid and not admitted. Gives the old ticket as stored
         afterwards.
 
         The transfer has succeeded if `renewed_as` of the result is the code of `renewed`. If not, nothing was changed.
@@ -73,7 +73,7 @@ class TicketKeys(Protocol):
     """The published keys that verify tickets. Each method raises BackendUnavailable."""
 
     def publish_until_at_least(self, key: PublicKey, until: datetime) -> None:
-        """Publishes the key until `until`, or longer if it is published for longer already."""
+        """Publishes the key up to the moment `until`. If it is already published for longer, it stays so."""
         ...
 
     def read_unexpired(self, now: datetime) -> Mapping[str, PublicKey]:

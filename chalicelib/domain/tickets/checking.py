@@ -32,7 +32,7 @@ class OfflineGateList:
 
     starts: Mapping[str, datetime]
     by_session_and_seat: Mapping[tuple[str, str], GateListEntry]
-    """The listed tickets by session id and seat. A seat that is missing was sold after the list was made."""
+    """The listed tickets by session id and seat. A ticket whose seat is not listed was sold after the list was made."""
 
 
 def verify_token(text: str, keys: Mapping[str, PublicKey], is_signed: IsSigned) -> TicketFacts:
@@ -55,7 +55,7 @@ def verify_offline_except_reuse(
     admission_opens_before: timedelta,
     now: datetime,
 ) -> TicketFacts:
-    """Verifies, with only a gate's offline list, that the gate may admit the token's ticket. Gives the token's facts.
+    """Verifies that the gate may admit the token's ticket. Uses only the gate's offline list. Gives the token's facts.
 
     Raises TicketTokenInvalid, WrongRoom, TooEarly, AdmissionOver, TicketVoid. Does not check whether this gate has
     already admitted the ticket: the gate remembers that.
@@ -70,11 +70,12 @@ def verify_offline_except_reuse(
 
 
 def _void_by(listed: GateListEntry | None, facts: TicketFacts) -> VoidReason | None:
-    """Gives the reason why the list shows the ticket as void. None if the list does not.
+    """Gives the reason why the list shows the ticket as void. None if the list does not show it as void.
 
-    If the ticket's code is not the one that is listed for its seat, the versions decide. With a higher version, it was
-    transferred after the list was made, and is valid. With a lower one, it was replaced, and is void. With the same
-    version, nobody can tell which of the two is newer, so it is void, too.
+    If the ticket's code is not the one that is listed for its seat, the versions decide. If the ticket's version is
+    higher than the listed one, the transfer was made after the list, and the ticket is valid. If it is lower, the
+    ticket was replaced, and is void. If they are the same, nobody can tell which of the two tickets is newer, so the
+    ticket is void, too.
     """
     if listed is None:
         return None

@@ -20,7 +20,8 @@ LAST_VERSION = 2**16 - 1
 
 MOST_TRANSFERS = 20
 """How many times the ticket of a seat may be transferred. Gates load all tickets of a screening, void tickets included.
-Without a limit, one buyer could make these lists endless, and the version would exceed LAST_VERSION."""
+Without a limit, one buyer could make these lists grow without end, and the ticket's version would exceed
+LAST_VERSION."""
 
 
 class VoidReason(StrEnum):
@@ -45,8 +46,8 @@ class Admission:
 class Ticket:
     """A ticket for one seat of one session. It does not name its holder.
 
-    `code` lets its holder in as the ticket itself does, so it must be impossible to guess. `token` is empty until the
-    ticket is signed. After a transfer, `renewed_as` is the code of the new ticket.
+    Whoever has the `code` is let in, as with the ticket itself. So the code must be impossible to guess. `token` is
+    empty until the ticket is signed. After a transfer, `renewed_as` is the code of the new ticket.
     """
 
     code: str

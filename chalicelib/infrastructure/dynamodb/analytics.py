@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SHARDS = 64
-"""The number of counter items that share the events of the same five minutes, because two transactions on one item at
-the same moment refuse each other. With 1,000 holds and 1,000 sales a second, each of 64 items is written 31 times a
-second; a single item would be written 2,000 times.
+"""The number of counter items that share the events of the same five minutes. There are several, because two
+transactions on one item at the same moment make each other fail. With 1,000 holds and 1,000 sales a second, each of 64
+items is written 31 times a second; a single item would be written 2,000 times.
 
-All items of a screening have one partition key. Until DynamoDB splits it, it takes 1,000 write units a second, which
-are 500 events of two units. The shard stands first in the sort key, so that a split spreads the load. Throttled events
-wait in their queue: when 2,000 seats are sold in two seconds, their 4,000 events are counted some ten seconds later."""
+All items of a screening have one partition key. Until DynamoDB splits it, this key takes 1,000 write units a second:
+enough for 500 events, of two units each. The shard stands first in the sort key, so that a split spreads the load.
+Throttled events wait in their queue: when 2,000 seats are sold in two seconds, their 4,000 events are counted some ten
+seconds later."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class DynamoAnalytics:
 def shard_of(event_id: str) -> int:
     """Gives the number of the shard that counts the event.
 
-    The number is made of the CRC-32 of the id. Python's `hash` would give another number in each process.
+    The number is made from the CRC-32 of the id. Python's `hash` would give another number in each process.
     """
     return zlib.crc32(event_id.encode()) % SHARDS
 

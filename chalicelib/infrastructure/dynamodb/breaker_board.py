@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 log = Logger(service="cinema-tickets", child=True)
 
 FORGOTTEN = timedelta(minutes=15)
-"""For how long an open breaker is reported as half-open after its pause. Then it is reported as closed: the process
-that reported it has ended, and a new process begins with a closed breaker."""
+"""An open breaker is shown as half-open for this long after its pause. After that it is shown as closed: the process
+that reported it as open has ended, and a new process begins with a closed breaker."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class BreakerBoard:
     def read_last_reported_status_or_closed(self, name: str) -> BreakerStatus:
         """Reads the last reported status of a dependency's breaker. Costs half a read unit. Raises BackendUnavailable.
 
-        Gives a closed breaker if none was ever reported. An open breaker counts as half-open once its pause is over,
-        and as closed when FORGOTTEN has passed after that. `trips` counts the trips of all processes since the table
-        was made.
+        Gives a closed breaker if no status was ever reported. An open breaker counts as half-open once its pause is
+        over, and as closed once FORGOTTEN has passed since the end of the pause. `trips` counts the trips of all
+        processes since the table was made.
         """
         with outages_as_refusals("GetItem"):
             item = self.client.get_item(TableName=self.table_name, Key=text_key(name=name)).get("Item")

@@ -63,9 +63,9 @@ def new_dynamodb_client(*, lean: bool = True) -> "DynamoDBClient":
 
 
 def let_client_query(client: "DynamoDBClient", model: M) -> M:
-    """Makes pynamodb query the model's table by this client from now on, and gives the model.
+    """Makes pynamodb use this client to query the model's table from now on, and gives the model.
 
-    By itself pynamodb makes a client for each model, of 11 MB.
+    By itself, pynamodb makes a client for each model, and each takes 11 MB.
     """
     connection: Any = model._get_connection().connection
     connection._client = client
@@ -74,7 +74,7 @@ def let_client_query(client: "DynamoDBClient", model: M) -> M:
 
 @contextmanager
 def outages_as_refusals(operation: str) -> Iterator[None]:
-    """Raises BackendUnavailable in the place of an AWS error that means an outage. Passes other errors on.
+    """Raises BackendUnavailable instead of an AWS error that means an outage. Passes other errors on.
 
     `operation` is the name of the AWS call, which BackendUnavailable carries.
     """
@@ -227,8 +227,9 @@ BATCH_GET_KEYS = 100
 
 UNPROCESSED_ATTEMPTS = 8
 UNPROCESSED_FIRST_PAUSE_SECONDS = 0.025
-"""The longest pause before the first retry of keys that DynamoDB left unprocessed. It doubles with each retry: a
-partition that is overloaded needs a pause, and one that has split is ready in some tenths of a second."""
+"""The longest pause before the first retry of keys that DynamoDB left unprocessed. Before each further retry, it is
+twice as long: an overloaded partition needs a pause, and a partition that has split is ready in some tenths of a
+second."""
 UNPROCESSED_LONGEST_PAUSE_SECONDS = 0.8
 UNPROCESSED_SECONDS = 3.0
 """The longest time that one read may take, with all its retries. It is short, because a request's client waits only
@@ -248,7 +249,7 @@ class BatchReader:
     seconds: Callable[[], float] = time.monotonic
 
     def __call__(self, keys: Sequence[Item]) -> Iterator[Item]:
-        """Reads the items consistently, in no order. Missing items are left out. Raises BackendUnavailable.
+        """Reads the items consistently, in no particular order. Missing items are left out. Raises BackendUnavailable.
 
         Makes one call for each hundred keys. Retries the keys that DynamoDB left unprocessed, with full jitter, up to
         UNPROCESSED_ATTEMPTS times and for UNPROCESSED_SECONDS at most.

@@ -11,7 +11,8 @@ LONGEST = 500
 """The most characters of a cursor."""
 
 _CURSOR = re.compile("[A-Za-z0-9_-]+={0,2}")
-"""A cursor's form. Checked here, because Python's decoder skips characters that are not of its alphabet."""
+"""A cursor's form. It is checked here, because Python's decoder skips characters outside its alphabet instead of
+refusing them."""
 
 
 def to_cursor(key: Sequence[str]) -> str:

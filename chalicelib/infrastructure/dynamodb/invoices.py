@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 
 MOST_NUMBERED = 99
-"""The most invoices of one transaction. A transaction has 100 writes at most, one of which is the counter's. A
-BatchGetItem reads 100 items, so all of them are read by one."""
+"""The most invoices of one transaction. A transaction has 100 writes at most, one of which is the counter's. One
+BatchGetItem reads 100 items, so it reads all of these invoices."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class DynamoInvoices:
         """Gives the invoices of bills in one series, by reservation id. Stores those that are missing, with the next
         numbers.
 
-        Raises WriteConflict if another batch has changed the counter or one of these invoices since they were read, or
-        is changing them. Raises BackendUnavailable.
+        Raises WriteConflict if another batch has changed the counter or one of these invoices after they were read, or
+        is changing them now. Raises BackendUnavailable.
         """
         counter_id = _counter_id(bills[0].series)
         keys = [text_key(id=counter_id), *(text_key(id=bill.reservation_id) for bill in bills)]

@@ -80,9 +80,9 @@ class DynamoHoldsCountedUntilExpiry:
 
 
 def _request_to_count(hold: Hold, place: int, limit: int, has_room: str, room: Item) -> dict[str, Any]:
-    """Builds the UpdateItem that puts the hold first. The entries before `place` move back by one each, so the last of
-    them replaces the entry at `place`. `has_room` is the condition expression for replacing it, and `room` has the
-    expression's attribute values."""
+    """Builds the UpdateItem that puts the hold first. Each entry before `place` moves back by one, so the one just
+    before `place` replaces the entry at `place`. `has_room` is the condition expression under which that entry may be
+    replaced, and `room` has the expression's attribute values."""
     moves = [f"age{age} = if_not_exists(age{age - 1}, :none)" for age in range(place, 0, -1)]
     counted_already = " OR ".join(f"age{age} = :new" for age in range(limit))
     return {

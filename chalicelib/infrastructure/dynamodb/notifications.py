@@ -56,8 +56,8 @@ because they rarely conflict."""
 
 COUNTER = "counter"
 MOST_NUMBERED = 49
-"""The most events that one transaction numbers. A transaction has at most 100 writes: two for each event, and one for
-the counter."""
+"""The most events to which one transaction gives numbers. A transaction has at most 100 writes: two for each event, and
+one for the counter."""
 
 LARGEST_NUMBER = 10**12 - 1
 """The largest number of an event. Keys have numbers with all twelve digits, so that the keys sort as the numbers do."""
@@ -122,9 +122,11 @@ class DynamoNotifications:
             numbered |= {one.event.id: one for one in found}
 
     def _find_earlier(self, events: Sequence[Event], cancelled: TransactionCancelled) -> Sequence[Notification]:
-        """Reads the notifications of those events that had a number before. DynamoDB cancels a transaction if one of
-        its events has a number. Raises WriteConflict or BackendUnavailable if the transaction was cancelled for another
-        reason."""
+        """Reads the notifications of the events that have a number already. DynamoDB cancels a transaction if one of
+        its events has one.
+
+        Raises WriteConflict or BackendUnavailable if the transaction was cancelled for another reason.
+        """
         if cancelled.has_conflict:
             raise WriteConflict("TransactWriteItems") from cancelled
         failed = cancelled.conditions_failed
@@ -212,7 +214,7 @@ def _numbered_after(counter: Item | None, events: Sequence[Event]) -> Sequence[N
 
 
 def _latest_after(notification: Notification) -> dict[str, int]:
-    """Gives the number of the last event of each type, counting this notification too."""
+    """Gives the sequence number of the last event of each type, with this notification taken into account."""
     return {**notification.latest_before_by_type, notification.event.type: notification.sequence}
 
 

@@ -222,8 +222,11 @@ class _PaymentUpdate:
 
 
 def _update_where_charge_fits(charged: Mapping[str, Any], charge: Charge) -> _PaymentUpdate:
-    """Makes the conditional update that records a charge. It succeeds if no payment is stored. It also succeeds if the
-    stored payment has no charge yet and is for the same reservation as the charge, or the charge names none."""
+    """Makes the conditional update that records a charge. It succeeds if no payment is stored.
+
+    If one is stored, it succeeds if that payment has no charge yet, and the charge names either the payment's
+    reservation or none at all.
+    """
     asserted = {"fate": PaymentStatus.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
     is_right = "reservation_id = :reservation_id" if charge.reservation_id else "attribute_exists(fate)"
     return _PaymentUpdate(charged, set_if_missing=asserted).where(
@@ -232,10 +235,11 @@ def _update_where_charge_fits(charged: Mapping[str, Any], charge: Charge) -> _Pa
 
 
 def _update_where_claim_was_wrong(charged: Mapping[str, Any], charge: Charge) -> _PaymentUpdate:
-    """Makes the update that records a charge for another reservation than the payment's. The payment becomes asserted,
-    for the charge's reservation; its refund request is removed, and its claim, if it has one.
+    """Makes the update that records a charge whose reservation is not the payment's. The update gives the payment the
+    status asserted and the charge's reservation. It removes the payment's refund request and, if there is one, its
+    claim.
 
-    It applies if a refund is requested, and the payment has neither a sale nor a charge.
+    It applies only if a refund is requested, and the payment has neither a sale nor a charge.
     """
     asserted = {"fate": PaymentStatus.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
     of_the_claim = ("session_id", "user_id", "seats", "amount_cents", *CLAIM, *REQUEST)
@@ -246,9 +250,11 @@ def _update_where_claim_was_wrong(charged: Mapping[str, Any], charge: Charge) ->
 
 
 def _update_where_used_or_returned(charged: Mapping[str, Any]) -> _PaymentUpdate:
-    """Makes the update that records a charge which the gateway reports late: the payment has bought something, or its
-    refund was requested or made. It applies to a payment that has no charge yet and is not claimed. Its status
-    stays."""
+    """Makes the update that records a charge which the gateway reports late, when the payment has bought something
+    already, or its refund was requested or made.
+
+    It applies only to a payment that has no charge yet and is not claimed. The payment's status stays.
+    """
     return _PaymentUpdate(charged).where(
         "attribute_exists(transaction_id) AND attribute_not_exists(charged_at) AND fate <> :claimed",
         claimed=PaymentStatus.CLAIMED,

@@ -150,8 +150,8 @@ class DynamoRows:
         return "attribute_not_exists(#closed)"
 
     def may_be_held_condition(self, seat_path: str) -> str:
-        """Gives the condition that the seat at this path may be held. The seat has no entry, or its hold has lapsed, or
-        its last hold was released and the new one expires later than that.
+        """Gives the condition that the seat at this path may be held: the seat has no entry; or its hold has lapsed; or
+        its last hold was released, and the new hold expires later than that one.
 
         The last part refuses a delayed repeat of the released hold's own write.
         """
@@ -160,8 +160,7 @@ class DynamoRows:
         return f"({seat_is_free} OR {self.released_hold_expires_before_this_condition(seat_path)} OR {hold_has_lapsed})"
 
     def released_hold_expires_before_this_condition(self, seat_path: str) -> str:
-        """Gives the condition that the new hold expires later than the seat's last hold, which was released, would
-        have."""
+        """Gives the condition that the seat's last hold was released, and expires before the new hold does."""
         return f"{seat_path}.z < :expires"
 
     def this_hold_is_live_condition(self, seat_path: str) -> str:
@@ -264,7 +263,7 @@ class DynamoRows:
 
 @dataclass(frozen=True, slots=True)
 class _SeatsWrite:
-    """An update of one row. Sets the entry of each seat to :new, if a condition holds for each seat.
+    """An update of one row. Sets the entry of each seat to :new, if a condition is true for each seat.
 
     `condition` makes the condition from the path of a seat. `values` are the values of the expressions.
     """
@@ -338,7 +337,7 @@ def _written_at(item: Item) -> datetime:
 
 
 def row_state_after_write(record: Mapping[str, Any]) -> RowState | None:
-    """Reads a row's state after a write from a record of the rows' stream.
+    """Reads from a record of the rows' stream what the row's state is after the write.
 
     None if the row was just created, because its seats are not written yet, or if it was deleted.
     """

@@ -39,11 +39,12 @@ if TYPE_CHECKING:
 
 KEPT_SESSIONS = 1024
 KEPT_SECONDS = 60.0
-"""How long an instance keeps a screening in memory. For so long it may show a cancelled screening as not cancelled."""
+"""How long an instance keeps a screening in memory. During this time it may show a cancelled screening as not
+cancelled."""
 
 PROGRAMME_SECONDS = 1.0
-"""How old a page of the programme may be. The whole programme is one partition of the index, of which DynamoDB gives
-some 1,150 pages a second. So each instance reads a page once a second, however many ask."""
+"""How old a page of the programme may be. The whole programme is one partition of the index, and DynamoDB gives some
+1,150 pages a second of one partition. So each instance reads a page once a second, however many clients ask for it."""
 KEPT_PAGES = 64
 
 ID_CHARACTERS = 36
@@ -61,7 +62,8 @@ class DynamoSessions:
     client: "DynamoDBClient"
     table_name: str
     kept: dict[str, tuple[float, Session]] = field(default_factory=dict)
-    """The screenings in memory, by id, each with the moment until which it may be shown, by the clock `seconds`."""
+    """The screenings in memory, by id. Each has the moment until which it may be shown, as a value of the clock
+    `seconds`."""
     rows_table: str = ""
     """The name of the table of rows. If empty, the table of this process's stage."""
     seconds: Callable[[], float] = time.monotonic

@@ -221,7 +221,7 @@ class AnalyticsShardItem(Model):
 class ProcessedEventItem(Model):
     """An event that a consumer has processed. `id` is the consumer's name, # and the event's id.
 
-    TTL deletes the item later than any queue keeps a message.
+    TTL deletes the item after a longer time than any queue keeps a message.
     """
 
     class Meta:

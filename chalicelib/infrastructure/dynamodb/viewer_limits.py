@@ -72,9 +72,12 @@ class DynamoRateLimiter:
         raise BackendUnavailable("count a request")
 
     def _shorten(self, known: Mapping[str, int], due: Mapping[str, int]) -> None:
-        """Shortens the wait of requesters whose buckets were filled while a longer window was set. So none is refused
-        for longer than the present window. `known` has the stored moment at which each bucket will be empty, `due` the
-        corrected one, both in microseconds."""
+        """Shortens the wait of requesters whose buckets were filled while a longer window was set, so that no requester
+        is refused for longer than the present window.
+
+        `known` has the stored moment at which each bucket will be empty. `due` has the corrected moment. Both are in
+        microseconds.
+        """
         for key, known_us in known.items():
             if known_us > due[key]:
                 self._write_due(key, known_us, due[key])

@@ -14,7 +14,7 @@ from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.times import utc_moment_from_iso_with_zone
 
 WRONGLY_SORTED = "not-spam"
-"""The type of a complaint by which a reader says that an email is no spam."""
+"""The type of a complaint in which a reader says that an email is not spam."""
 
 
 def returned_email_in(record: Mapping[str, Any]) -> BounceOrComplaint:

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 log = Logger(service="cinema-tickets", child=True)
 
 CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1})
-"""The client's options, with timeouts in seconds. One attempt: the queue tries again, with longer pauses, and checks
-the processed events first. A batch of 5 emails to an SES that hangs ends within the function's 30 s."""
+"""The client's options, with timeouts in seconds. The client makes one attempt. Further attempts come from the queue,
+with longer pauses, and after a look at the processed events. A batch of 5 emails to an SES that hangs ends within the
+function's 30 s."""
 
 SENDER_NAME = "Cinema Tickets"
 
@@ -60,7 +61,7 @@ THROTTLED = {
     "ThrottlingException",
     "TooManyRequestsException",
 }
-"""The codes of SES's errors that mean: more emails than the account may send. From the list "SES API errors" in the
+"""The codes of SES's errors for more emails than the account may send. They are from the list "SES API errors" in the
 developer guide of SES."""
 
 BY_THE_SECOND = (1, 120)

@@ -33,11 +33,12 @@ STALE = timedelta(hours=24)
 
 CONNECT_SECONDS, READ_SECONDS = 1.0, 2.0
 LARGEST_ANSWER_BYTES = 65_536
-"""The most bytes of an answer: Cognito's two keys have 1 kB."""
+"""An answer has at most this many bytes. Cognito's two keys take 1 kB."""
 MOST_KEYS = 20
 
 PARTS_OF_KEY = {("RSA", None): ("n", "e"), ("OKP", "Ed25519"): ("crv", "x")}
-"""The fields of a public key of ours, by type and curve. All others are dropped, private ones too."""
+"""The fields that are used of the identity provider's public key, by type and curve. All others are dropped, private
+ones too."""
 ALGORITHM_OF = {"RSA": "RS256", "OKP": "EdDSA"}
 
 Keys = Mapping[str, PyJWK]

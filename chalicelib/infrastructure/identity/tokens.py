@@ -25,7 +25,7 @@ from chalicelib.domain.refusals import AccessTokenFault, Unauthenticated
 
 ALGORITHMS = ("RS256", "EdDSA")
 LONGEST_TOKEN_CHARACTERS = 8192
-"""Cognito's access tokens have about 1,000; API Gateway takes 10,240 bytes of headers in all."""
+"""Cognito's access tokens have about 1,000 characters; API Gateway takes 10,240 bytes of headers in all."""
 SKEW_SECONDS = 30.0
 """How far the provider's clock may differ from ours."""
 

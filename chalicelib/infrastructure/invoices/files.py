@@ -21,8 +21,8 @@ CONFIG = Config(
     signature_version="s3v4",
     s3={"addressing_style": "path", "us_east_1_regional_endpoint": "regional"},
 )
-"""The client's options, with timeouts in seconds. Signatures are of version 4, because links would else be signed
-with an older one. The bucket is in the path, because an emulator has no host name for each bucket."""
+"""The client's options, with timeouts in seconds. Signatures are of version 4; without this setting, links would be
+signed with an older version. The bucket is in the path, because an emulator has no host name for each bucket."""
 
 LINK_LASTS = timedelta(minutes=5)
 PRECONDITION_FAILED = 412

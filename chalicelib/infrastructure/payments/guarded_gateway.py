@@ -54,7 +54,7 @@ class CircuitBreakerGateway:
     def _ask(self, ask: Callable[[], T]) -> T:
         """Calls `ask` through the breaker.
 
-        Raises GatewayUnavailable if the breaker is open, and the errors of `ask`.
+        Raises GatewayUnavailable if the breaker is open. Also raises the errors of `ask`.
         """
         try:
             return self.breaker.call(ask, (GatewaySilent,))

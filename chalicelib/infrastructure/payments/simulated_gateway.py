@@ -52,7 +52,7 @@ MOST_PAGES = 10_000
 MOST_TEXT = 200
 LONGEST_ID = 255
 LAST_MS = 32_503_680_000_000
-"""The latest moment that is believed in an answer, in ms since 1970: the year 3000."""
+"""The latest moment that is accepted in an answer, in ms since 1970: the year 3000."""
 
 RETURNED = {(201, None), (409, "ALREADY_REFUNDED")}
 UNKNOWN = (404, "UNKNOWN_TRANSACTION")
@@ -208,7 +208,7 @@ def _charge_or_unavailable(payment: object) -> Charge | None:
 
 
 def _parse_charge_unless_declined(payment: object) -> Charge | None:
-    """Reads the charge of a payment. None if the payment was declined. Raises ValueError if the value is no payment."""
+    """Reads the charge of a payment. None if the payment was declined. Raises ValueError for what is not a payment."""
     match payment:
         case {"paymentId": str() as payment_id, "status": "declined"} if _is_id(payment_id):
             return None

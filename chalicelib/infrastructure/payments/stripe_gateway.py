@@ -48,7 +48,7 @@ PAGE = 100
 MOST_PAGES = 10_000
 MOST_TEXT = 200
 LAST_SECOND = 32_503_680_000
-"""The latest moment that is believed in an answer, in seconds since 1970: the year 3000."""
+"""The latest moment that is accepted in an answer, in seconds since 1970: the year 3000."""
 
 CARD_ONLY = ["card"]
 """The methods of payment that are offered. Cards are charged or declined within the seconds that seats are held. Other
@@ -286,7 +286,7 @@ _NONSENSE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 @contextmanager
 def _errors_translated_to(refusal: type[Exception]) -> Iterator[None]:
-    """Raises the port's errors in the place of those of Stripe's package.
+    """Raises the port's errors instead of the errors of Stripe's package.
 
     Raises GatewaySilent if Stripe gave no answer. Raises `refusal` for other errors, and for malformed answers.
     """

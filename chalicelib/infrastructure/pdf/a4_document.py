@@ -73,7 +73,7 @@ class Pen(NamedTuple):
         return float(self.font.stringWidth(text, self.size) / mm)
 
     def can_draw(self, letters: str) -> bool:
-        """Tells whether the font has all the letters."""
+        """Tells whether the font has all of these letters."""
         known = self.font.face.charToGlyph
         return all(ord(letter) in known for letter in letters)
 
@@ -160,7 +160,7 @@ class A4Document:
         self._page.append(draw)
 
     def draw_rule(self, dash_mm: float | None = None) -> None:
-        """Draws a line from margin to margin at `y`, of dashes if their length is given."""
+        """Draws a line from margin to margin at `y`. If `dash_mm` is given, the line has dashes of this length."""
         at = (HEIGHT - self.y) * mm
 
         def draw(canvas: Canvas) -> None:
@@ -229,13 +229,14 @@ def _broken_word(word: str, pen: Pen, width_mm: float) -> Iterator[str]:
 
 
 def _drawable(text: str, pen: Pen) -> str:
-    """Joins Arabic letters, and replaces each letter that the font lacks by a box."""
+    """Joins Arabic letters. Puts a box in the place of each letter that the font lacks."""
     shaped = (letter for letter in join_arabic_letters(text) if letter not in UNSEEN)
     return "".join(letter if pen.can_draw(letter) else _plain_letters(letter, pen) for letter in shaped)
 
 
 def _plain_letters(letter: str, pen: Pen) -> str:
-    """Splits a ligature, as ﬁ, into its plain letters. Gives a box if the font lacks one of them."""
+    """Splits a ligature, such as ﬁ, into its plain letters. Gives one box instead if the font lacks any of these
+    letters."""
     plain = normalize("NFKC", letter)
     return plain if pen.can_draw(plain) else MISSING
 

@@ -60,8 +60,8 @@ def _place_after_marks(letters: list[str], place: int) -> int:
 
 
 def _is_mark(letter: str) -> bool:
-    """Tells whether the joining of letters skips this one. It skips vowel signs. It also skips the empty text that is
-    left in the place of an alef once the alef is joined to a lam."""
+    """Tells whether this element of the text is skipped when letters are joined. Vowel signs are skipped. The empty
+    text that replaces an alef, once the alef is joined to a lam, is skipped too."""
     return letter == "" or (len(letter) == 1 and unicodedata.category(letter) == "Mn")
 
 

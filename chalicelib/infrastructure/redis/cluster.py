@@ -39,15 +39,15 @@ T = TypeVar("T")
 Question = Callable[["Redis"], Any]
 
 FAILING = (ConnectionLost, TooLate, InvalidResponse, ClusterDownError, OSError, MalformedRedisAnswer)
-"""The errors that open a node's breaker. Other errors with which Redis refuses a command are not among them: a full
-Redis is alive."""
+"""The errors that open a node's breaker. Other errors with which Redis refuses a command do not open it: a Redis that
+is full, for example, is still alive."""
 
 SLOTS = 16_384
 MOST_NODES = 500
 """The most nodes of a cluster: ElastiCache allows no more."""
 MOST_REDIRECTS = 3
 MOST_ASKED_FOR_MAP = 2
-"""When the node of a key has failed, at most so many other nodes are asked for the cluster's map."""
+"""The most other nodes that are asked for the cluster's map when the node of a key has failed."""
 
 LONGEST_HOST = 255
 
@@ -66,8 +66,8 @@ class SlotRange(NamedTuple):
 class Node:
     """One Redis server behind its own breaker.
 
-    `is_doubted` is true after a call of the server failed: another one may have taken over its slots, so the cluster
-    asks who has which.
+    `is_doubted` is true after a call to the server failed. Another server may have taken over its slots, so the cluster
+    asks which server has which slots.
     """
 
     def __init__(self, url: str, address: Address | None, breaker: Breaker, options: Mapping[str, Any]) -> None:
@@ -287,8 +287,8 @@ def _range_in(entry: Any, said_by: Node) -> SlotRange:
 
 
 def _address(host: str, port: int, said_by: Node) -> Address:
-    """Checks an address in an answer of the node `said_by`. If its host is empty, takes the host of `said_by`. Raises
-    MalformedRedisAnswer."""
+    """Checks an address that the node `said_by` gave in an answer. If the address has an empty host, takes the host of
+    `said_by` instead. Raises MalformedRedisAnswer."""
     if len(host) > LONGEST_HOST or not host.isascii() or not host.isprintable() or not 0 < port < 65_536:
         raise MalformedRedisAnswer("no address")
     return Address(host or said_by.address.host, port)

@@ -32,8 +32,8 @@ T = TypeVar("T")
 
 TIMEOUT_SECONDS = 0.05
 MOST_CONNECTIONS = 1000
-"""The most connections of this process to one node. Each thread at work needs one. A Lambda function has one thread, a
-local server has one for each client. Running out of connections would look like a dead Redis."""
+"""The most connections of this process to one node. Each thread at work needs one. A Lambda function has one thread,
+and a local server has one for each client. Running out of connections would look like a dead Redis."""
 
 SIGN_OF_LIFE = "redis.call('SET', KEYS[1], '1', 'PX', 1000) return redis.call('EXISTS', KEYS[1], KEYS[2])"
 
@@ -57,11 +57,13 @@ class RedisConnection:
     breaker: Breaker
 
     def ask(self, key: str, question: Callable[["Redis"], Any], shape: Shape[T]) -> T:
-        """Calls `question` with the client of the node that has `key`. Gives the result of `shape` on the answer.
+        """Calls `question` with the client of the node that has `key`. Then calls `shape` with the answer, and gives
+        its result.
 
         All keys of the question must be in the slot of `key`: see keys.py. Raises RedisUnavailable.
 
-        `shape` gets the raw answer, without the driver's conversions: bytes, whole numbers, None, lists.
+        `shape` gets the raw answer, which the driver has not converted. It consists of bytes, whole numbers, None and
+        lists.
         """
         driver, cluster = self._driver_and_cluster
         try:

@@ -87,8 +87,8 @@ class RowsBehindCache:
     def _read_or_await_map(self, session: Session, wanted: int) -> Mapping[str, Occupancy]:
         """Reads a new map, or waits for the process that is reading one.
 
-        A map of version `wanted` or later has every write that was made before this request began, even if it is stale
-        when it arrives. So one read may serve many waiting requests.
+        A map of version `wanted` or later has every write that was made before this request began. That is enough, even
+        if there are newer writes when the map arrives. So one read may serve many waiting requests.
         """
         for _ in range(POLLS):
             mine, version, kept = self.cache.try_to_claim_rebuild_and_read_map(session.id)
@@ -133,7 +133,8 @@ class RowsBehindCache:
 
     @contextmanager
     def _record_refusals(self, hold: Hold, now: datetime) -> Iterator[None]:
-        """Records in the cache the seats of a SeatsTakenOrHoldEnded that the block raises, then raises it again.
+        """Records in the cache the seats of a SeatsTakenOrHoldEnded that the block raises. The error is raised all the
+        same.
 
         So the next refusal needs no read of the rows.
         """

@@ -52,8 +52,8 @@ ID_IS_REMEMBERED = REMEMBERED + timedelta(hours=1)
 reservation works until REMEMBERED has passed since the reservation's expiry."""
 
 REBUILD_MS = 500
-"""How long one process may claim the rebuild of a map. After that another process may: the first has died, or is very
-slow."""
+"""How long one process may claim the rebuild of a map. After that, another process may claim it, because the first one
+has died or is very slow."""
 
 VERSION_SECONDS = 86_400
 """How long a screening's version, which counts its writes, is kept after the last write: far longer than a cached seat
@@ -65,8 +65,9 @@ CLOCKS_APART = timedelta(seconds=5)
 MOST_UNMARKED = 1000
 
 IDS_COMPLETE_SECONDS = 400 * 86_400
-"""How long Redis keeps the moment since when it has the id of every reservation of a screening that was held with an
-idempotency key: longer than any screening is on sale. Without that moment, ids are looked up in the database."""
+"""How long Redis keeps a certain moment for each screening: longer than any screening is on sale. Since that moment,
+Redis has the ids of all the screening's reservations that were held with an idempotency key. Without the moment, ids
+are looked up in the database."""
 
 
 class PresentVersionAndPossiblyOlderMap(NamedTuple):
@@ -92,9 +93,9 @@ class KnownSeatsOfHold:
     ids_complete_since: datetime | None = None
 
     def is_surely_no_resend(self, session_created_at: datetime, now: datetime) -> bool:
-        """Tells whether the hold's request surely repeats no earlier one. That is so if Redis does not have the hold's
-        id, and has all ids of holds with an idempotency key since the screening was scheduled, or for the last
-        ID_IS_REMEMBERED.
+        """Tells whether it is certain that the hold's request repeats no earlier one. It is certain if Redis does not
+        have the hold's id, but has the ids of all holds with an idempotency key: either since the screening was
+        scheduled, or for the last ID_IS_REMEMBERED.
 
         Older ids do not matter, because the idempotency key of an unsold reservation of that age is no longer accepted.
         """
@@ -117,7 +118,7 @@ class SeatCache:
     The ids of a screening are marked before Redis is asked about any id of that screening."""
     _incomplete: set[str] = field(default_factory=set)
     """Screenings of which Redis lacks some ids, because more than MOST_UNMARKED ids were waiting to be marked in Redis,
-    and were discarded."""
+    and all of them were discarded."""
     _lock: Lock = field(default_factory=Lock)
 
     # Before the screening is known to anybody.
@@ -131,9 +132,9 @@ class SeatCache:
     def read_known_seats_and_whether_id_was_seen(self, hold: Hold, now: datetime) -> KnownSeatsOfHold:
         """Reads the unexpired entries of the hold's seats, and whether its id is marked as used, in one round trip.
 
-        If the hold has an idempotency key, also reads since when Redis has every id of the screening that was made from
-        such a key. If Redis does not know since when, stores `now`, unless Redis may evict keys. If the hold has no
-        key, its id is not looked up, and counts as seen.
+        If the hold has an idempotency key, also reads the moment since which Redis has all ids of the screening that
+        were made from such keys. If Redis has no such moment, stores `now` as the moment, unless Redis may evict keys.
+        If the hold has no key, its id is not looked up, and counts as seen.
         """
         seats = [self.keys.seat(hold.session_id, seat) for seat in hold.seats]
         if not hold.fingerprint:
@@ -186,7 +187,7 @@ class SeatCache:
             self._delete_entries(session_id, seats, f"{reservation_id}|")
 
     def mark_id_from_idempotency_key_used(self, session_id: str, reservation_id: str) -> None:
-        """Marks an id that was derived from an idempotency key as used, so that a repeated request is recognised.
+        """Marks as used an id that was derived from an idempotency key, so that a repeated request is recognised.
 
         Raises BackendUnavailable.
         """
@@ -319,9 +320,9 @@ class SeatCache:
     # Ids that have been used.
 
     def _read_seats_and_id(self, hold: Hold, seats: list[str]) -> list[bytes | None]:
-        """Reads the seats' entries, the mark of the hold's id, and since when Redis has all ids from idempotency keys
-        of the session. First writes the marks that Redis still lacks. If one can't be written, gives the hold's id as
-        marked."""
+        """Reads the seats' entries, the mark of the hold's id, and the moment since which Redis has all ids of the
+        session that were made from idempotency keys. Before that, writes the marks that Redis still lacks. If one of
+        them can't be written, the result says that the hold's id is marked."""
         session_id, ids_complete_since = hold.session_id, self.keys.ids_complete_since(hold.session_id)
         keys = [*seats, self.keys.used_reservation_id(session_id, hold.reservation_id), ids_complete_since]
         unmarked, is_incomplete = self._copy_unmarked_ids(session_id), session_id in self._incomplete
@@ -373,7 +374,7 @@ class SeatCache:
             return [id_ for id_, its_session in self._unmarked_ids.items() if its_session == session_id]
 
     def _forget_ids_now_marked(self, ids: Iterable[str], written: Iterable[bool]) -> None:
-        """Removes the ids whose mark was just written from `_unmarked_ids`."""
+        """Removes from `_unmarked_ids` the ids whose mark was just written."""
         marked = [id_ for id_, was_written in zip(ids, written, strict=False) if was_written]
         with self._lock:
             for id_ in marked:
@@ -401,7 +402,7 @@ def _parse_version(value: bytes | None) -> int:
 
 @contextlib.contextmanager
 def _as_refusal() -> Iterator[None]:
-    """Raises BackendUnavailable in the place of RedisUnavailable."""
+    """Raises BackendUnavailable instead of RedisUnavailable."""
     try:
         yield
     except RedisUnavailable as error:

@@ -22,12 +22,12 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import InvalidResponse, ResponseError
 
 MOST_BYTES = 1_048_576
-"""The most bytes of the answers to one question: five times the longest answer, which is the seat map of a sold hall of
-2,000 seats."""
+"""The most bytes in the answers to what is sent to Redis in one round trip. That is five times the longest answer, the
+seat map of a sold hall of 2,000 seats."""
 MOST_VALUES = 20_000
-"""The most values in the answers to one question."""
+"""The most values in the answers to what is sent to Redis in one round trip."""
 DEEPEST = 5
-"""How deep lists may lie in each other: the map of a cluster has lists of lists of lists."""
+"""How deep lists may be nested: the map of a cluster has lists of lists of lists."""
 LONGEST_LINE = 4096
 
 READ_BYTES = 65_536
@@ -85,7 +85,7 @@ class TimeAndSizeLimitedParser(BaseParser):
         self._forget()
 
     def reset_limits(self) -> None:
-        """Resets the limits of time and size. Call this before each question is sent."""
+        """Resets the limits of time and size. Call this each time before something is sent to Redis."""
         if self._sock:
             self._sock.settimeout(self._seconds)
         self._budget = _budget.get() or QuestionTimeBudget(self._seconds)
@@ -210,7 +210,7 @@ def _tls_context(ca_certs: str | None, check_hostname: bool, verify_mode: ssl.Ve
 
 
 class _LimitsReset:
-    """A mixin for the driver's connections. Resets the parser's limits before each question is sent."""
+    """A mixin for the driver's connections. Resets the parser's limits each time before something is sent to Redis."""
 
     _sock: Any
     _parser: TimeAndSizeLimitedParser
@@ -291,7 +291,7 @@ def new_pool_limiting_answer_time_and_size(
     """Makes a pool of connections with limits. The option `socket_timeout` is the time for a whole answer, in seconds.
 
     If `address` is given, connects to it with the password and TLS of the URL. With `sends_asking`, sends ASKING before
-    each command: a node wants it for a slot that is just moving to it.
+    each command, because a node requires ASKING for a slot that is just moving to that node.
     """
     made = ConnectionPool.from_url(url, parser_class=TimeAndSizeLimitedParser, **options)
     made.connection_class = _CONNECTIONS[made.connection_class, sends_asking]

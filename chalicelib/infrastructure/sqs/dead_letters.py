@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 SQS_BATCH = 10
 HIDDEN_SECONDS = 30
-"""How long a message is hidden while we read or move it. If this process dies, it is back in its queue after that."""
+"""How long a message is hidden while we read or move it. If this process dies, the message is back in its queue after
+this time."""
 WAIT_SECONDS = 1
 """How long a receive waits for messages. With 0, SQS asks only some of its servers and may miss messages."""
 ABOUT_THE_FAILURE = ("reason", "receives")
@@ -49,8 +50,8 @@ def peek(sqs: "SQSClient", url: str, most: int) -> list[DeadLetter]:
 def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Progress = lambda _: None) -> int:
     """Moves up to `most` messages back to their source queue. Gives the number moved. Raises RedriveInterrupted.
 
-    `most` should be at most the number of messages at the beginning. A message that fails again at once comes back to
-    the end of the queue. With a larger `most` it would be moved again and again.
+    `most` should be at most the number of messages at the beginning. A message that fails again immediately comes back
+    to the end of the queue. With a larger `most` it would be moved again and again.
 
     `StartMessageMoveTask` is not used. Not every emulator has it. It would also keep the attributes `reason` and
     `receives`, which belong to a dead letter.

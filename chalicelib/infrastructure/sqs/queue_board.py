@@ -26,7 +26,7 @@ ATTRIBUTES: Any = [
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 ]
-"""Attributes of a queue: its messages that are visible, in flight, delayed."""
+"""The attributes of a queue with the numbers of its visible messages, of those in flight, and of the delayed ones."""
 
 
 @dataclass(frozen=True, slots=True)

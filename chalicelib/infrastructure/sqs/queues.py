@@ -47,12 +47,12 @@ LONGEST_DELAY_SECONDS = 900
 """SQS's longest delay of a message."""
 
 MOST_RECEIVES = 5
-"""How often a message is received at most: also the queues' maxReceiveCount. The handler parks a message on its last
-receive, with the reason."""
+"""The most times that a message is received, which is also the queues' maxReceiveCount. The handler parks a message on
+its last receive, with the reason."""
 
 MOST_DEFERRALS = 600
-"""How often a message may be deferred. With pauses of at least ten minutes, as for a daily quota, that is at least four
-days."""
+"""How many times a message may be deferred. With pauses of at least ten minutes, as for a daily quota, all deferrals
+together take at least four days."""
 
 LONGEST_PAUSE_SECONDS = 300
 REASON_CHARACTERS = 500
@@ -130,8 +130,8 @@ def full_jitter_seconds(receives: int) -> float:
 def growing_jitter_seconds(deferrals: int, least_seconds: float, most_seconds: float) -> float:
     """Draws a random delay between `least_seconds` and an upper limit.
 
-    The limit is `least_seconds` plus 4 s at first. Each deferral doubles what is added, up to a limit of
-    `most_seconds`.
+    The limit is `least_seconds` plus 4 s at first. Each deferral doubles the part that is added. The limit never
+    exceeds `most_seconds`.
     """
     return random.uniform(least_seconds, min(most_seconds, least_seconds + 4 * 2 ** min(deferrals, 10)))
 

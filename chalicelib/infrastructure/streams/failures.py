@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 
 OUTAGES = (BackendUnavailable, WriteConflict, BotoCoreError, ClientError, OSError)
-"""Errors that pass with time or a deployment: a service does not answer, or a right is missing. The record waits until
-they have passed."""
+"""Errors that time or a deployment ends: a service does not answer, or a permission is missing. The record waits until
+then."""
 
 OWN_FAULTS = ("ValidationException", "SerializationException")
 """Error codes of a request that is wrong in itself: no later try helps."""
 
 LEAST_AGE = timedelta(minutes=15)
-"""How old a record must be before it is parked for a bug of ours: old enough for somebody to see the alarm and to
-deploy a version without the bug.
+"""A record that fails because of a bug of ours is parked only when it is this old: old enough for somebody to see the
+alarm and to deploy a version without the bug.
 
 All later records of its shard wait that long, too."""
 
@@ -46,8 +46,8 @@ REASON_CHARACTERS = 500
 PARKED = "ParkedByHandler"
 """The value of the field `condition` in a stored failure, if our handler has parked its records."""
 TOO_OLD = "RecordAgeExceeded"
-"""The value of the field `condition` in a stored failure, if Lambda gave up the failure's records because of their age.
-The word is Lambda's."""
+"""The value of the field `condition` in a stored failure, if Lambda gave up on the failure's records because of their
+age. The word is Lambda's."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ QR_MM = 58
 paper."""
 TICKET_MM = 76
 TITLE_LINES = 2
-"""The most lines of a film's title; the rest is on the invoice."""
+"""A film's title has at most this many lines; the rest of it is on the invoice."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,8 +47,8 @@ class SigningKeyInKms:
     client: KmsClient
     alias: str
     _read: tuple[str, PublicKey] | None = field(default=None)
-    """KMS's id of the key that the alias stood for when it was last read, and its public key. None if it is to be
-    read."""
+    """The key that the alias stood for when KMS was last asked: its id in KMS, and its public key. None if KMS must be
+    asked again."""
 
     def public_key(self) -> PublicKey:
         if self._read is None:

@@ -20,7 +20,7 @@ SET = re.compile(r"(?<![#:\w])SET\s+")
 
 
 def trace_aws_calls(provider: TracerProvider, relayed_tables: Collection[str]) -> None:
-    """Traces all calls of AWS in this process.
+    """Traces all of this process's calls to AWS.
 
     What is written to queues, and to the tables named in `relayed_tables`, carries the trace context.
     """

@@ -53,7 +53,8 @@ class BackgroundRequestSpanProcessor(SpanProcessor):
         """Waits until the waiting spans are exported. Tells whether that was done in time. A failed export counts as
         done, because its spans are dropped. Never raises.
 
-        After one wait that was too long, later calls do not wait, until an export has succeeded.
+        If one wait was too long, the calls after it return without waiting. Once an export has succeeded, calls wait
+        again.
         """
         with self._changed:
             self._changed.notify_all()

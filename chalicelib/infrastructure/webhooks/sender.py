@@ -180,7 +180,7 @@ def delivery_body(notification: Notification, webhook: Webhook) -> dict[str, Any
 def _call_within(seconds: float, work: Callable[[], T]) -> T:
     """Runs `work` in a thread, and gives its result. Raises TimeoutError after `seconds`; the thread then goes on.
 
-    A thread is needed, because DNS lookups and slow answers can't be interrupted, and the time-outs of single steps add
+    A thread is needed, because DNS lookups and slow answers can't be interrupted, and the timeouts of single steps add
     up.
     """
     future: Future[T] = Future()

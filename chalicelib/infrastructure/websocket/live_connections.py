@@ -25,8 +25,8 @@ fifth of a second."""
 
 THROTTLED = {"LimitExceededException", "TooManyRequestsException", "ThrottlingException"}
 LONGEST_PAUSE_SECONDS = 1.0
-"""The longest pause of a thread after AWS throttled one of its posts. It leaves the account's quota to bookings. The
-post itself is not repeated; its viewer reads the map again within 20 s."""
+"""The longest pause of a thread after AWS throttled one of its posts. During the pause, the account's quota is left to
+bookings. The post itself is not repeated; its viewer reads the map again within 20 s."""
 
 CONFIG = Config(
     connect_timeout=1,

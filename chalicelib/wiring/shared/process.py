@@ -67,8 +67,8 @@ def _use_changed_secrets() -> None:
 
 
 def once_per_settings(build: Callable[[], T]) -> Callable[[], T]:
-    """Decorates a factory: the first call builds the object, later calls give the same one, until
-    `replace_settings_and_drop_objects`.
+    """Decorates a factory. The first call builds the object. Later calls give the same object, until
+    `replace_settings_and_drop_objects` is called.
 
     After a secret has changed in SSM, the next call builds a new object. Concurrent first calls may each build an
     object, so a factory must have no side effects.
@@ -103,6 +103,7 @@ def resource_name(part: str) -> str:
 
 @cache
 def database() -> DynamoDBClient:
-    """Gives the client of DynamoDB. The first call also sets the names of all tables, by the setting TABLE_PREFIX."""
+    """Gives the client of DynamoDB. The first call also sets the names of all tables, according to the setting
+    TABLE_PREFIX."""
     tables.set_table_names(settings().table_prefix)
     return connection.new_dynamodb_client(lean=settings().lean_client)

@@ -33,13 +33,14 @@ def outbox() -> Outbox:
 
 @once_per_settings
 def redelivery() -> RedeliveryOfFailedMessages:
-    """Gives this process's redelivery of failed messages. Makes its SQS client only when a message has failed."""
+    """Gives the object by which this process has failed messages delivered again. It makes its SQS client only when a
+    message has failed."""
     return cast("RedeliveryOfFailedMessages", _MadeOnUse())
 
 
 class _MadeOnUse:
-    """Makes the RedeliveryOfFailedMessages, and its SQS client, at the first message that fails. Most functions use the
-    client for nothing else, so in most cases they never make it."""
+    """Makes the RedeliveryOfFailedMessages, and its SQS client, when the first message fails. Most functions need the
+    client only for failed messages, so in most cases they never make it."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_redelivery(), name)

@@ -17,7 +17,7 @@ from .selling import SellingUseCases
 
 @dataclass(frozen=True)
 class RelayingUseCases:
-    """Builds the use cases of relaying from the ports, each at its first use."""
+    """Builds the use cases of relaying with the given ports. Each use case is built when it is first used."""
 
     ports: SellingAndSettlingPorts
 

@@ -21,7 +21,7 @@ from .ports import SellingAndSettlingPorts
 
 @dataclass(frozen=True)
 class SellingUseCases:
-    """Builds the use cases of selling from the ports, each at its first use."""
+    """Builds the use cases of selling with the given ports. Each use case is built when it is first used."""
 
     ports: SellingAndSettlingPorts
 

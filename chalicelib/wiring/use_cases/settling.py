@@ -13,7 +13,8 @@ from .ports import SellingAndSettlingPorts
 
 @dataclass(frozen=True)
 class SettlingUseCases:
-    """Builds the use cases of payments and refunds from the ports, each at its first use."""
+    """Builds the use cases of payments and refunds with the given ports. Each use case is built when it is first
+    used."""
 
     ports: SellingAndSettlingPorts
 

@@ -31,7 +31,7 @@ EVENTS = ("provide-client-params", "before-parameter-build", "before-call", "aft
 
 
 class LeanMakeApiCall:
-    """A faster replacement of a client's `_make_api_call`. Emits the same events."""
+    """A faster replacement for a client's `_make_api_call`. Emits the same events."""
 
     def __init__(self, client: Any) -> None:
         self._client, self._events = client, client.meta.events
@@ -91,7 +91,7 @@ class LeanMakeApiCall:
     def _endpoint(self, operation: Operation, params: Any, context: dict[str, Any]) -> tuple[str, Mapping[str, str]]:
         """Gives the endpoint's URL and headers. They may depend on the account and on the ARNs of tables.
 
-        Caches the URL of calls that name all tables without ARNs, if the endpoint needs no headers.
+        Caches the URL of calls in which no table is named by its ARN, if the endpoint needs no headers.
         """
         account = self._account() if callable(self._account) else self._account
         named = _names_its_tables(params)
@@ -120,7 +120,7 @@ def _operation(client: Any, name: str) -> Operation:
 
 
 def _names_its_tables(params: Mapping[str, Any]) -> bool:
-    """Tells whether the call names each of its tables, none of them by an ARN. Always False for a transaction, because
-    its tables are not looked at."""
+    """Tells whether the call gives a name, and not an ARN, for each of its tables. Always False for a transaction,
+    because its tables are not looked at."""
     names = [params["TableName"]] if "TableName" in params else params.get("RequestItems", ("arn:",))
     return not any(name.startswith("arn:") for name in names)

@@ -46,7 +46,7 @@ def make_client_lean_if_possible(client: DynamoDBClient) -> None:
 
 
 def _shorten_retries(client: Any, service: str) -> None:
-    """Replaces the client's handler of `needs-retry` by RetryRulesUnlessFirstAnswerGood."""
+    """Replaces the client's handler of `needs-retry` with RetryRulesUnlessFirstAnswerGood."""
     event, unique = f"needs-retry.{service}", f"retry-config-{service}"
     known = client.meta.events._emitter._unique_id_handlers.get(unique)
     if known and client.meta.config.retries.get("mode") == "standard":
@@ -55,7 +55,7 @@ def _shorten_retries(client: Any, service: str) -> None:
 
 
 class LeanEndpoint(Endpoint):
-    """A replacement of botocore's endpoint, with the same host, events and connection pool.
+    """A replacement for botocore's endpoint, with the same host, events and connection pool.
 
     `service` is the service's name in events.
     """
@@ -122,7 +122,7 @@ class LeanEndpoint(Endpoint):
 
 
 class RetryRulesUnlessFirstAnswerGood:
-    """A filter before botocore's rules for retries, which take time also where there is nothing to retry.
+    """A filter in front of botocore's rules for retries. The rules take time even when there is nothing to retry.
 
     If the first attempt succeeded and its answer is undamaged, the rules are not asked. In all other cases they decide.
     """

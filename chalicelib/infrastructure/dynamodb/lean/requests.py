@@ -20,14 +20,15 @@ PORTS = {"http": 80, "https": 443}
 
 
 class HeadersToSend(dict[str, str]):
-    """The headers of a request, by their names as sent. botocore's handlers change them."""
+    """The headers of a request. Keys are the names in the letter case in which they are sent. botocore's handlers
+    change the headers."""
 
     def replace_header(self, name: str, value: str) -> None:
         self[name] = value
 
 
 class LeanRequest(AWSPreparedRequest):
-    """A request to DynamoDB, in place of botocore's AWSRequest and of the AWSPreparedRequest that is made of it."""
+    """A request to DynamoDB. It replaces botocore's AWSRequest, and the AWSPreparedRequest that is made from one."""
 
     body: Any
     headers: Any

@@ -28,7 +28,7 @@ SigningKeyInputs = tuple[str, str]
 
 
 class LeanSigner:
-    """The signer of a client's requests. An event handler in the place of botocore's RequestSigner."""
+    """The signer of a client's requests. It is an event handler that replaces botocore's RequestSigner."""
 
     def __init__(self, stock: Any) -> None:
         self._stock, self._region, self._service = stock, stock.region_name, stock.signing_name

@@ -39,7 +39,7 @@ only causes a needless call of that parser."""
 class BodyWithJson(bytes):
     """The bytes of an answer's body, with the parsed JSON as `result`.
 
-    `result` is None if botocore's parser would give another result than the JSON.
+    `result` is None if the result of botocore's parser would differ from the JSON.
     """
 
     result: dict[str, Any] | None = None
@@ -160,4 +160,5 @@ _ERRORS: tuple[tuple[tuple[type[Exception], ...], Any], ...] = (
     ((ssl.SSLError, CertificateError, pool_errors.SSLError), SSLError),
     ((OSError, HTTPException, MalformedHttpAnswer, pool_errors.ProtocolError), ConnectionClosedError),
 )
-"""The error of botocore for each kind of error. The first kind that fits counts: a TimeoutError is an OSError, too."""
+"""Maps each kind of error to botocore's error for it. If several kinds fit, the first one is used: a TimeoutError, for
+example, is an OSError, too."""
