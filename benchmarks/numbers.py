@@ -19,8 +19,8 @@ from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.invoices import Bill
 from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.infrastructure.dynamodb import connection
-from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
-from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
+from chalicelib.infrastructure.dynamodb.events.invoices import DynamoInvoices
+from chalicelib.infrastructure.dynamodb.events.notifications import DynamoNotifications
 from chalicelib.infrastructure.ids import RandomOrDerivedIds
 
 T = TypeVar("T")

@@ -4,8 +4,8 @@
                       │
                       └─────► shared/      builds what several doors use: settings, database, Redis, queues …
 
-A *door* is a module of this folder. It is imported at the first use of `wiring.<door>`, and imports at its top the code
-that its functions need. Objects are built at their first use, and connect at their first call.
+A *door* is a module of this folder or of queues/. It is imported at the first use of `wiring.<door>`, and imports at
+its top the code that its functions need. Objects are built at their first use, and connect at their first call.
 """
 
 from importlib import import_module
@@ -15,29 +15,56 @@ from typing import TYPE_CHECKING
 from .shared.process import clock, replace_settings_and_drop_objects, settings, settings_with_secrets
 from .shared.tracing import trace_app, traced_if_on, traced_relay_if_on
 
+# Doors: made by .venv/bin/python -m infra.cloud.generate
 if TYPE_CHECKING:
-    from . import (  # noqa: F401 - for type checkers; __getattr__ loads them
+    from . import (  # noqa: F401
+        board,
+        gate,
+        health,
+        identity,
+        live,
+        requests,
+        streams,
+        subscriptions,
+        tickets,
+    )
+    from .queues import (  # noqa: F401
         analytics,
         audit,
-        board,
         bounces,
         consumers,
         email,
         expiry,
-        gate,
-        health,
-        identity,
         invoices,
-        live,
         payments,
-        requests,
         seat_cache,
-        streams,
-        subscriptions,
         ticket_signing,
-        tickets,
         webhooks,
     )
+
+DOORS = {
+    "analytics": ".queues.analytics",
+    "audit": ".queues.audit",
+    "board": ".board",
+    "bounces": ".queues.bounces",
+    "consumers": ".queues.consumers",
+    "email": ".queues.email",
+    "expiry": ".queues.expiry",
+    "gate": ".gate",
+    "health": ".health",
+    "identity": ".identity",
+    "invoices": ".queues.invoices",
+    "live": ".live",
+    "payments": ".queues.payments",
+    "requests": ".requests",
+    "seat_cache": ".queues.seat_cache",
+    "streams": ".streams",
+    "subscriptions": ".subscriptions",
+    "ticket_signing": ".queues.ticket_signing",
+    "tickets": ".tickets",
+    "webhooks": ".queues.webhooks",
+}
+# End of doors
 
 __all__ = [
     "clock",
@@ -49,35 +76,10 @@ __all__ = [
     "traced_relay_if_on",
 ]
 
-DOORS = {
-    "gate": "every request to the API",
-    "identity": "the API: requests that bring a token",
-    "requests": "the API: screenings, seats, reservations",
-    "health": "the API: /ready",
-    "board": "the API: the operator's board",
-    "streams": "on_row_changed, on_reservation_changed, on_payment_changed",
-    "consumers": "every queue's function",
-    "expiry": "on_hold_lapsed",
-    "payments": "the API: starting, the gateway's messages; on_payment_due, on_refund_requested, on_reconciliation_due",
-    "audit": "on_event_to_audit; the API: a screening's events",
-    "analytics": "on_event_to_analytics; the API: a screening's numbers",
-    "email": "on_event_to_email",
-    "bounces": "on_email_returned; the operator's `mail --allow`",
-    "invoices": "on_sale_to_invoice; the API: the link to an invoice",
-    "ticket_signing": "on_sale_to_tickets",
-    "tickets": "the API: a sale's tickets, their transfer, gates",
-    "webhooks": "on_event_to_notification, on_delivery_to_webhook; the API: replays",
-    "seat_cache": "on_event_to_cache",
-    "live": "on_row_changed_show, on_viewer_gone",
-    "subscriptions": "on_viewer_message",
-}
-"""The doors: the modules of wiring that build what Lambda functions use. Each is listed with the functions and routes
-that use it."""
 
-
-def __getattr__(door: str) -> ModuleType:
-    """Imports a module of this package that is listed in DOORS, at its first use. Raises AttributeError for any other
-    name."""
-    if door not in DOORS:
-        raise AttributeError(f"module {__name__!r} has no attribute {door!r}")
-    return import_module(f".{door}", __name__)
+def __getattr__(name: str) -> ModuleType:
+    """Imports the door of this name at its first use. Raises AttributeError for any other name."""
+    if name not in DOORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    door = globals()[name] = import_module(DOORS[name], __name__)
+    return door

@@ -13,9 +13,9 @@ from chalicelib.application.board import (
 )
 from chalicelib.infrastructure.sqs.queue_board import SqsQueueAndStreamFailureBoard
 
-from .analytics import analytics
 from .gate import refusal_counts
 from .health import check_dependencies
+from .queues.analytics import analytics
 from .shared.process import clock, once_per_settings, settings
 from .shared.queues import queue_urls, sqs
 from .shared.stream_failures import stream_failures

@@ -13,7 +13,7 @@ from chalicelib.application.tickets import (
     ShowSignedTickets,
     TransferTicket,
 )
-from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys
+from chalicelib.infrastructure.dynamodb.events.tickets import DynamoTicketPublicKeys
 from chalicelib.infrastructure.tickets.names import random_admission_key, random_ticket_code
 
 from .shared.adapters import adapters

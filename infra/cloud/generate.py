@@ -1,7 +1,8 @@
 """Writes the committed files that are made from the tables: `python -m infra.cloud.generate`.
 
 The deployed templates (infra/cloud/snapshots), so that a review shows a change's effect on them;
-docs/settings.md, docs/logs.md and .env.example; the tables of consumers and of alarms in docs/.
+docs/settings.md, docs/logs.md and .env.example; the tables of consumers and of alarms in docs/; the list of doors in
+chalicelib/wiring/.
 """
 
 import shlex
@@ -17,7 +18,7 @@ from infra.processes import ROOT
 from . import data_template
 from .dependencies import BUILD, PackagingError
 from .deploying.parameters import APP_SETTINGS, DATA_SETTINGS, app_parameters, data_parameters
-from .markdown import filled, table
+from .markdown import between, filled, table
 from .package import package
 from .templates import dump, load_long_forms
 from .watching.documents import logs_document, table_of_alarms
@@ -26,6 +27,7 @@ COMMAND = ".venv/bin/python -m infra.cloud.generate"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 APP_SNAPSHOT = SNAPSHOTS / "app-prod.yaml"
 SNAPSHOT_STAGE = "prod"
+WIRING = ROOT / "chalicelib" / "wiring"
 
 SAID_BY = {
     PARAMETER: "`make deploy`",
@@ -45,6 +47,7 @@ def made() -> dict[Path, str]:
         ROOT / "docs" / "logs.md": logs_document(COMMAND),
         **_filled("operations.md", "alarms", table_of_alarms()),
         **_filled("privacy.md", "stores", _table_of_stores()),
+        WIRING / "__init__.py": _wiring_with_doors(),
     }
 
 
@@ -117,6 +120,36 @@ def _pace_text(consumer: Consumer) -> str:
 
 def _queues_text(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
+
+
+# Doors
+
+
+def _wiring_with_doors() -> str:
+    """Fills the list of doors into the wiring's text: the modules of its folder, and those of queues/."""
+    text = (WIRING / "__init__.py").read_text()
+    names, of_queues = _module_names(WIRING), _module_names(WIRING / "queues")
+    paths = {name: f".{name}" for name in names} | {name: f".queues.{name}" for name in of_queues}
+    doors = "".join(f'    "{name}": "{path}",\n' for name, path in sorted(paths.items()))
+    imports = f"{_imports_text('.', names)}{_imports_text('.queues', of_queues)}"
+    return between(text, DOORS_BEGIN, DOORS_END, DOORS_TEXT.format(imports=imports, doors=doors), WIRING)
+
+
+def _module_names(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("[!_]*.py"))
+
+
+def _imports_text(package: str, names: Sequence[str]) -> str:
+    lines = "".join(f"        {name},\n" for name in names)
+    return f"    from {package} import (  # noqa: F401\n{lines}    )\n"
+
+
+DOORS_BEGIN, DOORS_END = f"# Doors: made by {COMMAND}", "# End of doors"
+DOORS_TEXT = """\
+if TYPE_CHECKING:
+{imports}
+DOORS = {{
+{doors}}}"""
 
 
 # Settings

@@ -12,9 +12,13 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def filled(document: Path, text: str, table_name: str, command: str, made: str) -> str:
     """Puts `made` between its markers in a document's text. Raises ValueError where they are missing."""
-    begin, end = f"<!-- {table_name}: made by {command} -->", f"<!-- end of {table_name} -->"
+    return between(text, f"<!-- {table_name}: made by {command} -->", f"<!-- end of {table_name} -->", made, document)
+
+
+def between(text: str, begin: str, end: str, made: str, file: Path) -> str:
+    """Puts `made` between two markers in a file's text. Raises ValueError where they are missing."""
     before, begins, rest = text.partition(begin)
     _, ends, after = rest.partition(end)
     if not (begins and ends):
-        raise ValueError(f"{document.name} has no place for the {table_name}: `{begin}` … `{end}`")
+        raise ValueError(f"{file.name} has no place for what is made: `{begin}` … `{end}`")
     return f"{before}{begin}\n{made}\n{end}{after}"

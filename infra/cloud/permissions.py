@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from chalicelib.domain.consumers import CONSUMERS
-from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBER_ATTRIBUTES
+from chalicelib.infrastructure.dynamodb.events.webhooks import SUBSCRIBER_ATTRIBUTES
 
 from .functions import Function, settings_of
 from .templates import Template, sub

@@ -21,10 +21,15 @@ from chalicelib.domain.refusals import BackendUnavailable, SessionNotFound
 from chalicelib.domain.reservations import Occupancy, Reservation, RowsOfCancelledSession, buyer_pseudonym_or_empty
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, counter_sort_key, shard_of, tally_from_item
 from chalicelib.infrastructure.dynamodb.connection import BatchReader, WriteConflict, retry_on_conflict
-from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
-from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
+from chalicelib.infrastructure.dynamodb.events.analytics import (
+    DynamoAnalytics,
+    counter_sort_key,
+    shard_of,
+    tally_from_item,
+)
+from chalicelib.infrastructure.dynamodb.events.event_log import DynamoEventLog
+from chalicelib.infrastructure.dynamodb.events.processed_events import DynamoProcessedEvents
 from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED, reservation_from_item_unless_bar
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions

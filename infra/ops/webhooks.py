@@ -11,7 +11,7 @@ from chalicelib.domain.addresses import UrlRefused
 from chalicelib.domain.times import to_iso
 from chalicelib.domain.webhooks import DeliveryFailed, Secret, Webhook
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
+from chalicelib.infrastructure.dynamodb.events.webhooks import DynamoWebhooks
 from chalicelib.infrastructure.sqs.envelopes import VERSION
 from chalicelib.infrastructure.webhooks.sender import HttpWebhookSender
 from chalicelib.settings import LOCAL_STAGES

@@ -13,11 +13,11 @@ from datetime import datetime
 
 from chalicelib.domain.reservations import Hold
 from chalicelib.domain.sessions import Session
+from chalicelib.infrastructure.dynamodb.events.tickets import DynamoTickets
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoHoldsCountedUntilExpiry
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
-from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
 from chalicelib.infrastructure.ids import RandomOrDerivedIds
 from chalicelib.wiring.shared.adapters import SellingAndSettlingAdapters
 from chalicelib.wiring.shared.process import database, resource_name, settings

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import Secret, Webhook
-from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
+from chalicelib.infrastructure.dynamodb.events.webhooks import DynamoWebhooks
 from infra.cloud import deploy, event_mappings
 from infra.cloud.deploying import buyers, canary
 from infra.cloud.deploying.changes import Plan

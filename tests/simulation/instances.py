@@ -22,17 +22,17 @@ from chalicelib.domain.events import Event, Failures, OutgoingMessage
 from chalicelib.domain.ports import HoldsCountedUntilExpiry, IdMaker, Reservations, Rows, Sessions
 from chalicelib.domain.reservations import CountedHold, Hold, HoldLimitReachedOrReplacedHoldChanged
 from chalicelib.domain.times import to_utc_in_whole_ms
-from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
-from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
-from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
+from chalicelib.infrastructure.dynamodb.events.analytics import DynamoAnalytics
+from chalicelib.infrastructure.dynamodb.events.event_log import DynamoEventLog
+from chalicelib.infrastructure.dynamodb.events.invoices import DynamoInvoices
+from chalicelib.infrastructure.dynamodb.events.notifications import DynamoNotifications
+from chalicelib.infrastructure.dynamodb.events.processed_events import DynamoProcessedEvents
+from chalicelib.infrastructure.dynamodb.events.tickets import DynamoTicketPublicKeys, DynamoTickets
 from chalicelib.infrastructure.dynamodb.live_holds import DynamoHoldsCountedUntilExpiry
-from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
-from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
 from chalicelib.infrastructure.dynamodb.sessions import KEPT_PAGES, PROGRAMME_SECONDS, DynamoSessions
-from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys, DynamoTickets
 from chalicelib.infrastructure.redis.announced_sessions import SessionsAnnouncedBeforeAdding
 from chalicelib.infrastructure.redis.rows_behind_cache import RowsBehindCache
 from chalicelib.infrastructure.redis.seat_cache import SeatCache

@@ -16,10 +16,10 @@ from chalicelib.domain.events import OutgoingMessage
 from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.reservations import Hold, ReleaseResult, Reservation, Sale, State
 from chalicelib.domain.tickets.ticket import VoidReason
+from chalicelib.infrastructure.dynamodb.events.tickets import IN_FORCE, DynamoTickets
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
-from chalicelib.infrastructure.dynamodb.tickets import IN_FORCE, DynamoTickets
 from chalicelib.infrastructure.sqs.queues import SqsOutbox
 
 from .cloud import expressions

@@ -86,7 +86,7 @@ class SellingAndSettlingAdapters:
 
     @cached_property
     def tickets(self) -> Tickets:
-        from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets  # holding and selling need none
+        from chalicelib.infrastructure.dynamodb.events.tickets import DynamoTickets  # holding and selling need none
 
         return DynamoTickets(database(), resource_name("tickets"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
+from chalicelib.infrastructure.dynamodb.events.suppressed_addresses import DynamoSuppressedAddresses
 from chalicelib.infrastructure.ids import RandomOrDerivedIds
 
 from .process import database, once_per_settings, resource_name, settings_with_secrets

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.people.person import Person
 from chalicelib.domain.people.stores import Store, StoreKind, stores_by_name
 from chalicelib.domain.times import to_iso
-from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
+from chalicelib.infrastructure.dynamodb.events.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.values import text_value
 from chalicelib.infrastructure.invoices.files import object_key
 from infra.ops.find import Item as PlainItem

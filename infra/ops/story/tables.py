@@ -7,10 +7,10 @@ from chalicelib.domain.email import mask_email_local_parts
 from chalicelib.domain.money import Money
 from chalicelib.domain.sessions import row_of_seat
 from chalicelib.domain.times import from_ms, to_iso, utc_moment_from_iso_with_zone
-from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
-from chalicelib.infrastructure.dynamodb.processed_events import REMEMBERED
+from chalicelib.infrastructure.dynamodb.events.invoices import DynamoInvoices
+from chalicelib.infrastructure.dynamodb.events.processed_events import REMEMBERED
+from chalicelib.infrastructure.dynamodb.events.tickets import DynamoTickets
 from chalicelib.infrastructure.dynamodb.tables import row_id
-from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
 from infra.ops.find import Item
 from infra.ops.story.known import KnownFacts, Line, Told
 

@@ -15,9 +15,9 @@ from chalicelib.domain.analytics import BUCKET_LENGTH, COUNTERS, Tally, bucket_s
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Analytics
 from chalicelib.domain.refusals import BackendUnavailable
-from chalicelib.infrastructure.dynamodb.analytics import SHARDS, DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.connection import CONFLICT_ATTEMPTS, CONFLICT_FIRST_PAUSE_SECONDS
-from chalicelib.infrastructure.dynamodb.processed_events import REMEMBERED, DynamoProcessedEvents
+from chalicelib.infrastructure.dynamodb.events.analytics import SHARDS, DynamoAnalytics
+from chalicelib.infrastructure.dynamodb.events.processed_events import REMEMBERED, DynamoProcessedEvents
 from chalicelib.infrastructure.dynamodb.tables import AnalyticsShardItem
 from tests.builders import NOW
 from tests.contract.conftest import Backend, Dynamo

@@ -19,8 +19,8 @@ from chalicelib.domain.email import EmailNotConfirmed, EmailRefused, EmailThrott
 from chalicelib.domain.ports import EmailSender, SuppressedAddresses
 from chalicelib.domain.ports import ProcessedEvents as ProcessedEventsPort
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
-from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
+from chalicelib.infrastructure.dynamodb.events.processed_events import DynamoProcessedEvents
+from chalicelib.infrastructure.dynamodb.events.suppressed_addresses import DynamoSuppressedAddresses
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.ses import SesEmailSender
 from chalicelib.infrastructure.ids import RandomOrDerivedIds

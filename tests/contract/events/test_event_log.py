@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.events import Event
 from chalicelib.domain.ports import EventLog
 from chalicelib.domain.refusals import CursorInvalid
-from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
+from chalicelib.infrastructure.dynamodb.events.event_log import DynamoEventLog
 from tests.builders import NOW, an_event
 from tests.fakes import FakeEventLog
 

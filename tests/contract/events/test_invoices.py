@@ -16,7 +16,7 @@ from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.ports import Invoices
 from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.infrastructure.dynamodb.connection import CONFLICT_ATTEMPTS, WriteConflict
-from chalicelib.infrastructure.dynamodb.invoices import MOST_NUMBERED, DynamoInvoices
+from chalicelib.infrastructure.dynamodb.events.invoices import MOST_NUMBERED, DynamoInvoices
 from tests.builders import PAID_AT, a_bill
 from tests.contract.conftest import Backend, Dynamo
 from tests.contract.events.test_webhooks import DYNAMODB_LOCALS_UNITS

@@ -21,7 +21,7 @@ from chalicelib.domain.ports import TicketKeys, Tickets
 from chalicelib.domain.refusals import BackendUnavailable, CursorInvalid
 from chalicelib.domain.tickets.ticket import Admission, LatestTicketPerSeatOfSale, ListedTicket, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
-from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys, DynamoTickets
+from chalicelib.infrastructure.dynamodb.events.tickets import DynamoTicketPublicKeys, DynamoTickets
 from chalicelib.infrastructure.tickets.names import random_ticket_code
 from infra.races.unguarded import TicketsWithoutAdmissionCondition
 from tests.builders import NOW, a_reservation

@@ -15,13 +15,13 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.ports import Notifications, Webhooks
 from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.webhooks import Notification, Subscriber
-from chalicelib.infrastructure.dynamodb.notifications import (
+from chalicelib.infrastructure.dynamodb.events.notifications import (
     LARGEST_NUMBER,
     MOST_NUMBERED,
     NUMBER_ATTEMPTS,
     DynamoNotifications,
 )
-from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
+from chalicelib.infrastructure.dynamodb.events.webhooks import DynamoWebhooks
 from tests.builders import NOW, a_webhook
 from tests.contract.conftest import Backend, Dynamo
 from tests.facts import Facts

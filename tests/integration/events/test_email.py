@@ -25,11 +25,11 @@ from chalicelib.domain.tickets.ticket import LatestTicketPerSeatOfSale, Ticket
 from chalicelib.domain.times import to_ms
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
-from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
+from chalicelib.infrastructure.dynamodb.events.processed_events import DynamoProcessedEvents
+from chalicelib.infrastructure.dynamodb.events.suppressed_addresses import DynamoSuppressedAddresses
+from chalicelib.infrastructure.dynamodb.events.tickets import DynamoTickets
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.sessions import DynamoSessions
-from chalicelib.infrastructure.dynamodb.suppressed_addresses import DynamoSuppressedAddresses
-from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
 from chalicelib.infrastructure.sqs import queues

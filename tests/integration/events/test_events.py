@@ -22,12 +22,12 @@ from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason
 from chalicelib.domain.reservations import Contact
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
-from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
-from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
-from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
-from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
+from chalicelib.infrastructure.dynamodb.events.analytics import DynamoAnalytics
+from chalicelib.infrastructure.dynamodb.events.event_log import DynamoEventLog
+from chalicelib.infrastructure.dynamodb.events.invoices import DynamoInvoices
+from chalicelib.infrastructure.dynamodb.events.notifications import DynamoNotifications
+from chalicelib.infrastructure.dynamodb.events.processed_events import DynamoProcessedEvents
 from chalicelib.infrastructure.dynamodb.payments import DynamoPayments
-from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
 from chalicelib.infrastructure.ids import buyer_partition_of_user
 from chalicelib.infrastructure.sqs.envelopes import to_body
 from infra.local.pump import Pump

@@ -19,7 +19,7 @@ from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesBatch
 from chalicelib.domain.events import Event
 from chalicelib.domain.invoices import Invoice
 from chalicelib.infrastructure.dynamodb import connection
-from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
+from chalicelib.infrastructure.dynamodb.events.invoices import DynamoInvoices
 from chalicelib.infrastructure.invoices import files as invoice_files
 from chalicelib.infrastructure.invoices.files import S3InvoiceFiles
 from chalicelib.infrastructure.invoices.pdf import print_invoice

@@ -15,9 +15,9 @@ from chalicelib.domain.events import Event
 from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
-from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics, shard_of
-from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
-from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
+from chalicelib.infrastructure.dynamodb.events.analytics import DynamoAnalytics, shard_of
+from chalicelib.infrastructure.dynamodb.events.event_log import DynamoEventLog
+from chalicelib.infrastructure.dynamodb.events.processed_events import DynamoProcessedEvents
 from infra.local.pump import Pump
 from infra.ops import rebuild as rebuilding
 from infra.ops.__main__ import REFUSED, main

@@ -33,8 +33,8 @@ from chalicelib.domain.webhooks import DeliveryFailed, Secret, Webhook
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection
-from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
-from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
+from chalicelib.infrastructure.dynamodb.events.notifications import DynamoNotifications
+from chalicelib.infrastructure.dynamodb.events.webhooks import DynamoWebhooks
 from chalicelib.infrastructure.ids import buyer_partition_of_user
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in, webhook_delivery_in

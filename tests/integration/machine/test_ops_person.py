@@ -28,7 +28,7 @@ from chalicelib.domain.people.stores import STORES, ErasureEffect, Store, StoreK
 from chalicelib.domain.ports import PersonalStore
 from chalicelib.domain.webhooks import Secret, Webhook
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
+from chalicelib.infrastructure.dynamodb.events.webhooks import DynamoWebhooks
 from chalicelib.infrastructure.ids import buyer_partition_of_user
 from chalicelib.infrastructure.sqs import dead_letters
 from chalicelib.infrastructure.streams.failures import PARKED, S3StreamFailures

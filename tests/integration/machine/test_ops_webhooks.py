@@ -16,7 +16,7 @@ import pytest
 
 from chalicelib.domain.signatures import is_signed, sign_body
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.webhooks import DynamoWebhooks
+from chalicelib.infrastructure.dynamodb.events.webhooks import DynamoWebhooks
 from infra.local.serving import serve
 from infra.ops import webhooks as commands
 from infra.ops.__main__ import REFUSED, main

@@ -22,8 +22,8 @@ from chalicelib.api.wire.languages import ENGLISH
 from chalicelib.application.board import QUEUES
 from chalicelib.application.relay import SENDS_TO
 from chalicelib.domain.consumers import PAYMENTS, TICKETS, WEBHOOKS
+from chalicelib.infrastructure.dynamodb.events.webhooks import SUBSCRIBER_ATTRIBUTES
 from chalicelib.infrastructure.dynamodb.tables import TABLES
-from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBER_ATTRIBUTES
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway
 from chalicelib.precompiled import FILE_NAME
 from chalicelib.settings import load

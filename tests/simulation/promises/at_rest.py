@@ -12,7 +12,7 @@ from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason
 from chalicelib.domain.reservations import HeldSeat, Occupancy, Reservation, SoldSeat, State
 from chalicelib.domain.sessions import Session
-from chalicelib.infrastructure.dynamodb.analytics import tally_from_item
+from chalicelib.infrastructure.dynamodb.events.analytics import tally_from_item
 from chalicelib.infrastructure.dynamodb.reservations import REMEMBERED
 from infra.ops.screening_log import Tables, find_differences, fold_events
 

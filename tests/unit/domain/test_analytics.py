@@ -11,7 +11,7 @@ from chalicelib.application.consumers.analytics import CountEvent, SessionAnalyt
 from chalicelib.domain.analytics import BUCKET_LENGTH, EMPTY_TALLY, Tally, bucket_start, tally_of
 from chalicelib.domain.events import Event, EventType, UnreadableMessage
 from chalicelib.domain.refusals import SessionNotFound
-from chalicelib.infrastructure.dynamodb.analytics import SHARDS, shard_of
+from chalicelib.infrastructure.dynamodb.events.analytics import SHARDS, shard_of
 from tests.builders import NOW, a_session
 from tests.facts import Facts
 from tests.fakes import FakeAnalytics, FakeSessions, MovableClock

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.webhooks import Secret, Subscriber, Webhook
-from chalicelib.infrastructure.ttl_cache import TtlCache
-
-from .connection import ConditionFailed, Table, outages_as_refusals
-from .values import (
+from chalicelib.infrastructure.dynamodb.connection import ConditionFailed, Table, outages_as_refusals
+from chalicelib.infrastructure.dynamodb.values import (
     Item,
     Value,
     find_ms,
@@ -26,6 +24,7 @@ from .values import (
     text_list_value,
     text_value,
 )
+from chalicelib.infrastructure.ttl_cache import TtlCache
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -21,7 +21,7 @@ from chalicelib.domain.events import Event, EventType, UnreadableMessage
 from chalicelib.domain.refusals import BackendUnavailable, WebhookDisabled, WebhookSignatureInvalid
 from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, DeliveryTimedOut, Notification, Secret
-from chalicelib.infrastructure.dynamodb.webhooks import SUBSCRIBERS_SECONDS, CachedSubscribers
+from chalicelib.infrastructure.dynamodb.events.webhooks import SUBSCRIBERS_SECONDS, CachedSubscribers
 from chalicelib.infrastructure.ttl_cache import TtlCache
 from tests.builders import NOW, a_webhook
 from tests.facts import Facts

@@ -5,9 +5,8 @@ from typing import Any
 
 from chalicelib.application.consumers.returned_emails import SuppressIfFinal
 from chalicelib.infrastructure.email.returned import returned_email_in
-
-from .shared.process import once_per_settings
-from .shared.suppressed import suppressed_addresses
+from chalicelib.wiring.shared.process import once_per_settings
+from chalicelib.wiring.shared.suppressed import suppressed_addresses
 
 __all__ = ["suppress_if_final", "suppressed_addresses"]
 

@@ -12,9 +12,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from .connection import Table, TransactionCancelled, outages_as_refusals, retry_on_conflict, transact
-from .tables import ProcessedEventItem
-from .values import text_key, ttl_seconds_rounded_down
+from chalicelib.infrastructure.dynamodb.connection import (
+    Table,
+    TransactionCancelled,
+    outages_as_refusals,
+    retry_on_conflict,
+    transact,
+)
+from chalicelib.infrastructure.dynamodb.tables import ProcessedEventItem
+from chalicelib.infrastructure.dynamodb.values import text_key, ttl_seconds_rounded_down
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

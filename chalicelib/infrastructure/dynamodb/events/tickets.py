@@ -33,8 +33,7 @@ from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.reservations import buyer_pseudonym_or_empty
 from chalicelib.domain.tickets.ticket import Admission, LatestTicketPerSeatOfSale, ListedTicket, Ticket, VoidReason
 from chalicelib.domain.tickets.tokens import PublicKey
-
-from .connection import (
+from chalicelib.infrastructure.dynamodb.connection import (
     BatchReader,
     ConditionFailed,
     Table,
@@ -43,8 +42,8 @@ from .connection import (
     retry_on_conflict,
     transact,
 )
-from .cursors import from_cursor, to_cursor
-from .values import (
+from chalicelib.infrastructure.dynamodb.cursors import from_cursor, to_cursor
+from chalicelib.infrastructure.dynamodb.values import (
     Item,
     find_ms,
     find_text,

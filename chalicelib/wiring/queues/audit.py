@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.application.consumers.audit import ListEventsPage, RecordEvent
-from chalicelib.infrastructure.dynamodb.event_log import DynamoEventLog
-
-from .shared.process import database, once_per_settings, resource_name
-from .shared.tables import sessions
+from chalicelib.infrastructure.dynamodb.events.event_log import DynamoEventLog
+from chalicelib.wiring.shared.process import database, once_per_settings, resource_name
+from chalicelib.wiring.shared.tables import sessions
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import EventLog

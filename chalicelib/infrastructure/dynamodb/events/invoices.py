@@ -22,8 +22,7 @@ from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.money import Money
 from chalicelib.domain.reservations import buyer_pseudonym_or_empty
 from chalicelib.domain.times import to_iso, utc_moment_from_iso_with_zone
-
-from .connection import (
+from chalicelib.infrastructure.dynamodb.connection import (
     BatchReader,
     Table,
     TransactionCancelled,
@@ -31,8 +30,15 @@ from .connection import (
     retry_on_conflict,
     transact,
 )
-from .tables import InvoiceOrCounterItem
-from .values import TRUE, Item, number_value, read_required_number, read_text, text_key
+from chalicelib.infrastructure.dynamodb.tables import InvoiceOrCounterItem
+from chalicelib.infrastructure.dynamodb.values import (
+    TRUE,
+    Item,
+    number_value,
+    read_required_number,
+    read_text,
+    text_key,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

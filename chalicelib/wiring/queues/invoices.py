@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesBatch, LinkToFiledInvoice
 from chalicelib.domain.invoices import Invoice
-from chalicelib.infrastructure.dynamodb.invoices import DynamoInvoices
+from chalicelib.infrastructure.dynamodb.events.invoices import DynamoInvoices
 from chalicelib.infrastructure.invoices import files
 from chalicelib.infrastructure.invoices.files import S3InvoiceFiles
-
-from .shared.process import clock, database, once_per_settings, resource_name, settings
-from .shared.tables import reservations, sessions
+from chalicelib.wiring.shared.process import clock, database, once_per_settings, resource_name, settings
+from chalicelib.wiring.shared.tables import reservations, sessions
 
 if TYPE_CHECKING:
     from chalicelib.domain import ports

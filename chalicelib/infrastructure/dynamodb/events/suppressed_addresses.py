@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.times import to_iso
-
-from .connection import Table, outages_as_refusals
-from .values import Item, text_key
+from chalicelib.infrastructure.dynamodb.connection import Table, outages_as_refusals
+from chalicelib.infrastructure.dynamodb.values import Item, text_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

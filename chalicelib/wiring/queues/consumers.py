@@ -8,8 +8,7 @@ from typing import Any
 
 from chalicelib.domain.events import Event
 from chalicelib.infrastructure.sqs.envelopes import event_in
-
-from .shared.queues import redelivery
+from chalicelib.wiring.shared.queues import redelivery
 
 __all__ = ["event_in", "record_handler_for", "redelivery"]
 

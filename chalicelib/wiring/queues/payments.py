@@ -11,12 +11,11 @@ from chalicelib.application.refunds import RefundIfRequested
 from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGatewayMessages
 from chalicelib.infrastructure.payments.stripe_gateway import StripeMessages
 from chalicelib.infrastructure.sqs import envelopes
-
-from .shared.adapters import adapters
-from .shared.breakers import metrics
-from .shared.process import clock, once_per_settings, settings, settings_with_secrets
-from .shared.queues import outbox
-from .use_cases.settling import SettlingUseCases
+from chalicelib.wiring.shared.adapters import adapters
+from chalicelib.wiring.shared.breakers import metrics
+from chalicelib.wiring.shared.process import clock, once_per_settings, settings, settings_with_secrets
+from chalicelib.wiring.shared.queues import outbox
+from chalicelib.wiring.use_cases.settling import SettlingUseCases
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import GatewayMessages

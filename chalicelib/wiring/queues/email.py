@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.application.consumers.email import SendBuyerEmail
-from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
-from chalicelib.infrastructure.dynamodb.tickets import DynamoTickets
+from chalicelib.infrastructure.dynamodb.events.processed_events import DynamoProcessedEvents
+from chalicelib.infrastructure.dynamodb.events.tickets import DynamoTickets
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
 from chalicelib.infrastructure.tickets.enclosures import TicketAndCalendarEnclosures
-
-from .shared.breaker_board import breaker_board
-from .shared.breakers import new_breaker
-from .shared.process import clock, database, once_per_settings, resource_name, settings
-from .shared.suppressed import suppressed_addresses
-from .shared.tables import reservations, sessions
+from chalicelib.wiring.shared.breaker_board import breaker_board
+from chalicelib.wiring.shared.breakers import new_breaker
+from chalicelib.wiring.shared.process import clock, database, once_per_settings, resource_name, settings
+from chalicelib.wiring.shared.suppressed import suppressed_addresses
+from chalicelib.wiring.shared.tables import reservations, sessions
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import EmailSender

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.events import Event
 from chalicelib.domain.pages import Page
 from chalicelib.domain.times import to_ms
+from chalicelib.infrastructure.dynamodb.connection import ConditionFailed, Table, outages_as_refusals
+from chalicelib.infrastructure.dynamodb.cursors import from_cursor, to_cursor
+from chalicelib.infrastructure.dynamodb.tables import EventLogItem
+from chalicelib.infrastructure.dynamodb.values import read_text, text_value
 from chalicelib.infrastructure.sqs.envelopes import event_from_wire, event_to_wire
-
-from .connection import ConditionFailed, Table, outages_as_refusals
-from .cursors import from_cursor, to_cursor
-from .tables import EventLogItem
-from .values import read_text, text_value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

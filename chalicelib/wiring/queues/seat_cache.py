@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 from chalicelib.application.consumers.cached_seats import RemoveStaleEntriesAndMarkIdsInCache, ignore_without_cache
 from chalicelib.domain.events import Event
-
-from .shared.redis import seat_cache
+from chalicelib.wiring.shared.redis import seat_cache
 
 
 def update_seat_cache_by_event() -> Callable[[Event], None]:

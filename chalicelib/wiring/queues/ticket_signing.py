@@ -9,12 +9,11 @@ from botocore.config import Config
 
 from chalicelib.application.consumers.tickets import IssueSoldOrVoidRefundedTickets
 from chalicelib.infrastructure import aws
-from chalicelib.infrastructure.dynamodb.tickets import DynamoTicketPublicKeys, DynamoTickets
+from chalicelib.infrastructure.dynamodb.events.tickets import DynamoTicketPublicKeys, DynamoTickets
 from chalicelib.infrastructure.tickets.names import random_ticket_code
 from chalicelib.infrastructure.tickets.signatures import IN_FILE, SigningKeyInFileMadeOnFirstUse, SigningKeyInKms
-
-from .shared.process import database, once_per_settings, resource_name, settings
-from .shared.tables import sessions
+from chalicelib.wiring.shared.process import database, once_per_settings, resource_name, settings
+from chalicelib.wiring.shared.tables import sessions
 
 if TYPE_CHECKING:
     from chalicelib.domain import ports

@@ -25,9 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.events import Event
 from chalicelib.domain.webhooks import Notification
-from chalicelib.infrastructure.sqs.envelopes import event_from_wire, event_to_wire
-
-from .connection import (
+from chalicelib.infrastructure.dynamodb.connection import (
     BatchReader,
     Table,
     TransactionCancelled,
@@ -36,7 +34,7 @@ from .connection import (
     retry_on_conflict,
     transact,
 )
-from .values import (
+from chalicelib.infrastructure.dynamodb.values import (
     Item,
     number_value,
     numbers_value,
@@ -46,6 +44,7 @@ from .values import (
     text_key,
     text_value,
 )
+from chalicelib.infrastructure.sqs.envelopes import event_from_wire, event_to_wire
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

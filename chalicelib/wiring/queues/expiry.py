@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.infrastructure.sqs import envelopes
-
-from .shared.adapters import adapters
-from .shared.process import once_per_settings
-from .use_cases.selling import SellingUseCases
+from chalicelib.wiring.shared.adapters import adapters
+from chalicelib.wiring.shared.process import once_per_settings
+from chalicelib.wiring.use_cases.selling import SellingUseCases
 
 
 @once_per_settings

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.application.consumers.analytics import CountEvent, ShowAnalytics
-from chalicelib.infrastructure.dynamodb.analytics import DynamoAnalytics
-from chalicelib.infrastructure.dynamodb.processed_events import DynamoProcessedEvents
-
-from .shared.process import clock, database, once_per_settings, resource_name
-from .shared.tables import sessions
+from chalicelib.infrastructure.dynamodb.events.analytics import DynamoAnalytics
+from chalicelib.infrastructure.dynamodb.events.processed_events import DynamoProcessedEvents
+from chalicelib.wiring.shared.process import clock, database, once_per_settings, resource_name
+from chalicelib.wiring.shared.tables import sessions
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Analytics

@@ -17,10 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.analytics import COUNTERS, EMPTY_TALLY, Tally
 from chalicelib.domain.times import from_ms, to_ms
+from chalicelib.infrastructure.dynamodb.connection import query_items
+from chalicelib.infrastructure.dynamodb.values import (
+    Item,
+    number_value,
+    read_required_number,
+    read_text,
+    text_key,
+    text_value,
+)
 
-from .connection import query_items
 from .processed_events import DynamoProcessedEvents
-from .values import Item, number_value, read_required_number, read_text, text_key, text_value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

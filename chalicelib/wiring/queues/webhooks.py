@@ -11,15 +11,14 @@ from chalicelib.application.consumers.webhooks import (
     NumberEventsAndQueueDeliveries,
     VerifyAndEnqueueNotificationReplay,
 )
-from chalicelib.infrastructure.dynamodb.notifications import DynamoNotifications
-from chalicelib.infrastructure.dynamodb.webhooks import CachedSubscribers, DynamoWebhooks
+from chalicelib.infrastructure.dynamodb.events.notifications import DynamoNotifications
+from chalicelib.infrastructure.dynamodb.events.webhooks import CachedSubscribers, DynamoWebhooks
 from chalicelib.infrastructure.sqs import envelopes
 from chalicelib.infrastructure.webhooks.sender import HttpWebhookSender, WebhookSenderWithBreakerPerWebhook
-
-from .shared.breakers import new_breaker
-from .shared.process import clock, database, once_per_settings, resource_name, settings
-from .shared.queues import outbox
-from .shared.tracing import traced_calls_if_on
+from chalicelib.wiring.shared.breakers import new_breaker
+from chalicelib.wiring.shared.process import clock, database, once_per_settings, resource_name, settings
+from chalicelib.wiring.shared.queues import outbox
+from chalicelib.wiring.shared.tracing import traced_calls_if_on
 
 if TYPE_CHECKING:
     from chalicelib.domain import ports
