@@ -145,8 +145,7 @@ CONSUMERS = (
         handler="on_sale_to_invoice",
         purpose="Gives each sale its invoice.",
         hears=(EventType.PAYMENT_CONFIRMED,),
-        # Printing takes most of the time, some 0.2 s each. All queues together get a tenth of the account's functions.
-        max_concurrency=10,
+        max_concurrency=5,  # filing takes most of the time: five file some 80 a second
         allowed_verbs={
             "sessions": "get",
             "reservations": "get",
