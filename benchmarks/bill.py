@@ -7,7 +7,9 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from chalicelib.application.relay import ROUTES
 from chalicelib.domain.consumers import CONSUMERS
+from chalicelib.domain.events import EventType
 from infra.cloud.markdown import filled, table
 from infra.cloud.watching.alarms import WITH_CAUSES
 from infra.cloud.watching.app_alarms import APP_ALARMS
@@ -70,8 +72,8 @@ def total_usd(parts: Iterable[Part]) -> float:
 ONE_WRITE = Budget(("UpdateItem",), write_units=1)
 SEATS = 2
 """Of a sale."""
-EVENTS = 2
-"""ReservationCreated and PaymentConfirmed."""
+EVENTS_OF_SALE = (EventType.RESERVATION_CREATED, EventType.PAYMENT_CONFIRMED)
+EVENTS = len(EVENTS_OF_SALE)
 EMAILS_PUT_OFF = 1
 """The email about the sale hears of it before its tickets are signed."""
 
@@ -96,9 +98,8 @@ PATHS: Sequence[tuple[str, Budget, int]] = (
 )
 
 REQUESTS = ESTIMATES.seat_maps + ESTIMATES.other_requests + 5 + SEATS
-MESSAGES = 1 + 5 * EVENTS + 1 + 2 + EMAILS_PUT_OFF
-"""The expiry, five consumers of each event (four of both, and the cache or the invoices), tickets, two of payments, and
-the email that is put off."""
+MESSAGES = 1 + sum(len(ROUTES[kind]) for kind in EVENTS_OF_SALE) + 2 + EMAILS_PUT_OFF
+"""The expiry, one for each consumer of each event, two of payments, and the email that is put off."""
 RECORDS = 8
 """Changes of rows, of the reservation and of the payment that their streams hand to functions."""
 CALLS_OF_A_MESSAGE = 3

@@ -1,27 +1,14 @@
 """The stores of personal data: STORES has one row for each table, queue, bucket and other place that keeps some.
 
-docs/privacy.md's table is made from it. A new table, queue or bucket needs its row: tests/unit/infra/ops/test_person.py
-compares them. What a row says of names is proved by tests/integration/machine/test_ops_person.py: there a person really
-buys, and every store is searched for the names.
+docs/privacy.md's table is made from it. A new table or bucket needs its row, and so does a queue of anything but
+events: tests/unit/people/test_stores.py compares them. What a row says of names is proved by
+tests/integration/machine/test_ops_person.py: there a person really buys, and every store is searched for the names.
 """
 
 from enum import StrEnum
 from typing import NamedTuple
 
-from chalicelib.domain.consumers import (
-    ANALYTICS,
-    AUDIT,
-    BOUNCES,
-    CACHE,
-    EMAIL,
-    EXPIRY,
-    INVOICES,
-    NOTIFICATION,
-    PAYMENTS,
-    REFUNDS,
-    TICKETS,
-    WEBHOOKS,
-)
+from chalicelib.domain.consumers import BOUNCES, CONSUMERS, EXPIRY, PAYMENTS, WEBHOOKS
 
 
 class StoreKind(StrEnum):
@@ -141,10 +128,8 @@ def _queue(name: str, holds: str) -> tuple[Store, Store]:
 
 
 _QUEUES = (
+    *(store for consumer in CONSUMERS if consumer.hears for store in _queue(consumer.queue, "events")),
     *_queue(EXPIRY, "holds"),
-    *_queue(AUDIT, "events"),
-    *_queue(ANALYTICS, "events"),
-    *_queue(EMAIL, "events"),
     Store(
         StoreKind.QUEUE,
         BOUNCES,
@@ -154,13 +139,8 @@ _QUEUES = (
         "its consumer keeps a keyed hash",
     ),
     Store(StoreKind.QUEUE, f"{BOUNCES}-dlq", "such a report that can't be read", TAKES_NAMES_OUT, "14 days"),
-    *_queue(INVOICES, "events"),
-    *_queue(TICKETS, "events"),
-    *_queue(NOTIFICATION, "events"),
     *_queue(WEBHOOKS, "ids of deliveries"),
-    *_queue(CACHE, "events"),
     *_queue(PAYMENTS, "payments that are due, and charges"),
-    *_queue(REFUNDS, "events"),
 )
 
 _BUCKETS = (

@@ -1,7 +1,7 @@
 """Configuration from the environment."""
 
 import re
-from dataclasses import replace
+from collections.abc import Collection
 
 import pytest
 
@@ -9,47 +9,43 @@ from chalicelib.domain.rate_limits import NO_LIMITS, Quota, RequesterKind
 from chalicelib.settings import SETTINGS, SettingInvalid, Settings, load, ssm_parameter_by_variable
 from infra.processes import ROOT
 
-ON_ONES_OWN_MACHINE = Settings(
-    stage="local",
-    table_prefix="cinema-local",
-    hold_seconds=30,
-    max_seats_per_hold=8,
-    max_live_holds=2,
-    max_live_viewers=1000,
-    sales_end_minutes_after_start=0,
-    rate_limits=NO_LIMITS,
-    id_secret="",
-    edge_secrets=(),
-    redis_url="",
-    payments_provider="simulated",
-    payments_url="",
-    payments_secrets=(),
-    payments_charged_only=False,
-    stripe_key="",
-    stripe_public_key="",
-    live_url="",
-    connections_url="",
-    lean_client=True,
-    log_level="INFO",
-    mail_from="tickets@example.com",
-    mail_events="",
-    time_zone="UTC",
-    seller=(),
-    invoices_bucket="cinema-local-invoices-000000000000-us-east-1",
-    stream_failures_bucket="cinema-local-failures-000000000000-us-east-1",
-    traces=False,
-    traces_endpoint="",
-    traces_headers="",
-    traces_file=".run/traces.jsonl",
-    ticket_key="file:.run/ticket-key",
-    admission_minutes=60,
-    auth=False,
-    auth_issuer="",
-    auth_client_id="",
-    auth_sign_in_url="",
-    cors_origins=(),
-    operations_board=True,
-)
+ON_ONES_OWN_MACHINE: dict[str, object] = {
+    "stage": "local",
+    "table_prefix": "cinema-local",
+    "hold_seconds": 30,
+    "max_seats_per_hold": 8,
+    "max_live_holds": 2,
+    "max_live_viewers": 1000,
+    "sales_end_minutes_after_start": 0,
+    "edge_secrets": (),
+    "redis_url": "",
+    "payments_provider": "simulated",
+    "payments_url": "",
+    "payments_charged_only": False,
+    "stripe_key": "",
+    "stripe_public_key": "",
+    "live_url": "",
+    "connections_url": "",
+    "lean_client": True,
+    "log_level": "INFO",
+    "mail_from": "tickets@example.com",
+    "mail_events": "",
+    "time_zone": "UTC",
+    "invoices_bucket": "cinema-local-invoices-000000000000-us-east-1",
+    "stream_failures_bucket": "cinema-local-failures-000000000000-us-east-1",
+    "traces": False,
+    "traces_endpoint": "",
+    "traces_headers": "",
+    "traces_file": ".run/traces.jsonl",
+    "ticket_key": "file:.run/ticket-key",
+    "admission_minutes": 60,
+    "auth": False,
+    "auth_issuer": "",
+    "auth_client_id": "",
+    "auth_sign_in_url": "",
+    "cors_origins": (),
+    "operations_board": True,
+}
 """What nobody has set, but for the defaults that are long or secret."""
 
 ENVIRONMENT = {
@@ -91,64 +87,62 @@ ENVIRONMENT = {
     "AUTH_SIGN_IN_URL": "https://sign-in.example",
     "CORS_ORIGINS": "https://cinema.example, http://localhost:3000",
 }
-OF_ENVIRONMENT = Settings(
-    stage="dev",
-    table_prefix="mine",
-    hold_seconds=900,
-    max_seats_per_hold=1,
-    max_live_holds=10,
-    max_live_viewers=200,
-    sales_end_minutes_after_start=-15,
-    rate_limits=NO_LIMITS.with_overrides("off"),
-    id_secret="s",
-    edge_secrets=("e",),
-    redis_url="redis://cache",
-    payments_provider="stripe",
-    payments_url="https://gateway",
-    payments_secrets=("new", "old"),
-    payments_charged_only=True,
-    stripe_key="sk",
-    stripe_public_key="pk",
-    live_url="wss://live",
-    connections_url="https://connections",
-    lean_client=False,
-    log_level="DEBUG",
-    mail_from="box-office@cinema.example",
-    mail_events="cinema-dev",
-    time_zone="America/Sao_Paulo",
-    seller=("Cine São José", "Rua A, 1"),
-    invoices_bucket="ours",
-    stream_failures_bucket="ours too",
-    traces=True,
-    traces_endpoint="https://collector",
-    traces_headers="key=k",
-    traces_file="traces of mine",
-    ticket_key="alias/my-tickets",
-    admission_minutes=90,
-    auth=True,
-    auth_issuer="https://issuer.example/pool",
-    auth_client_id="client",
-    auth_sign_in_url="https://sign-in.example",
-    cors_origins=("https://cinema.example", "http://localhost:3000"),
-    operations_board=False,
-)
+OF_ENVIRONMENT: dict[str, object] = {
+    "stage": "dev",
+    "table_prefix": "mine",
+    "hold_seconds": 900,
+    "max_seats_per_hold": 1,
+    "max_live_holds": 10,
+    "max_live_viewers": 200,
+    "sales_end_minutes_after_start": -15,
+    "rate_limits": NO_LIMITS.with_overrides("off"),
+    "id_secret": "s",
+    "edge_secrets": ("e",),
+    "redis_url": "redis://cache",
+    "payments_provider": "stripe",
+    "payments_url": "https://gateway",
+    "payments_secrets": ("new", "old"),
+    "payments_charged_only": True,
+    "stripe_key": "sk",
+    "stripe_public_key": "pk",
+    "live_url": "wss://live",
+    "connections_url": "https://connections",
+    "lean_client": False,
+    "log_level": "DEBUG",
+    "mail_from": "box-office@cinema.example",
+    "mail_events": "cinema-dev",
+    "time_zone": "America/Sao_Paulo",
+    "seller": ("Cine São José", "Rua A, 1"),
+    "invoices_bucket": "ours",
+    "stream_failures_bucket": "ours too",
+    "traces": True,
+    "traces_endpoint": "https://collector",
+    "traces_headers": "key=k",
+    "traces_file": "traces of mine",
+    "ticket_key": "alias/my-tickets",
+    "admission_minutes": 90,
+    "auth": True,
+    "auth_issuer": "https://issuer.example/pool",
+    "auth_client_id": "client",
+    "auth_sign_in_url": "https://sign-in.example",
+    "cors_origins": ("https://cinema.example", "http://localhost:3000"),
+    "operations_board": False,
+}
+
+
+def values_of(settings: Settings, names: Collection[str]) -> dict[str, object]:
+    return {name: getattr(settings, name) for name in names}
 
 
 def test_nothing_need_be_set_on_ones_own_machine() -> None:
     settings = load({})
 
-    assert settings == replace(
-        ON_ONES_OWN_MACHINE,
-        rate_limits=settings.rate_limits,
-        id_secret=settings.id_secret,
-        payments_secrets=settings.payments_secrets,
-        seller=settings.seller,
-    )
+    assert values_of(settings, ON_ONES_OWN_MACHINE) == ON_ONES_OWN_MACHINE
     assert settings.id_secret
 
 
 def test_what_is_set_is_taken() -> None:
-    assert load(ENVIRONMENT) == OF_ENVIRONMENT
+    assert values_of(load(ENVIRONMENT), OF_ENVIRONMENT) == OF_ENVIRONMENT
 
 
 @pytest.mark.parametrize("text", ["", "|", " | "])

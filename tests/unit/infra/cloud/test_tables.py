@@ -8,14 +8,11 @@ from chalice.app import Chalice, DynamoDBEventConfig, ScheduledEventConfig, SQSE
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.infrastructure.dynamodb.tables import TABLES
 from chalicelib.settings import EVERY_FUNCTION, SETTINGS
-from infra.cloud import data_template, generate
+from infra.cloud import generate
 from infra.cloud.deploying.parameters import APP_SETTINGS, DATA_SETTINGS
 from infra.cloud.functions import FUNCTIONS, RELAYS_PER_SHARD
-from infra.cloud.templates import dump, merge
+from infra.cloud.templates import merge
 from infra.processes import ROOT
-
-LONGEST_TEMPLATE_BODY = 51_200
-"""In bytes: CloudFormation takes longer ones only from S3."""
 
 
 def test_app_py_has_a_handler_for_each_consumer_with_its_queue_and_batch_size(app: Chalice) -> None:
@@ -83,10 +80,6 @@ def test_what_is_made_from_the_tables_is_committed(path: Path) -> None:
     stale = not path.exists() or path.read_text() != generate.made()[path]
 
     assert not stale, f"{path.relative_to(ROOT)} is stale: run {generate.COMMAND}, and look at the difference"
-
-
-def test_the_data_stacks_template_is_short_enough_to_be_sent() -> None:
-    assert len(dump(data_template.template()).encode()) < LONGEST_TEMPLATE_BODY
 
 
 def test_nothing_made_from_a_table_is_said_by_hand_as_well() -> None:
