@@ -128,7 +128,7 @@ check-packages: $(installed) ## known faults of the packages that ship, by pip-a
 lock: $(installed) ## write requirements.lock anew, after a change of requirements.txt: all that ships, with hashes (and that of traces)
 	@exec $(venv_python) -m infra.local.tools.lock
 
-api-docs: $(installed) ## write docs/api anew: the OpenAPI document, the .http file, the Postman collection
+api-docs: $(installed) ## write anew: docs/api (OpenAPI, .http, Postman), the board's reasons of refusals
 	@$(venv_python) -m infra.docs.api_docs
 
 deploy: $(installed) ## deploy STAGE=dev to AWS with the credentials of your environment (YES=1: don't ask; CANARY=off)

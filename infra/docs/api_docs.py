@@ -1,8 +1,9 @@
-"""The API's documents for other tools, all made of the one at /openapi.json: `python -m infra.docs.api_docs [--check]`.
+"""Files that are made from the API's tables: `python -m infra.docs.api_docs [--check]`.
 
-docs/api/openapi.json              the document itself, so that a change of the contract shows in a diff
+docs/api/openapi.json              the document at /openapi.json, so that a change of the contract shows in a diff
 docs/api/cinema-tickets.http       requests for editors and terminals: the dialect of VS Code's REST Client
 docs/api/cinema-tickets.postman_collection.json
+chalicelib/web/board/reasons.js    the reasons of refusals, in the board's words
 
 The requests of a purchase come first, each with values from earlier answers. One request of each other operation
 follows.
@@ -15,10 +16,12 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from chalice.app import Chalice
 
+from chalicelib.api.http.errors import ERRORS
 from chalicelib.api.openapi.document import OpenApiTablesMismatch, document, to_indented_json
 from infra.processes import ROOT
 
@@ -70,21 +73,45 @@ class Request:
         return REMEMBERED.get(self.view)
 
 
-def generate_files(app: Chalice) -> dict[str, str]:
-    """Makes the contents of the generated files, by file name."""
+def generate_files(app: Chalice) -> dict[Path, str]:
+    """Makes the contents of the generated files, by path."""
     text = to_indented_json(document(app)) + "\n"
     known = json.loads(text)
     requests = list(requests_of(known))
     return {
-        "openapi.json": text,
-        "cinema-tickets.http": http_file(requests),
-        "cinema-tickets.postman_collection.json": postman_collection(requests, known["info"]),
+        HERE / "openapi.json": text,
+        HERE / "cinema-tickets.http": http_file(requests),
+        HERE / "cinema-tickets.postman_collection.json": postman_collection(requests, known["info"]),
+        ROOT / "chalicelib" / "web" / "board" / "reasons.js": reasons_of_refusals(),
     }
 
 
 def outdated(app: Chalice) -> list[str]:
     """Names the committed files that differ from the generated ones."""
-    return [name for name, text in generate_files(app).items() if _text(name) != text]
+    return [_name(path) for path, text in generate_files(app).items() if _text(path) != text]
+
+
+def reasons_of_refusals() -> str:
+    """Makes the board's module of reasons, in Prettier's form."""
+    rows = [row for row in ERRORS if any(row.on_board)]
+    english, portuguese = (
+        "".join(f"    {row.code}: {json.dumps(row.on_board[language], ensure_ascii=False)},\n" for row in rows)
+        for language in (0, 1)
+    )
+    return REASONS.format(english=english, portuguese=portuguese)
+
+
+REASONS = """\
+// @ts-check
+/** Why requests are refused, in few words. Made by `make api-docs` from chalicelib/api/http/errors.py. */
+
+export const REASONS = {{
+  en: {{
+{english}  }},
+  "pt-BR": {{
+{portuguese}  }},
+}};
+"""
 
 
 def requests_of(document: Json) -> Iterator[Request]:
@@ -221,13 +248,16 @@ def _postman_test_lines(request: Request) -> Iterator[str]:
         yield f'pm.collectionVariables.set("{request.remembered}", pm.response.json().{request.remembered});'
 
 
-def _text(name: str) -> str:
-    path = HERE / name
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m infra.docs.api_docs", description="Writes docs/api anew.")
+    parser = argparse.ArgumentParser(prog="python -m infra.docs.api_docs", description="Writes these files anew.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is out of date")
     checks_only = parser.parse_args().check
     os.environ["STAGE"] = "local"
@@ -241,15 +271,15 @@ def main() -> int:
 
 def _check_files(app: Chalice) -> int:
     late = outdated(app)
-    print(f"Out of date: {', '.join(late)}. Run `make api-docs`." if late else "docs/api is up to date.")
+    print(f"Out of date: {', '.join(late)}. Run `make api-docs`." if late else "All files are up to date.")
     return 1 if late else 0
 
 
 def _write_files(app: Chalice) -> int:
     HERE.mkdir(exist_ok=True)
-    for name, text in generate_files(app).items():
-        (HERE / name).write_text(text, encoding="utf-8")
-        print(f"wrote docs/api/{name}")
+    for path, text in generate_files(app).items():
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {_name(path)}")
     return 0
 
 

@@ -49,6 +49,7 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     `facts`              makes the body's fields, beside `error` and `message`, from the exception
     `message_facts`      makes facts that only the message uses: the body has no fields for them
     `headers`            makes the answer's headers from the exception
+    `on_board`           the error in few words, for the board: in English, and in Portuguese
     `counts_as_refusal`  False for an error that only asks to try again soon: the board does not count it
 
     A row without an example is an error that only API Gateway sends. Its message is in English only.
@@ -63,6 +64,7 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     facts: FactsOf = lambda _: {}
     message_facts: FactsOf = lambda _: {}
     headers: Callable[[Any], Mapping[str, str]] = lambda _: {}
+    on_board: tuple[str, str] = ("", "")
     counts_as_refusal: bool = True
 
     @property
@@ -106,6 +108,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="The body is not valid JSON{place}.",
         portuguese="O corpo não é um JSON válido{place}.",
         message_facts=lambda e: {"detail": e.detail},
+        on_board=("Not JSON", "Não é JSON"),
     ),
     ErrorRow(
         code="VALIDATION_ERROR",
@@ -116,6 +119,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         portuguese="A requisição não é válida: {fault}",
         facts=lambda e: {"field": e.field} if e.field else {},
         message_facts=lambda e: {"detail": e.detail},
+        on_board=("Malformed request", "Pedido malformado"),
     ),
     ErrorRow(
         code="PAYLOAD_TOO_LARGE",
@@ -124,6 +128,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="The body is longer than {limitBytes} bytes.",
         portuguese="O corpo tem mais de {limitBytes} bytes.",
         facts=lambda _: {"limitBytes": bodies.LARGEST_BODY_BYTES},
+        on_board=("Request too large", "Requisição grande demais"),
     ),
     ErrorRow(
         code="NOT_FOUND",
@@ -131,6 +136,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         example=NotFoundError(),
         english="There is nothing at this address.",
         portuguese="Não há nada neste endereço.",
+        on_board=("Unknown address", "Endereço desconhecido"),
     ),
     ErrorRow(
         code="CURSOR_INVALID",
@@ -138,6 +144,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         example=refusals.CursorInvalid(),
         english="The cursor is not one that this API gave out: start from the first page.",
         portuguese="O cursor não foi emitido por esta API: comece pela primeira página.",
+        on_board=("Malformed cursor", "Cursor malformado"),
     ),
     ErrorRow(
         code="TOO_MANY_SEATS",
@@ -146,6 +153,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="You asked for {requested} seats; one reservation holds {limit} at most.",
         portuguese="Você pediu {requested} assentos; uma reserva tem no máximo {limit}.",
         facts=lambda e: {"requested": e.asked, "limit": e.limit},
+        on_board=("Too many seats at once", "Assentos demais de uma vez"),
     ),
     ErrorRow(
         code="SESSION_NOT_FOUND",
@@ -153,6 +161,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         example=refusals.SessionNotFound(SESSION_ID),
         english="There is no such session.",
         portuguese="Esta sessão não existe.",
+        on_board=("Unknown screening", "Sessão desconhecida"),
     ),
     ErrorRow(
         code="RESERVATION_NOT_FOUND",
@@ -160,6 +169,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         example=refusals.ReservationNotFound(RESERVATION_ID),
         english="There is no such reservation.",
         portuguese="Esta reserva não existe.",
+        on_board=("Unknown reservation", "Reserva desconhecida"),
     ),
     ErrorRow(
         code="SEAT_NOT_FOUND",
@@ -169,6 +179,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         portuguese="Esta sala não tem os assentos {seats}.",
         facts=lambda e: {"unknownSeats": e.seats},
         message_facts=lambda e: {"seats": e.seats},
+        on_board=("Unknown seats", "Assentos desconhecidos"),
     ),
     ErrorRow(
         code="QUEUE_NOT_FOUND",
@@ -177,6 +188,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="No queue {queue} has dead letters here.",
         portuguese="Nenhuma fila {queue} tem mensagens mortas aqui.",
         facts=lambda e: {"queue": e.queue},
+        on_board=("Unknown queue", "Fila desconhecida"),
     ),
     ErrorRow(
         code="QUEUE_OUT_OF_REACH",
@@ -185,6 +197,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="This deployment has no right to its dead letters: use the command line, with your own credentials.",
         portuguese="Esta instalação não tem direito às suas mensagens mortas: use a linha de comando, com as suas"
         " credenciais.",
+        on_board=("Queue out of reach", "Fila fora de alcance"),
     ),
     ErrorRow(
         code="UNSUPPORTED_MEDIA_TYPE",
@@ -192,6 +205,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         example=bodies.UnsupportedMediaType(),
         english="Send the body as application/json.",
         portuguese="Envie o corpo como application/json.",
+        on_board=("Unknown media type", "Tipo de mídia desconhecido"),
     ),
     ErrorRow(
         code="SEAT_ALREADY_RESERVED",
@@ -201,6 +215,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         portuguese="Estes assentos já estão ocupados: {seats}. Nada do seu pedido foi reservado.",
         facts=lambda e: {"conflictingSeats": e.seats},
         message_facts=lambda e: {"seats": e.seats},
+        on_board=("Seats were taken", "Assentos já ocupados"),
     ),
     ErrorRow(
         code="TOO_MANY_HOLDS",
@@ -210,6 +225,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         " {freeAt}.",
         portuguese="Você já tem {limit} reservas em aberto nesta sessão. Pague, desista de uma ou espere até {freeAt}.",
         facts=lambda e: {"limit": e.limit, "freeAt": to_iso(e.free_at)},
+        on_board=("Too many holds", "Reservas demais"),
     ),
     ErrorRow(
         code="INVOICE_NOT_READY",
@@ -238,6 +254,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="There is no ticket {code}.",
         portuguese="Não há ingresso {code}.",
         message_facts=lambda e: {"code": e.code},
+        on_board=("Unknown ticket", "Ingresso desconhecido"),
     ),
     ErrorRow(
         code="TICKET_INVALID",
@@ -245,6 +262,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         example=refusals.TicketTokenInvalid(),
         english="This is no ticket of ours: we have not signed it.",
         portuguese="Isto não é um ingresso nosso: não o assinamos.",
+        on_board=("Ticket not genuine", "Ingresso não autêntico"),
     ),
     ErrorRow(
         code="TICKET_VOID",
@@ -253,6 +271,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="This ticket is void: it was {reason}.",
         portuguese="Este ingresso não vale mais ({reason}).",
         facts=lambda e: {"reason": e.reason},
+        on_board=("Ticket was void", "Ingresso sem valor"),
     ),
     ErrorRow(
         code="ALREADY_ADMITTED",
@@ -261,6 +280,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="Somebody has come in with this ticket already, at {admittedAt}, by gate {gateId}.",
         portuguese="Alguém já entrou com este ingresso, em {admittedAt}, pela entrada {gateId}.",
         facts=lambda e: {"admittedAt": to_iso(e.admitted_at), "gateId": e.gate},
+        on_board=("Ticket used already", "Ingresso já usado"),
     ),
     ErrorRow(
         code="TOO_MANY_TRANSFERS",
@@ -269,6 +289,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="This ticket has been transferred {mostTransfers} times, and can't be once more.",
         portuguese="Este ingresso já foi transferido {mostTransfers} vezes, e não pode ser mais uma.",
         facts=lambda e: {"mostTransfers": e.most},
+        on_board=("Ticket given away too often", "Ingresso passado adiante vezes demais"),
     ),
     ErrorRow(
         code="WRONG_ROOM",
@@ -277,6 +298,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="This ticket is for another room: {roomNumber}.",
         portuguese="Este ingresso é de outra sala: {roomNumber}.",
         facts=lambda e: {"roomNumber": e.room},
+        on_board=("Ticket for another room", "Ingresso de outra sala"),
     ),
     ErrorRow(
         code="TOO_EARLY",
@@ -285,6 +307,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="The doors open at {opensAt}.",
         portuguese="As portas abrem em {opensAt}.",
         facts=lambda e: {"opensAt": to_iso(e.opens_at)},
+        on_board=("Doors were not open yet", "Portas ainda fechadas"),
     ),
     ErrorRow(
         code="ADMISSION_OVER",
@@ -293,6 +316,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="This screening is over: tickets were admitted until {closedAt}.",
         portuguese="Esta sessão já acabou: os ingressos valeram até {closedAt}.",
         facts=lambda e: {"closedAt": to_iso(e.closed_at)},
+        on_board=("Too late to come in", "Tarde demais para entrar"),
     ),
     ErrorRow(
         code="RESERVATION_NOT_PAID",
@@ -301,6 +325,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="The reservation is not paid for, so it has neither an invoice nor tickets.",
         portuguese="A reserva não foi paga, por isso não tem fatura nem ingressos.",
         facts=_reservation,
+        on_board=("Reservation not paid", "Reserva não paga"),
     ),
     ErrorRow(
         code="RESERVATION_ALREADY_CONFIRMED",
@@ -309,6 +334,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="The reservation is paid for and can't be cancelled.",
         portuguese="A reserva já foi paga e não pode ser cancelada.",
         facts=_reservation,
+        on_board=("Was paid for already", "Já estava paga"),
     ),
     ErrorRow(
         code="RESERVATION_ALREADY_PAID",
@@ -317,6 +343,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="Another payment has already bought these seats: if this one was charged, it is returned.",
         portuguese="Outro pagamento já comprou estes assentos: se este foi cobrado, será devolvido.",
         facts=_reservation,
+        on_board=("Paid for twice", "Paga duas vezes"),
     ),
     ErrorRow(
         code="TRANSACTION_MISSING",
@@ -325,6 +352,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="These seats cost something: name the payment's method and transaction.",
         portuguese="Estes assentos têm um preço: informe o meio e a transação do pagamento.",
         facts=_reservation,
+        on_board=("No transaction named", "Transação não informada"),
     ),
     ErrorRow(
         code="NOTHING_TO_PAY",
@@ -333,6 +361,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="These seats are free of charge: confirm them without a payment.",
         portuguese="Estes assentos são gratuitos: confirme sem pagamento.",
         facts=_reservation,
+        on_board=("Nothing to pay", "Nada a pagar"),
     ),
     ErrorRow(
         code="PAYMENT_NOT_RECEIVED",
@@ -351,6 +380,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="This payment is for something else: it can't pay for these seats, too.",
         portuguese="Este pagamento é de outra compra: não pode pagar também estes assentos.",
         facts=_reservation,
+        on_board=("Payment had bought something else", "Pagamento já tinha comprado outra coisa"),
     ),
     ErrorRow(
         code="PAYMENT_RETURNED",
@@ -359,6 +389,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="This payment went back, or is on its way back: it buys nothing any more.",
         portuguese="Este pagamento foi devolvido, ou está sendo devolvido: não compra mais nada.",
         facts=_reservation,
+        on_board=("Payment had been returned", "Pagamento já devolvido"),
     ),
     ErrorRow(
         code="PAYMENTS_UNAVAILABLE",
@@ -368,6 +399,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         portuguese="Não é possível receber pagamentos neste momento: tente de novo em alguns segundos.",
         facts=_reservation,
         headers=lambda _: {"Retry-After": "5"},
+        on_board=("No payment gateway", "Sem operadora de pagamentos"),
     ),
     ErrorRow(
         code="RESERVATION_EXPIRED",
@@ -376,6 +408,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="The reservation expired at {expiredAt}: its seats are free again.",
         portuguese="A reserva expirou em {expiredAt}: os assentos estão livres de novo.",
         facts=lambda e: {"reservationId": e.reservation_id, "expiredAt": to_iso(e.expired_at)},
+        on_board=("The hold had expired", "A reserva tinha expirado"),
     ),
     ErrorRow(
         code="RESERVATION_CANCELLED",
@@ -384,6 +417,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="The reservation was cancelled: its seats are free again.",
         portuguese="A reserva foi cancelada: os assentos estão livres de novo.",
         facts=_reservation,
+        on_board=("The hold was given back", "A reserva foi devolvida"),
     ),
     ErrorRow(
         code="SESSION_CANCELLED",
@@ -392,6 +426,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="This session was cancelled. What was paid for it is returned.",
         portuguese="Esta sessão foi cancelada. O que foi pago por ela será devolvido.",
         facts=lambda e: {"sessionId": e.session_id},
+        on_board=("Cancelled screening", "Sessão cancelada"),
     ),
     ErrorRow(
         code="SALES_CLOSED",
@@ -400,6 +435,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="Seats of this session were sold until {closedAt}.",
         portuguese="Os assentos desta sessão foram vendidos até {closedAt}.",
         facts=lambda e: {"sessionId": e.session_id, "closedAt": to_iso(e.closed_at)},
+        on_board=("Sales had closed", "Vendas encerradas"),
     ),
     ErrorRow(
         code="IDEMPOTENCY_KEY_REUSED",
@@ -407,6 +443,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         example=refusals.IdempotencyKeyReused(),
         english="This Idempotency-Key came before with another request. This one has changed nothing.",
         portuguese="Esta Idempotency-Key já veio com outro pedido. Este não mudou nada.",
+        on_board=("Key of another request", "Chave de outro pedido"),
     ),
     ErrorRow(
         code="UNAUTHENTICATED",
@@ -415,6 +452,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="Sign in first: this needs an access token that is valid now.",
         portuguese="Entre primeiro: isto exige um token de acesso válido neste momento.",
         headers=_challenge,
+        on_board=("Not signed in", "Sem entrar na conta"),
     ),
     ErrorRow(
         code="FORBIDDEN",
@@ -423,6 +461,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="You may not do this.",
         portuguese="Você não pode fazer isto.",
         headers=lambda _: {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+        on_board=("Not theirs to do", "Sem permissão"),
     ),
     ErrorRow(
         code="USER_NOT_FOUND",
@@ -430,6 +469,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         example=refusals.UserNotFoundOrNotVisible("user-456"),
         english="There is no such user.",
         portuguese="Este usuário não existe.",
+        on_board=("Unknown user", "Usuário desconhecido"),
     ),
     ErrorRow(
         code="SIGNATURE_INVALID",
@@ -438,6 +478,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="The signature is not one of the secrets we know, over this body, within the last five minutes.",
         portuguese="A assinatura não é de um segredo que conhecemos, sobre este corpo, nos últimos cinco minutos.",
         headers=lambda _: {"WWW-Authenticate": "Cinema-Signature"},
+        on_board=("Signature not valid", "Assinatura inválida"),
     ),
     ErrorRow(
         code="WEBHOOK_DISABLED",
@@ -445,6 +486,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         example=refusals.WebhookDisabled(WEBHOOK_ID),
         english="This webhook is disabled: ask an operator to enable it, then ask for the replay again.",
         portuguese="Este webhook está desativado: peça a um operador que o ative e depois peça o reenvio de novo.",
+        on_board=("Webhook disabled", "Webhook desativado"),
     ),
     ErrorRow(
         code="RATE_LIMITED",
@@ -454,6 +496,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         portuguese="Requisições demais: tente de novo em {retryAfterSeconds} s.",
         facts=lambda e: {"retryAfterSeconds": e.usage.seconds_until_next_admitted_or_zero},
         headers=lambda e: rate_limits.refusal_headers(e.usage),
+        on_board=("Too many requests", "Pedidos demais"),
     ),
     ErrorRow(
         code="TEMPORARILY_UNAVAILABLE",
@@ -462,6 +505,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="We could not finish in time. Send the same request again; with an Idempotency-Key that is safe.",
         portuguese="Não conseguimos terminar a tempo. Envie o mesmo pedido de novo; com uma Idempotency-Key é seguro.",
         headers=lambda _: {"Retry-After": "1"},
+        on_board=("Database too slow or down", "Banco lento ou fora do ar"),
     ),
     # No route is asked, or its view failed.
     ErrorRow(
@@ -472,6 +516,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         portuguese="Este endereço não aceita o método {method}.",
         message_facts=lambda e: {"method": e.method},
         headers=lambda e: {"Allow": e.allowed} if e.allowed else {},
+        on_board=("Unknown method", "Método desconhecido"),
     ),
     ErrorRow(
         code="INTERNAL_ERROR",
@@ -480,6 +525,7 @@ ERRORS: tuple[ErrorRow, ...] = (
         english="Something went wrong on our side. Tell us the request id if it goes on.",
         portuguese="Algo deu errado do nosso lado. Informe o id da requisição se continuar.",
         facts=lambda e: {} if e.request_id is None else {"requestId": e.request_id},
+        on_board=("A fault of ours", "Uma falha nossa"),
     ),
     # API Gateway answers these by itself.
     ErrorRow(code="MALFORMED_REQUEST", status=400, english="The request can not be understood."),

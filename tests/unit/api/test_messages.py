@@ -63,6 +63,13 @@ def test_every_code_is_told_in_both_languages_and_differently() -> None:
         assert told[ENGLISH] != told[PORTUGUESE]
 
 
+def test_every_refusal_that_is_counted_has_few_words_for_the_board_in_both_languages() -> None:
+    counted = [row for row in ERRORS if row.example and row.counts_as_refusal]
+
+    assert [row.code for row in counted if not all(row.on_board)] == []
+    assert [row.code for row in ERRORS if any(row.on_board) and row not in counted] == []
+
+
 def test_facts_that_the_body_shows_are_facts_that_a_client_can_use() -> None:
     shown = refused_as(refusals.SeatsUnavailable(("A1",))).facts(refusals.SeatsUnavailable(("A1",)))
 

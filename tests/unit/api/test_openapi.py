@@ -225,4 +225,4 @@ def test_what_is_made_leads_to_the_operations_that_are_about_it(made: Json) -> N
 
 
 def test_the_files_in_docs_are_what_the_code_makes_of_them(app: Chalice) -> None:
-    assert not api_docs.outdated(app), "run `make api-docs` and commit docs/api"
+    assert not api_docs.outdated(app), "run `make api-docs` and commit what it writes"
