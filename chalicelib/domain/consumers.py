@@ -4,8 +4,8 @@ Everything about a consumer comes from its row: the routes of the relay (applica
 infra/cloud its queue, dead letters, alarms, event source mapping and permissions; the tables in docs/. `app.py` names
 its handler, queue and batch size again for whoever reads it; tests/unit/infra/cloud/test_tables.py compares the two.
 
-A new consumer: a row here, its use case, its wiring, its handler in app.py, their tests. Then generate the rest from
-the row: `.venv/bin/python -m infra.cloud.generate`.
+A new consumer: the recipe in docs/recipes.md. Most of it is generated from the row:
+`.venv/bin/python -m infra.cloud.generate`.
 """
 
 from collections.abc import Mapping

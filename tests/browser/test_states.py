@@ -18,29 +18,18 @@ from tests.http_api import Api
 OF_OTHER_CLIENTS = {"QUEUE_NOT_FOUND", "QUEUE_OUT_OF_REACH", "SIGNATURE_INVALID", "WEBHOOK_DISABLED"}
 """Operators and webhooks' receivers are answered so, on routes that this page does not ask."""
 
-COMING = {
-    "PAYMENT_ALREADY_USED",
-    "PAYMENT_RETURNED",
-    "PAYMENT_NOT_RECEIVED",
-    "PAYMENTS_UNAVAILABLE",
-    "SALES_CLOSED",
-} | {
-    "UNAUTHENTICATED",
-    "FORBIDDEN",
-}
-CODES = sorted({row.code for row in ERRORS if row.examples} - OF_OTHER_CLIENTS | COMING)
+CODES = sorted({row.code for row in ERRORS if row.examples} - OF_OTHER_CLIENTS)
 
-OWN_WORDS = "Own words."
 FACTS: dict[str, Any] = {"limit": 4, "conflictingSeats": ["A1"], "unknownSeats": ["A1"], "retryAfterSeconds": 3}
 PAYMENT = {"provider": "simulated", "paymentId": "pay-1", "amount": 25.00, "currency": "BRL"}
 AN_EXCEPTIONS_WORDS = re.compile(r"Error:|undefined|null|destructure|is not a function|Failed to fetch|\[object|NaN")
 
 
 def error_of(code: str, language: str = ENGLISH) -> dict[str, Any]:
-    """Gives an error as the API answers it; one that is still to come has a message that nobody must read."""
-    row = ERROR_ROWS_BY_CODE.get(code)
-    body = error_body(row, row.example, language) if row and row.example else {"error": code, "message": OWN_WORDS}
-    return {**body, **FACTS}
+    """Gives an error as the API answers it."""
+    row = ERROR_ROWS_BY_CODE[code]
+    assert row.example
+    return {**error_body(row, row.example, language), **FACTS}
 
 
 def bought(buyer: Visitor, api: Api, **session: Any) -> str:
@@ -65,7 +54,7 @@ def test_each_refusal_has_words_of_the_page_in_both_languages(visitor: Visitors)
 
     told = visitor().opens().page.evaluate(refused, errors)
 
-    assert [code for code, words in told if words == OWN_WORDS or AN_EXCEPTIONS_WORDS.search(words)] == []
+    assert [code for code, words in told if AN_EXCEPTIONS_WORDS.search(words)] == []
     assert len({words for _, words in told}) > len(CODES)  # two languages
 
 
@@ -122,7 +111,6 @@ def test_whatever_a_request_is_refused_with_the_page_shows_its_words_and_can_go_
             expect(buyer.notice).to_be_visible()
         shown = buyer.page.locator("main").inner_text()
         assert not AN_EXCEPTIONS_WORDS.search(shown), (code, shown)
-        assert OWN_WORDS not in shown, code
         if code != "PAYMENT_NOT_RECEIVED":
             expect(buyer.panel).to_have_attribute("data-phase", re.compile("choosing|held"))
 

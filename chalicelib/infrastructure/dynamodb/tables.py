@@ -1,6 +1,6 @@
 """The tables as pynamodb models: keys, indexes, attributes. infra/cloud/tables.py makes their resources from them.
 
-A new table: its model, and its row in TABLES. DynamoDB deletes an item after the moment in its attribute `ttl`.
+A new table: the recipe in docs/recipes.md. DynamoDB deletes an item after the moment in its attribute `ttl`.
 """
 
 from collections.abc import Callable, Mapping
