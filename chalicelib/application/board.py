@@ -61,7 +61,7 @@ class Board:
     dependencies: Sequence[DependencyState]
 
     @property
-    def tallies_by_bucket(self) -> list[tuple[datetime, Tally]]:
+    def totals_by_shown_bucket(self) -> list[tuple[datetime, Tally]]:
         return sum_by_shown_bucket(self.screenings.items, self.as_of) if self.screenings else []
 
     @property

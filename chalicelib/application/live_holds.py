@@ -42,9 +42,9 @@ class CountHoldInSessionOrRefuse:
         """Counts a reservation's hold against the user's limit. Call it before the reservation is stored. Counting the
         same hold again changes nothing.
 
-        If the limit is reached, raises TooManyHoldsInSession, or IdempotencyKeyReused if one of the counted holds is
-        another live hold with this reservation id. Raises BackendUnavailable if the counted holds changed during each
-        of the ATTEMPTS tries.
+        If the limit is reached, raises IdempotencyKeyReused if another live hold with this reservation id is among the
+        counted ones, and otherwise TooManyHoldsInSession. Raises BackendUnavailable if the counted holds changed during
+        each of the ATTEMPTS tries.
         """
         hold, now = reservation.hold, reservation.created_at
         ended: CountedHold | None = None

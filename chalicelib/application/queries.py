@@ -99,10 +99,10 @@ class ShowSession:
 class ListSessionsPage:
     sessions: Sessions
 
-    def __call__(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        """Lists sessions by start time. If `starting_from` is None, past sessions are listed, too. Raises
-        CursorInvalid."""
-        return self.sessions.list_by_start(starting_from, limit, cursor)
+    def __call__(self, starting_from_or_none_for_all: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+        """Lists sessions by start time. If `starting_from_or_none_for_all` is None, past sessions are listed, too.
+        Raises CursorInvalid."""
+        return self.sessions.list_by_start(starting_from_or_none_for_all, limit, cursor)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations, Rows, Sessions
 
 LOOK_BACK = timedelta(hours=2)
-"""How far back charges are compared. The gateway goes on repeating a lost message for longer than this."""
+"""How far back charges are compared. A charge that the sweep misses because it is older is not lost: the gateway
+repeats its message for longer than this."""
 
 AT_WORK = timedelta(minutes=1)
 """Charges and sales are compared only if they are at least this old. A request or consumer may still be at work on a

@@ -154,7 +154,9 @@ class MarkIfRefundedAndListPaymentMessages:
             return _route(refund_requested(payment))
         if payment.status is PaymentStatus.REFUNDED and payment.refunded_at:
             if payment.sale_id:
-                self.reservations.mark_refunded(payment.reservation_id, payment.sale_id, payment.refunded_at)
+                self.reservations.set_refunded_at_if_sale_matches(
+                    payment.reservation_id, payment.sale_id, payment.refunded_at
+                )
             return _route(refund_completed(payment))
         return []
 

@@ -75,16 +75,15 @@ class AnswerRepeatedHoldRequests:
             raise self._refusal_of_barred(held) from ended
 
     def release_hold_and_refuse_unless_twin_admitted(self, held: Reservation, refusal: Refusal) -> Reservation:
-        """Releases the seats of a hold for which the user has no room, and raises `refusal`. A twin is a request with
-        the same idempotency key at the same time.
+        """Releases the seats of a hold that would exceed the user's limit, and raises `refusal`.
 
-        If a twin was admitted, its reservation is stored under the reservation id, which both requests share. Then
-        answers with the twin's reservation, and releases only the seats that its live hold does not have. May also
-        raise ReservationExpired, ReservationCancelled or IdempotencyKeyReused.
+        But if a twin was admitted, a request with the same idempotency key at the same time, answers with the twin's
+        reservation, and releases only the seats that the twin does not hold. May also raise ReservationExpired,
+        ReservationCancelled or IdempotencyKeyReused.
 
-        Both requests write the same item, so the later one sees what the earlier one did. A refused request bars the
-        hold in that item before it releases the seats. An admitted one stores the reservation in that item before it
-        answers 201.
+        Both requests write the same item, because they share the reservation id. So the later one sees what the earlier
+        one did. A refused request bars the hold in that item before it releases the seats. An admitted one stores the
+        reservation in that item before it answers 201.
         """
         stored = self.reservations.bar_hold_and_earlier_or_read_stored(held.hold) if held.fingerprint else None
         if stored:

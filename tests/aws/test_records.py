@@ -14,7 +14,7 @@ from chalicelib.domain.events import Event as Told
 from chalicelib.domain.payments import Charge
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.sqs.envelopes import to_body
-from chalicelib.infrastructure.streams.failures import describe_failures, reason_in_stream_failure
+from chalicelib.infrastructure.streams.failures import failure_object_content, reason_in_stream_failure
 from infra.local.payment_gateway import Gateway
 from infra.local.pump import clients as pump_clients
 from infra.local.pump import queue_source, stream_source
@@ -257,7 +257,7 @@ def test_what_our_handlers_write_has_no_field_that_lambda_s_has_not_but_the_reas
 ) -> None:
     batch = events.stream_batch(items.change("rows", None, items.row(session_id)))
 
-    ours = describe_failures(batch["Records"], "ParkedByHandler", "why", utc_now())
+    ours = failure_object_content(batch["Records"], "ParkedByHandler", "why", utc_now())
 
     assert ours.keys() - events.given_up(batch).keys() == {"reason"}
     assert ours["DDBStreamBatchInfo"].keys() <= events.given_up(batch)["DDBStreamBatchInfo"].keys()

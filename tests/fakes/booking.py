@@ -45,8 +45,10 @@ class FakeSessions:
             raise SessionNotFound(session_id)
         return self.known[session_id]
 
-    def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        least = to_iso(starting_from) if starting_from else ""
+    def list_by_start(
+        self, starting_from_or_none_for_all: datetime | None, limit: int, cursor: str | None
+    ) -> Page[Session]:
+        least = to_iso(starting_from_or_none_for_all) if starting_from_or_none_for_all else ""
         by_start = {(to_iso(session.starts_at), session.id): session for session in self.known.values()}
         after = from_cursor(cursor, 2) if cursor else None
         if after and after[0] < least:
@@ -199,7 +201,7 @@ class FakeReservations:
             self.stored[stored.id] = replace(stored, state=state, ended_at=now)
         return self.find(hold.reservation_id)
 
-    def mark_refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
+    def set_refunded_at_if_sale_matches(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
         stored = self.find(reservation_id)
         if stored and stored.sale and stored.sale.id == sale_id:
             self.stored[reservation_id] = replace(stored, refunded_at=refunded_at)

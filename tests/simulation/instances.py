@@ -12,7 +12,7 @@ from chalicelib.api.batches import Record
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
-from chalicelib.application.consumers.cached_seats import RemoveStaleEntriesAndMarkIdsInCache
+from chalicelib.application.consumers.cached_seats import RemoveStaleEntriesAndMarkUsedIdsInCache
 from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesBatch
 from chalicelib.application.consumers.tickets import IssueSoldOrVoidRefundedTickets
 from chalicelib.application.consumers.webhooks import NumberEventsAndQueueDeliveries
@@ -256,7 +256,7 @@ class Instance:
             consumers.AUDIT: _of_events(RecordEvent(self.event_log)),
             consumers.ANALYTICS: _of_events(CountEvent(self.analytics)),
             consumers.TICKETS: _of_events(self._issue_tickets),
-            consumers.CACHE: _of_events(RemoveStaleEntriesAndMarkIdsInCache(self.cache) if self.cache else _ignore),
+            consumers.CACHE: _of_events(RemoveStaleEntriesAndMarkUsedIdsInCache(self.cache) if self.cache else _ignore),
         }
         return {queue: self.adapters.consume(queue, handle) for queue, handle in of_records.items()}
 

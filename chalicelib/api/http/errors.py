@@ -72,7 +72,7 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         return tuple(example for example in (self.example, self.second_example) if example is not None)
 
     @property
-    def template_by_language(self) -> Mapping[str, str]:
+    def template_by_available_language(self) -> Mapping[str, str]:
         """Gives the message's template by language. An error that only API Gateway answers has no Portuguese
         template."""
         return {ENGLISH: self.english} | ({PORTUGUESE: self.portuguese} if self.portuguese else {})

@@ -42,7 +42,7 @@ def enforce_rate_limits(route: str, request: Request, user: str) -> dict[str, st
         return {}
     gate = wiring.gate
     limiter = gate.instance_rate_limiter() if route_row_of_view(route).is_counted_per_instance else gate.rate_limiter()
-    verdict = limiter.take_from_all_or_none(quotas, wiring.clock())
+    verdict = limiter.take_if_all_admit(quotas, wiring.clock())
     if not verdict.admitted:
         raise RateLimited(verdict.tightest)
     return quota_headers(verdict.tightest)
@@ -59,7 +59,7 @@ def enforce_message_limits(viewer_id: str, source: str) -> None:
     }
     if not quotas:
         return
-    verdict = wiring.subscriptions.viewer_limiter().take_from_all_or_none(quotas, wiring.clock())
+    verdict = wiring.subscriptions.viewer_limiter().take_if_all_admit(quotas, wiring.clock())
     if not verdict.admitted:
         raise RateLimited(verdict.tightest)
 

@@ -171,7 +171,7 @@ def error_message(code: str, facts: Facts, language: str) -> str:
     if "detail" in words:
         detail = words["detail"]
         words |= {"fault": _fault(detail, words.get("field", ""), language), "place": _place(detail, language)}
-    return ERROR_ROWS_BY_CODE[code].template_by_language[language].format_map(words)
+    return ERROR_ROWS_BY_CODE[code].template_by_available_language[language].format_map(words)
 
 
 def _to_text(value: object) -> str:

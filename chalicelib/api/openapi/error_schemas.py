@@ -57,7 +57,7 @@ def _bodies(row: ErrorRow) -> list[tuple[str, Json]]:
     return [
         (language, error_body(row, example, language))
         for example in row.examples
-        for language in row.template_by_language
+        for language in row.template_by_available_language
     ]
 
 

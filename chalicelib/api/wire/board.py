@@ -169,7 +169,7 @@ def board(board: "Board") -> BoardBody:
         body.totals = _totals(
             board.total_of_listed_screenings, sum(each.session.total_seats for each in board.screenings.items)
         )
-        body.over_time = [_five_minutes(at, tally) for at, tally in board.tallies_by_bucket]
+        body.over_time = [_five_minutes(at, tally) for at, tally in board.totals_by_shown_bucket]
     if board.queues is not None:
         body.queues = [queue(state) for state in board.queues]
     if board.refusals is not None:

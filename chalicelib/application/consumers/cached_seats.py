@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RemoveStaleEntriesAndMarkIdsInCache:
+class RemoveStaleEntriesAndMarkUsedIdsInCache:
     """Removes released seats, and maps of cancelled sessions, from the seat cache. Marks as used each reservation id
     that was made from an idempotency key.
 

@@ -29,8 +29,10 @@ class Sessions(Protocol):
         """Reads the session. Raises SessionNotFound."""
         ...
 
-    def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        """Lists sessions in order of start time, from `starting_from` on; all sessions if that is None.
+    def list_by_start(
+        self, starting_from_or_none_for_all: datetime | None, limit: int, cursor: str | None
+    ) -> Page[Session]:
+        """Lists sessions in order of start time, from `starting_from_or_none_for_all` on; all sessions if that is None.
 
         Raises CursorInvalid.
         """
@@ -162,7 +164,7 @@ class Reservations(Protocol):
         """
         ...
 
-    def mark_refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
+    def set_refunded_at_if_sale_matches(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
         """Marks the reservation's sale as refunded. Changes nothing if the reservation does not have this sale."""
         ...
 

@@ -15,7 +15,7 @@ __all__ = ["DependencyProbe", "QueueBoard", "RateLimiter", "RefusalCountsByCode"
 
 
 class RateLimiter(Protocol):
-    def take_from_all_or_none(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
+    def take_if_all_admit(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         """Counts one request against each quota. If any quota is used up, counts the request against none.
 
         `quotas` has at least one quota. Its keys say who is counted and for which route, such as `show_seats:user:ana`.

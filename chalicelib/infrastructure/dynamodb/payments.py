@@ -158,7 +158,8 @@ class DynamoPayments:
         return map(payment_from_item, items)
 
     def _write_if_requested(self, payment: Payment, update: "_PaymentUpdate") -> Payment:
-        """Makes the update if a refund is requested. Gives the stored payment. Raises LookupError if none is stored."""
+        """Makes the update if the stored payment's refund is requested. Gives the stored payment in either case. Raises
+        LookupError if none is stored."""
         update = update.where("fate = :requested", requested=PaymentStatus.REFUND_REQUESTED)
         try:
             return self._write(payment.transaction_id, update)
@@ -168,7 +169,8 @@ class DynamoPayments:
             return payment_from_item(failed.item)
 
     def _write_or_read(self, payment: Payment, update: "_PaymentUpdate") -> Payment:
-        """Makes the update if its condition holds. Gives the stored payment, or `payment` if none is stored."""
+        """Makes the update if its condition is true. Gives the payment as it is stored afterwards, whether the update
+        was made or not. Gives `payment` itself if none is stored."""
         try:
             return self._write(payment.transaction_id, update)
         except ConditionFailed as failed:

@@ -106,7 +106,7 @@ class DynamoReservations:
             },
         )
 
-    def mark_refunded(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
+    def set_refunded_at_if_sale_matches(self, reservation_id: str, sale_id: str, refunded_at: datetime) -> None:
         with suppress(ConditionFailed):
             self._table.update(
                 _key(reservation_id),
@@ -199,7 +199,8 @@ def _item_from_reservation(reservation: Reservation) -> Item:
 
 
 def _reservation_from_model(item: Any) -> Reservation:
-    """Reads a reservation from its attributes: pynamodb's, or those of `read_known_attributes_missing_as_none`."""
+    """Makes a reservation from an object with its attributes: a pynamodb model, or what
+    `read_known_attributes_missing_as_none` gives."""
     return Reservation(
         id=item.id,
         session_id=item.session_id,

@@ -87,16 +87,20 @@ class DynamoSessions:
         until, session = self.kept.get(session_id, (0.0, None))
         return session if session and self.seconds() < until else self._read(session_id)
 
-    def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+    def list_by_start(
+        self, starting_from_or_none_for_all: datetime | None, limit: int, cursor: str | None
+    ) -> Page[Session]:
         """Lists a page of screenings. The page is cached for PROGRAMME_SECONDS.
 
         A write of this process clears the cache. On AWS the index lags behind the writes by some milliseconds.
         """
-        wanted = (starting_from, limit, cursor)
-        return self.pages.get_or_read(wanted, lambda: self._read_page(starting_from, limit, cursor))
+        wanted = (starting_from_or_none_for_all, limit, cursor)
+        return self.pages.get_or_read(wanted, lambda: self._read_page(starting_from_or_none_for_all, limit, cursor))
 
-    def _read_page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        least = to_iso(starting_from) if starting_from else ""
+    def _read_page(
+        self, starting_from_or_none_for_all: datetime | None, limit: int, cursor: str | None
+    ) -> Page[Session]:
+        least = to_iso(starting_from_or_none_for_all) if starting_from_or_none_for_all else ""
         after = dict(zip(("starts_at", "id"), from_cursor(cursor, 2), strict=True)) if cursor else None
         if after and after["starts_at"] < least:
             raise CursorInvalid  # a cursor of another list, with which DynamoDB would refuse the query as malformed

@@ -120,7 +120,7 @@ class ReservationItem(Model):
     purchases = PurchasesIndex()
 
 
-class HoldsInSessionItem(Model):
+class HoldsCountedUntilExpiryItem(Model):
     """The last holds of a holder in a session: `age0` is the newest, `age1` the one before, up to `age9`.
 
     Each is {r: reservation, x: expiry in ms}, and counts against the limit until it lapses. A place without a hold has
@@ -218,7 +218,7 @@ class AnalyticsShardItem(Model):
     refunded_revenue_cents = NumberAttribute(null=True)
 
 
-class ProcessedEventItem(Model):
+class EventProcessedByConsumerItem(Model):
     """An event that a consumer has processed. `id` is the consumer's name, # and the event's id.
 
     TTL deletes the item after a longer time than any queue keeps a message.
@@ -309,7 +309,7 @@ class InvoiceOrCounterItem(Model):
 class TicketsBySessionIndexOmittingTokens(GlobalSecondaryIndex["TicketOrSaleOrKeysItem"]):
     """The index of a session's tickets by seat, for the offline lists of gates.
 
-    The index contains no tokens. So nobody can make QR codes from it, and signing a ticket does not change it.
+    The index contains no tokens. So nobody can make QR codes from it. Nor is it written again when a ticket is signed.
     """
 
     class Meta:
@@ -395,11 +395,11 @@ TABLES = (
     TableDefinition(SessionItem, "sessions", "Sessions"),
     TableDefinition(RowItem, "rows", "Rows", has_stream=True),
     TableDefinition(ReservationItem, "reservations", "Reservations", has_stream=True),
-    TableDefinition(HoldsInSessionItem, "live-holds", "LiveHolds"),
+    TableDefinition(HoldsCountedUntilExpiryItem, "live-holds", "LiveHolds"),
     TableDefinition(PaymentItem, "payments", "Payments", has_stream=True),
     TableDefinition(EventLogItem, "events", "EventLog"),
     TableDefinition(AnalyticsShardItem, "analytics", "Analytics"),
-    TableDefinition(ProcessedEventItem, "ledger", "Ledger"),
+    TableDefinition(EventProcessedByConsumerItem, "ledger", "Ledger"),
     TableDefinition(ViewerItem, "viewers", "Viewers"),
     TableDefinition(SuppressedAddressHashItem, "suppressed-addresses", "SuppressedAddresses"),
     TableDefinition(BreakerItem, "breakers", "Breakers"),

@@ -43,13 +43,13 @@ class DynamoRateLimiter:
     table_name: str
     fallback: RateLimiter
 
-    def take_from_all_or_none(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
+    def take_if_all_admit(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         try:
             return self._take(
                 {requester_digest(requester): quota for requester, quota in quotas.items()}, rounded_ms_in_us(now)
             )
         except BackendUnavailable:
-            return self.fallback.take_from_all_or_none(quotas, now)
+            return self.fallback.take_if_all_admit(quotas, now)
 
     def _take(self, quotas: Mapping[str, Quota], now_us: int) -> Verdict:
         """Takes one request from each quota, if all admit it. `quotas` maps the digest of each requester's name to the

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MOST_REMEMBERED = 10_000
 """The most requesters that one process remembers, in about 2 MB. Beyond that, the longest idle is forgotten."""
 
-# The same as Quota.drained_at_before_request_us, Quota.admits and ProcessRateLimiter.take_from_all_or_none: the
+# The same as Quota.drained_at_before_request_us, Quota.admits and ProcessRateLimiter.take_if_all_admit: the
 # contract tests hold them together.
 # KEYS: one for each requester, all of one slot. ARGV: now, how far clocks may differ, then weighted_interval_us and
 # window_us of each key's quota; all in microseconds. Gives 1 or 0, then how far ahead each bucket is filled. %.0f,
@@ -69,7 +69,7 @@ class RedisRateLimiter:
     fallback: RateLimiter
     prefix: str
 
-    def take_from_all_or_none(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
+    def take_if_all_admit(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         keys = [Keys(self.prefix).rate_limit(requester_digest(requester)) for requester in quotas]
         sizes = [size for quota in quotas.values() for size in (quota.weighted_interval_us, quota.window_us)]
 
@@ -80,7 +80,7 @@ class RedisRateLimiter:
         try:
             return self.redis.ask(keys[0], evaluate, lambda answer: _verdict_from(answer, list(quotas.values())))
         except RedisUnavailable:
-            return self.fallback.take_from_all_or_none(quotas, now)
+            return self.fallback.take_if_all_admit(quotas, now)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class ProcessRateLimiter:
     due: OrderedDict[str, int] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
-    def take_from_all_or_none(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
+    def take_if_all_admit(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         now_us = rounded_ms_in_us(now)
         by_key = {requester_digest(requester): quota for requester, quota in quotas.items()}
         with self.lock:

@@ -68,7 +68,7 @@ class S3StreamFailures:
 
         After an error, the stream's handler must retry the records, because they are stored nowhere else.
         """
-        described = describe_failures(records, condition, reason, self.clock())
+        described = failure_object_content(records, condition, reason, self.clock())
         body = json.dumps(described).encode()
         self.client().put_object(Bucket=self.bucket, Key=object_key(records), Body=body, ContentType="application/json")
 
@@ -147,7 +147,7 @@ def may_pass_later(error: BaseException) -> bool:
     return isinstance(cause, OUTAGES)
 
 
-def describe_failures(records: Sequence[Record], condition: str, reason: str, now: datetime) -> dict[str, Any]:
+def failure_object_content(records: Sequence[Record], condition: str, reason: str, now: datetime) -> dict[str, Any]:
     """Makes the content of the S3 object that stores failed records.
 
     Its shape is that of Lambda's on-failure destination, with the reason added.

@@ -30,7 +30,7 @@ MOST_BYTES = 64 * 1024 * 1024
 """The size at which a file of traces is put aside, under its name with .1, and a new one is begun."""
 
 
-class BackgroundRequestSpanProcessor(SpanProcessor):
+class BackgroundProcessorOfSampledRequestSpans(SpanProcessor):
     """A span processor that exports ended spans in a daemon thread."""
 
     def __init__(self, exporter: SpanExporter) -> None:

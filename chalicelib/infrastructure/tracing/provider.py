@@ -9,7 +9,7 @@ from opentelemetry.util.re import parse_env_headers
 
 from chalicelib.settings import SettingInvalid, Settings
 
-from .export import BackgroundRequestSpanProcessor, FileExporter
+from .export import BackgroundProcessorOfSampledRequestSpans, FileExporter
 
 EXPORT_SECONDS = 2.0
 """The longest time for one export to a collector."""
@@ -22,7 +22,7 @@ def new_provider(settings: Settings) -> TracerProvider:
     """
     resource = Resource({"service.name": "cinema-tickets", "deployment.environment.name": settings.stage})
     provider = TracerProvider(resource=resource)
-    provider.add_span_processor(BackgroundRequestSpanProcessor(new_exporter(settings)))
+    provider.add_span_processor(BackgroundProcessorOfSampledRequestSpans(new_exporter(settings)))
     return provider
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from chalicelib.application.consumers.cached_seats import RemoveStaleEntriesAndMarkIdsInCache, ignore_without_cache
+from chalicelib.application.consumers.cached_seats import RemoveStaleEntriesAndMarkUsedIdsInCache, ignore_without_cache
 from chalicelib.domain.events import Event
 from chalicelib.wiring.shared.redis import seat_cache
 
@@ -10,4 +10,4 @@ from chalicelib.wiring.shared.redis import seat_cache
 def update_seat_cache_by_event() -> Callable[[Event], None]:
     """Gives the consumer that updates the seat cache. Without Redis, gives one that does nothing."""
     cache = seat_cache()
-    return RemoveStaleEntriesAndMarkIdsInCache(cache) if cache else ignore_without_cache
+    return RemoveStaleEntriesAndMarkUsedIdsInCache(cache) if cache else ignore_without_cache

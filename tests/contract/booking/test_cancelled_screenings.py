@@ -183,7 +183,7 @@ def test_a_purchase_says_when_its_money_went_back_and_stays_a_purchase(backend: 
     backend.reservations.mark_confirmed_unless_sold_and_read(reservation.id, sale)
 
     for _ in range(2):
-        backend.reservations.mark_refunded(reservation.id, sale.id, LATER)
+        backend.reservations.set_refunded_at_if_sale_matches(reservation.id, sale.id, LATER)
 
     found = backend.reservations.find(reservation.id)
     assert found
@@ -198,13 +198,13 @@ def test_only_the_sale_that_was_returned_says_so(backend: Backend, bought: Any) 
         backend.reservations.mark_confirmed_unless_sold_and_read(reservation.id, a_sale(reservation.hold))
     before = backend.reservations.find(reservation.id)
 
-    backend.reservations.mark_refunded(reservation.id, "sale-of-another", NOW + seconds(1))
+    backend.reservations.set_refunded_at_if_sale_matches(reservation.id, "sale-of-another", NOW + seconds(1))
 
     assert backend.reservations.find(reservation.id) == before
 
 
 def test_what_is_forgotten_is_not_remembered_for_its_refund(backend: Backend) -> None:
     reservation = a_reservation()
-    backend.reservations.mark_refunded(reservation.id, "sale-1", LATER)
+    backend.reservations.set_refunded_at_if_sale_matches(reservation.id, "sale-1", LATER)
 
     assert backend.reservations.find(reservation.id) is None

@@ -210,7 +210,7 @@ def test_a_bar_is_nothing_that_could_be_closed_confirmed_or_refunded(backend: Ba
 
     assert backend.reservations.mark_ended_if_pending_with_hold_and_read(barred.hold, State.EXPIRED, NOW) is None
     assert backend.reservations.mark_confirmed_unless_sold_and_read(barred.id, a_sale(barred.hold)) is None
-    backend.reservations.mark_refunded(barred.id, a_sale(barred.hold).id, NOW)
+    backend.reservations.set_refunded_at_if_sale_matches(barred.id, a_sale(barred.hold).id, NOW)
     assert backend.reservations.find(barred.id) is None
 
 
@@ -226,10 +226,10 @@ def test_a_buyer_whose_partition_is_anothers_sees_none_of_their_purchases(backen
 def test_a_refund_is_marked_on_the_sale_that_it_is_of(backend: Backend) -> None:
     sold = paid(backend, backend.reservations.get_or_add_unless_hold_barred(a_reservation()))
 
-    backend.reservations.mark_refunded(sold.id, a_sale(sold.hold, "tx-other").id, NOW)
+    backend.reservations.set_refunded_at_if_sale_matches(sold.id, a_sale(sold.hold, "tx-other").id, NOW)
     assert backend.reservations.find(sold.id) == sold
 
-    backend.reservations.mark_refunded(sold.id, a_sale(sold.hold).id, LATER)
+    backend.reservations.set_refunded_at_if_sale_matches(sold.id, a_sale(sold.hold).id, LATER)
     assert backend.reservations.find(sold.id) == replace(sold, refunded_at=LATER)
 
 

@@ -38,7 +38,7 @@ PREFIX = "test"
 class NoOther:
     """The fallback of a limiter that must not need one: it fails the test."""
 
-    def take_from_all_or_none(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
+    def take_if_all_admit(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         pytest.fail("Redis was not asked, or did not answer")
 
 
@@ -95,7 +95,7 @@ def later(seconds: float) -> datetime:
 
 
 def admitted(limiter: RateLimiter, requester: str, times: int, now: datetime = NOW, quota: Quota = TEN_IN_TEN) -> int:
-    return sum(limiter.take_from_all_or_none({requester: quota}, now).admitted for _ in range(times))
+    return sum(limiter.take_if_all_admit({requester: quota}, now).admitted for _ in range(times))
 
 
 def test_so_many_are_admitted_at_once_and_then_one_in_each_interval(limiter: RateLimiter) -> None:
@@ -123,10 +123,10 @@ def test_everybody_is_counted_for_themselves(limiter: RateLimiter) -> None:
 
 def test_a_verdict_says_what_is_left_and_when(limiter: RateLimiter) -> None:
     ana = someone()
-    (first,) = limiter.take_from_all_or_none({ana: TEN_IN_TEN}, NOW).usages
+    (first,) = limiter.take_if_all_admit({ana: TEN_IN_TEN}, NOW).usages
     admitted(limiter, ana, 8)
-    (last,) = limiter.take_from_all_or_none({ana: TEN_IN_TEN}, NOW).usages
-    (refused,) = limiter.take_from_all_or_none({ana: TEN_IN_TEN}, later(0.25)).usages
+    (last,) = limiter.take_if_all_admit({ana: TEN_IN_TEN}, NOW).usages
+    (refused,) = limiter.take_if_all_admit({ana: TEN_IN_TEN}, later(0.25)).usages
 
     assert (first.remaining, first.seconds_until_all_free, first.seconds_until_next_admitted_or_zero) == (9, 1, 0)
     assert (last.remaining, last.seconds_until_all_free, last.seconds_until_next_admitted_or_zero) == (0, 10, 1)
@@ -142,7 +142,7 @@ def test_refused_by_one_quota_a_request_takes_from_none(limiter: RateLimiter) ->
     ana, home = someone(), someone()
     quotas = {ana: Quota(2, 60), home: Quota(5, 60)}
 
-    verdicts = [limiter.take_from_all_or_none(quotas, NOW) for _ in range(9)]
+    verdicts = [limiter.take_if_all_admit(quotas, NOW) for _ in range(9)]
 
     assert [verdict.admitted for verdict in verdicts] == [True, True, *[False] * 7]
     assert verdicts[-1].tightest.quota == quotas[ana]
@@ -168,9 +168,7 @@ def test_a_clock_that_goes_back_admits_no_more(limiter: RateLimiter) -> None:
 def test_many_at_the_same_moment_are_admitted_as_few_as_ever(limiter: RateLimiter) -> None:
     ana = someone()
     with ThreadPoolExecutor(8) as threads:
-        verdicts = list(
-            threads.map(lambda _: limiter.take_from_all_or_none({ana: TEN_IN_TEN}, NOW).admitted, range(40))
-        )
+        verdicts = list(threads.map(lambda _: limiter.take_if_all_admit({ana: TEN_IN_TEN}, NOW).admitted, range(40)))
 
     assert sum(verdicts) == 10
 
@@ -215,7 +213,7 @@ def test_it_admits_exactly_what_the_bucket_admits_and_never_more_than_burst_and_
         now += timedelta(milliseconds=pause)
         expected = bucket.take(round((now - NOW) / timedelta(microseconds=1)))
 
-        assert limiter.take_from_all_or_none({ana: quota}, now).admitted is expected
+        assert limiter.take_if_all_admit({ana: quota}, now).admitted is expected
 
         moments += [now] * expected
     for first, start in enumerate(moments):
@@ -230,10 +228,10 @@ def test_whoever_waits_as_told_is_never_refused(limiter: RateLimiter, quota: Quo
     ana, now = someone(), NOW
     for pause in pauses:
         now += timedelta(milliseconds=pause)
-        verdict = limiter.take_from_all_or_none({ana: quota}, now)
+        verdict = limiter.take_if_all_admit({ana: quota}, now)
         if not verdict.admitted:
             now += timedelta(seconds=verdict.tightest.seconds_until_next_admitted_or_zero)
-            assert limiter.take_from_all_or_none({ana: quota}, now).admitted
+            assert limiter.take_if_all_admit({ana: quota}, now).admitted
 
 
 # What only one of them has.
@@ -244,7 +242,7 @@ def test_both_quotas_are_one_round_trip_from_the_first_request_on() -> None:
     limiter = RedisRateLimiter(connection, NoOther(), PREFIX)  # type: ignore[arg-type] # does as one
 
     for _ in range(3):
-        limiter.take_from_all_or_none({someone(): TEN_IN_TEN, someone(): TEN_IN_TEN}, NOW)
+        limiter.take_if_all_admit({someone(): TEN_IN_TEN, someone(): TEN_IN_TEN}, NOW)
 
     assert connection.asked == ["eval"] * 3
 
@@ -253,7 +251,7 @@ def test_what_redis_remembers_goes_when_the_quota_is_whole_and_tells_nobodys_nam
     ana = someone()
 
     with driver.Redis.from_url(redis_url) as redis:
-        in_redis(redis).take_from_all_or_none({ana: TEN_IN_TEN}, NOW)
+        in_redis(redis).take_if_all_admit({ana: TEN_IN_TEN}, NOW)
 
         assert 0 < int(redis.pttl(Keys(PREFIX).rate_limit(requester_digest(ana)))) <= 1000
         assert ana not in requester_digest(ana)
@@ -265,7 +263,7 @@ def test_lies_in_redis_lock_nobody_out_for_longer_than_the_window(redis_url: str
     with driver.Redis.from_url(redis_url) as redis:
         redis.set(Keys(PREFIX).rate_limit(requester_digest(ana)), lie)
 
-        in_redis(redis).take_from_all_or_none({ana: TEN_IN_TEN}, NOW)
+        in_redis(redis).take_if_all_admit({ana: TEN_IN_TEN}, NOW)
 
         assert admitted(in_redis(redis), ana, 11, later(10)) == 10
 
@@ -291,7 +289,7 @@ def test_a_process_remembers_no_more_than_so_many_and_forgets_the_longest_idle()
     admitted(limiter, "idle", 10)
     admitted(limiter, "busy", 10)
     for number in range(MOST_REMEMBERED - 1):
-        limiter.take_from_all_or_none({f"other-{number}": TEN_IN_TEN}, NOW)
+        limiter.take_if_all_admit({f"other-{number}": TEN_IN_TEN}, NOW)
         if number == MOST_REMEMBERED // 2:
             assert admitted(limiter, "busy", 1, later(1)) == 1
 
@@ -318,7 +316,7 @@ def table(data_stack: str) -> Iterator[tuple[Any, str]]:
 
 def test_in_dynamodb_what_is_remembered_goes_by_ttl_and_tells_nobodys_name(table: tuple[Any, str]) -> None:
     (client, name), ana = table, someone()
-    DynamoRateLimiter(client=client, table_name=name, fallback=NoOther()).take_from_all_or_none({ana: TEN_IN_TEN}, NOW)
+    DynamoRateLimiter(client=client, table_name=name, fallback=NoOther()).take_if_all_admit({ana: TEN_IN_TEN}, NOW)
 
     key = {"S": f"limit#{requester_digest(ana)}"}
     item = client.get_item(TableName=name, Key={"session_id": key, "viewer_id": key})["Item"]

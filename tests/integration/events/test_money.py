@@ -822,8 +822,8 @@ def test_a_crash_of_the_relay_loses_no_refund(till: Till, session_id: str, wire:
     till.pump.drain()
     wired = DynamoReservations(wired_client(wire), f"{till.prefix}-reservations")
     with wire.broken(Fault.CRASH_BEFORE, 1), pytest.raises(Exception, match="SimulatedCrash"):
-        wired.mark_refunded(reservation, sale["saleId"], utc_now())
+        wired.set_refunded_at_if_sale_matches(reservation, sale["saleId"], utc_now())
     with wire.broken(Fault.ANSWER_LOST_ONCE, 1):
-        wired.mark_refunded(reservation, sale["saleId"], utc_now())
+        wired.set_refunded_at_if_sale_matches(reservation, sale["saleId"], utc_now())
 
     assert "refundedAt" in till.api.get(f"/api/reservations/{reservation}").body

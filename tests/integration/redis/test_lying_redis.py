@@ -88,7 +88,7 @@ def test_no_lie_refuses_or_admits_for_the_rate_limit(liar: LyingRedis, lie: str)
     liar.lie = LIES[lie]
     limiter = RedisRateLimiter(asked(liar), ProcessRateLimiter(), "test")
 
-    verdicts = [limiter.take_from_all_or_none({f"user-{lie}": Quota(2, 60)}, NOW) for _ in range(3)]
+    verdicts = [limiter.take_if_all_admit({f"user-{lie}": Quota(2, 60)}, NOW) for _ in range(3)]
 
     assert [verdict.admitted for verdict in verdicts] == [True, True, False]
     assert verdicts[-1].tightest.seconds_until_next_admitted_or_zero == 30

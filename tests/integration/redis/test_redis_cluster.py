@@ -143,13 +143,13 @@ def test_what_cache_and_limits_ask_is_answered_whichever_slot_the_screening_has(
         cache.record_hold(hold, NOW)
         assert set(cache.read_known_seats_and_whether_id_was_seen(hold, NOW).occupancy) == {"A1", "A2"}
         quotas = {f"user-{number}": Quota(2, 60), f"address-{number}": Quota(2, 60)}
-        assert [limiter.take_from_all_or_none(quotas, NOW).admitted for _ in range(3)] == [True, True, False]
+        assert [limiter.take_if_all_admit(quotas, NOW).admitted for _ in range(3)] == [True, True, False]
 
 
 class NoOther:
     """The fallback of a limiter that must not need one: it fails the test."""
 
-    def take_from_all_or_none(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
+    def take_if_all_admit(self, quotas: Mapping[str, Quota], now: datetime) -> Verdict:
         pytest.fail("Redis was not asked, or did not answer")
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.application.consumers.cached_seats import RemoveStaleEntriesAndMarkIdsInCache
+from chalicelib.application.consumers.cached_seats import RemoveStaleEntriesAndMarkUsedIdsInCache
 from chalicelib.domain.refusals import (
     BackendUnavailable,
     IdempotencyKeyReused,
@@ -266,7 +266,7 @@ def test_an_id_that_another_process_died_with_is_told_by_its_event(cinema: Cache
     cinema.hold("A1", user="next")
 
     created = Facts(cinema.session.id, ("A1",), first.id).created()
-    RemoveStaleEntriesAndMarkIdsInCache(cinema.cache)(
+    RemoveStaleEntriesAndMarkUsedIdsInCache(cinema.cache)(
         replace(created, data={**created.data, "fingerprint": first.fingerprint})
     )
 
@@ -285,14 +285,14 @@ def test_seats_released_by_someone_who_could_not_tell_are_free_once_their_event_
 
     released = Facts(cinema.session.id, ("A1", "A2"), sold.id).released()
     for _ in range(2):
-        RemoveStaleEntriesAndMarkIdsInCache(cinema.cache)(released)
+        RemoveStaleEntriesAndMarkUsedIdsInCache(cinema.cache)(released)
 
     assert cinema.seats() == {}
     assert cinema.hold("A1", "A2", user="next")
 
 
 def test_the_invalidator_fails_as_long_as_redis_does_so_that_its_message_comes_again() -> None:
-    refresh = RemoveStaleEntriesAndMarkIdsInCache(a_seat_cache("redis://127.0.0.1:9/0"))
+    refresh = RemoveStaleEntriesAndMarkUsedIdsInCache(a_seat_cache("redis://127.0.0.1:9/0"))
     facts = Facts("session", ("A1",))
 
     with pytest.raises(BackendUnavailable):

@@ -117,7 +117,7 @@ def test_each_five_minutes_sum_up_all_screenings_and_are_there_when_nothing_happ
     stage.counts(other, ago=BUCKET_LENGTH, sales=1)
     stage.counts(other, ago=WINDOW, holds=100)
 
-    over_time = stage.board().tallies_by_bucket
+    over_time = stage.board().totals_by_shown_bucket
 
     assert [at for at, _ in over_time] == shown_buckets(NOW)
     assert [tally for _, tally in over_time[-2:]] == [

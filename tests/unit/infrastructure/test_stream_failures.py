@@ -17,7 +17,7 @@ from chalicelib.infrastructure.streams.failures import (
     REMEMBERED_TRIES,
     S3StreamFailures,
     StreamRecordParking,
-    describe_failures,
+    failure_object_content,
     object_key,
     reason_in_stream_failure,
 )
@@ -113,7 +113,7 @@ def test_a_process_remembers_the_tries_of_some_records_only(parking: StreamRecor
 
 
 def test_what_is_written_is_what_a_replay_reads() -> None:
-    written = json.dumps(describe_failures([a_record("1"), a_record("2")], PARKED, "why", NOW))
+    written = json.dumps(failure_object_content([a_record("1"), a_record("2")], PARKED, "why", NOW))
 
     batch = parse_failed_batch(written)
 

@@ -25,7 +25,7 @@ from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
 from chalicelib.infrastructure.tracing.aws import ItemAndMessageTraceContextWriter
 from chalicelib.infrastructure.tracing.calls import TracedAdapter
 from chalicelib.infrastructure.tracing.carrying import current_traceparent_or_empty
-from chalicelib.infrastructure.tracing.export import BackgroundRequestSpanProcessor, FileExporter
+from chalicelib.infrastructure.tracing.export import BackgroundProcessorOfSampledRequestSpans, FileExporter
 from chalicelib.infrastructure.tracing.handling import TracingMiddleware
 from chalicelib.infrastructure.tracing.provider import new_exporter
 from chalicelib.settings import SettingInvalid, load
@@ -312,7 +312,7 @@ def test_a_call_of_another_service_is_a_span_without_its_arguments() -> None:
 
 def provider_to(exporter: SpanExporter) -> TracerProvider:
     provider = TracerProvider()
-    provider.add_span_processor(BackgroundRequestSpanProcessor(exporter))
+    provider.add_span_processor(BackgroundProcessorOfSampledRequestSpans(exporter))
     return provider
 
 

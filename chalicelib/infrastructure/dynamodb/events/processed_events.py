@@ -19,7 +19,7 @@ from chalicelib.infrastructure.dynamodb.connection import (
     retry_on_conflict,
     transact,
 )
-from chalicelib.infrastructure.dynamodb.tables import ProcessedEventItem
+from chalicelib.infrastructure.dynamodb.tables import EventProcessedByConsumerItem
 from chalicelib.infrastructure.dynamodb.values import text_key, ttl_seconds_rounded_down
 
 if TYPE_CHECKING:
@@ -84,4 +84,4 @@ class DynamoProcessedEvents:
 
     def _entry_item(self, event_id: str) -> dict[str, Any]:
         ttl = ttl_seconds_rounded_down(self.clock() + REMEMBERED)
-        return ProcessedEventItem(self.entry_id(event_id), ttl=ttl).serialize()
+        return EventProcessedByConsumerItem(self.entry_id(event_id), ttl=ttl).serialize()

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from chalicelib.application.consumers.cached_seats import RemoveStaleEntriesAndMarkIdsInCache
+from chalicelib.application.consumers.cached_seats import RemoveStaleEntriesAndMarkUsedIdsInCache
 from chalicelib.domain.events import EventType
 from chalicelib.domain.ports import SeatCacheUpdates
 from tests.builders import an_event
@@ -42,6 +42,8 @@ def test_an_event_makes_its_own_correction_and_no_other(
 ) -> None:
     cache = Corrections()
 
-    RemoveStaleEntriesAndMarkIdsInCache(cast(SeatCacheUpdates, cache))(replace(an_event("e-1"), type=kind, data=data))
+    RemoveStaleEntriesAndMarkUsedIdsInCache(cast(SeatCacheUpdates, cache))(
+        replace(an_event("e-1"), type=kind, data=data)
+    )
 
     assert cache.made == made
