@@ -4,11 +4,11 @@
 """
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from chalicelib.application.relay import ROUTES
-from chalicelib.domain.consumers import CONSUMERS
+from chalicelib.domain.consumers import ANALYTICS, AUDIT, CACHE, CONSUMERS, EMAIL, INVOICES, NOTIFICATION, TICKETS
 from chalicelib.domain.events import EventType
 from infra.cloud.markdown import filled, table
 from infra.cloud.watching.alarms import WITH_CAUSES
@@ -77,6 +77,18 @@ EVENTS = len(EVENTS_OF_SALE)
 EMAILS_PUT_OFF = 1
 """The email about the sale hears of it before its tickets are signed."""
 
+CONSUMERS_WITH_BUDGET = {ANALYTICS, AUDIT, CACHE, EMAIL, INVOICES, NOTIFICATION, TICKETS}
+
+
+def paths_without_budget() -> Iterator[tuple[str, Budget, int]]:
+    """Estimates what events of a sale cost at consumers without a budget: a write to each table that they may write."""
+    for consumer in CONSUMERS:
+        events = len(set(EVENTS_OF_SALE) & set(consumer.hears))
+        tables = [verbs for verbs in consumer.allowed_verbs.values() if {"put", "update"} & set(verbs.split())]
+        if events and tables and consumer.queue not in CONSUMERS_WITH_BUDGET:
+            yield consumer.purpose, Budget(("UpdateItem",) * len(tables), write_units=len(tables)), events
+
+
 PATHS: Sequence[tuple[str, Budget, int]] = (
     ("the hold", budgets.HOLD, 1),
     ("the payment is started", budgets.SHOW_RESERVATION, 1),
@@ -95,6 +107,7 @@ PATHS: Sequence[tuple[str, Budget, int]] = (
     ("and admitted", budgets.ADMISSION, SEATS),
     ("seat maps", budgets.seat_map(ESTIMATES.rows), ESTIMATES.seat_maps),
     ("the reservation and the purchases are shown", budgets.SHOW_RESERVATION, ESTIMATES.other_requests),
+    *paths_without_budget(),
 )
 
 REQUESTS = ESTIMATES.seat_maps + ESTIMATES.other_requests + 5 + SEATS

@@ -47,6 +47,17 @@ def test_the_messages_of_a_sale_are_those_of_the_table_of_consumers() -> None:
     assert 1 + len(events) + 2 + bill.EMAILS_PUT_OFF == bill.MESSAGES
 
 
+def test_a_consumer_without_a_budget_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    loyalty = CONSUMERS[-1]._replace(
+        queue="loyalty", hears=(EventType.PAYMENT_CONFIRMED,), allowed_verbs={"sessions": "get", "loyalty": "put"}
+    )
+    monkeypatch.setattr(bill, "CONSUMERS", (*CONSUMERS, loyalty))
+
+    ((_, budget, times),) = bill.paths_without_budget()
+
+    assert (budget.write_units, times) == (1, 1)
+
+
 def test_each_read_of_a_budget_is_a_unit() -> None:
     assert (budgets.CONFIRM.read_units, budgets.HOLD.read_units) == (1, 0)
     assert budgets.seat_map(10) == (("BatchGetItem",), 0, 10)
