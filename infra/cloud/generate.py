@@ -10,8 +10,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pynamodb.models import Model
+
 from chalicelib.domain.consumers import CONSUMERS, EVERY_EVENT, Consumer
 from chalicelib.domain.people.stores import STORES, Store, StoreKind
+from chalicelib.infrastructure.dynamodb.tables import TABLES
 from chalicelib.settings import DEPLOYMENT, EVERY_FUNCTION, PARAMETER, SETTINGS, STACK, STAGE, Setting
 from infra.processes import ROOT
 
@@ -43,10 +46,10 @@ def made() -> dict[Path, str]:
         SNAPSHOTS / "data.yaml": _with_note(dump(data_template.template())),
         ROOT / ".env.example": _env_example(),
         ROOT / "docs" / "settings.md": _settings_document(),
-        **_filled("architecture.md", "consumers", _table_of_consumers()),
+        **_filled("architecture.md", {"tables": _table_of_tables(), "consumers": _table_of_consumers()}),
         ROOT / "docs" / "logs.md": logs_document(COMMAND),
-        **_filled("operations.md", "alarms", table_of_alarms()),
-        **_filled("privacy.md", "stores", _table_of_stores()),
+        **_filled("operations.md", {"alarms": table_of_alarms()}),
+        **_filled("privacy.md", {"stores": _table_of_stores()}),
         WIRING / "__init__.py": _wiring_with_doors(),
     }
 
@@ -69,9 +72,33 @@ def _with_note(text: str) -> str:
 # Between markers in documents
 
 
-def _filled(name: str, name_of_table: str, made_table: str) -> dict[Path, str]:
+def _filled(name: str, made_tables: Mapping[str, str]) -> dict[Path, str]:
     document = ROOT / "docs" / name
-    return {document: filled(document, document.read_text(), name_of_table, COMMAND, made_table)}
+    text = document.read_text()
+    for name_of_table, made_table in made_tables.items():
+        text = filled(document, text, name_of_table, COMMAND, made_table)
+    return {document: text}
+
+
+def _table_of_tables() -> str:
+    """Makes the table of DynamoDB's tables. The docstring of a table's model says what its items are."""
+    rows = ((f"`cinema-{{stage}}-{one.name}`", _keys_text(one.model), _items_text(one.model)) for one in TABLES)
+    return table(("table", "key", "item"), rows)
+
+
+def _keys_text(model: type[Model]) -> str:
+    keys = [name for name, one in model.get_attributes().items() if one.is_hash_key or one.is_range_key]
+    return ", ".join(f"`{name}`" for name in sorted(keys, key=lambda name: model.get_attributes()[name].is_range_key))
+
+
+def _items_text(model: type[Model]) -> str:
+    """Gives the docstring of a model, with its indexes and its expiry where the docstring has nothing about them."""
+    text = " ".join((model.__doc__ or "").split())
+    indexes = [f"`{index.Meta.index_name}`" for index in model._indexes.values()]
+    further = [f"Index {index}." for index in indexes if index not in text]
+    if "ttl" in model.get_attributes() and "ttl" not in text.lower():
+        further.append("TTL deletes it.")
+    return " ".join([text, *further])
 
 
 def _table_of_consumers() -> str:

@@ -48,8 +48,7 @@ MOST_ROUNDS = 10_000
 
 ALWAYS = (consumers.EXPIRY, consumers.PAYMENTS, consumers.REFUNDS, consumers.AUDIT)
 SOMETIMES = (consumers.ANALYTICS, consumers.INVOICES, consumers.TICKETS, consumers.NOTIFICATION)
-LEFT_OUT = (consumers.EMAIL, consumers.WEBHOOKS, consumers.BOUNCES)
-"""Queues that lead out of the system: what they send changes nothing here."""
+"""The other queues lead out of the system: what their consumers send changes nothing here."""
 SWEEPS = (1, 11, 11, 11, 21)
 """Minutes before each sweep. A refund that the gateway did not know is asked for again after ever longer pauses."""
 OPEN = (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED, PaymentStatus.REFUND_REQUESTED)
@@ -139,10 +138,9 @@ class World:
         database.listeners[f"{PREFIX}-rows"] = self.promises.check_row_write
         database.listeners[f"{PREFIX}-reservations"] = self.promises.check_reservation_write
         self.gateway = WatchedGateway(goes_back=self.promises.goes_back)
-        queues = [*ALWAYS, *SOMETIMES, consumers.CACHE, *LEFT_OUT]
         if has_redis:
             self.consumers.append(consumers.CACHE)
-        deaf = frozenset(f"{PREFIX}-{queue}" for queue in queues if queue not in self.consumers)
+        deaf = frozenset(f"{PREFIX}-{one.queue}" for one in consumers.CONSUMERS if one.queue not in self.consumers)
         sqs = Sqs(self.scheduler, self._chance("sqs"), deaf, f"{PREFIX}-{consumers.EXPIRY}", self._expiry_is_lost)
         redis = Connection(self.scheduler, self._chance("redis"), Store(self.clock)) if has_redis else None
         client = Client(self.scheduler, database, self.planted.change)

@@ -3,7 +3,7 @@
 HTTP answers, messages, the OpenAPI document and the local server read the rows. A test compares the rows with the
 answers that API Gateway itself gives (infra/cloud/app.yaml). To add an error, add its exception to
 chalicelib/domain/refusals.py and its row here. Then name it in each route that may answer it
-(chalicelib/api/openapi/routes.py).
+(chalicelib/api/openapi/routes.py), and run `make api-docs`.
 """
 
 from collections.abc import Callable, Mapping

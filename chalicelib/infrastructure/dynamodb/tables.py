@@ -51,7 +51,8 @@ class PurchasesIndex(LocalSecondaryIndex["ReservationItem"]):
 
 
 class SessionItem(Model):
-    """A screening. It never changes, except that `cancelled_at` is added when it is cancelled."""
+    """A screening. It never changes, except that `cancelled_at` is added when it is cancelled. The index `programme`
+    has all screenings by start time."""
 
     class Meta:
         table_name = "sessions"
@@ -91,7 +92,8 @@ class RowItem(Model):
 
 
 class ReservationItem(Model):
-    """A reservation. `buyer` is a part of the id: see ids.py. Purchases have no `ttl`, so they are never deleted."""
+    """A reservation: what a buyer was promised and paid for. `buyer` is a part of the id: see ids.py. Purchases have no
+    `ttl`, so they are never deleted. The index `purchases` has them by payment time."""
 
     class Meta:
         table_name = "reservations"
@@ -148,10 +150,8 @@ class OutstandingRefundsIndex(GlobalSecondaryIndex["PaymentItem"]):
 
 class PaymentItem(Model):
     """One payment in all its states: see payments.py. The attributes `charged_…` come from the gateway, all others from
-    us.
-
-    The table's stream reports claims, requested refunds and completed refunds.
-    """
+    us. The table's stream reports claims, requested refunds and completed refunds. The index `outstanding` has only the
+    payments that are still to be refunded."""
 
     class Meta:
         table_name = "payments"
@@ -184,10 +184,9 @@ class PaymentItem(Model):
 
 
 class EventLogItem(Model):
-    """An event of the audit log. Each event is stored once, and never deleted.
-
-    `position` is the event's moment in ms, with 13 digits, then # and the event's id. `event` is its JSON.
-    """
+    """An event of the audit log. Each event is stored once, and never deleted. `position` is the event's moment in ms,
+    with 13 digits, then # and the event's id. `event` is its JSON. The items of the session `erasures` say when
+    somebody's data was erased, without a name."""
 
     class Meta:
         table_name = "events"
@@ -242,7 +241,8 @@ class WatchedSessionsOfViewerIndex(GlobalSecondaryIndex["ViewerItem"]):
 
 
 class ViewerItem(Model):
-    """A WebSocket connection that watches a screening."""
+    """A WebSocket connection that watches a screening. TTL deletes it two hours after it was opened. The items
+    `limit#…` have how much of a connection's or an address's quota is used: see viewer_limits.py."""
 
     class Meta:
         table_name = "viewers"

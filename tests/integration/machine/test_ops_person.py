@@ -293,6 +293,12 @@ def rows(at_erasure: ErasureEffect) -> set[tuple[StoreKind, str]]:
     }
 
 
+def test_what_an_erasure_changes_by_its_row_is_a_store_that_it_visits(data_stack: str) -> None:
+    visited = {(one.store.kind, one.store.name) for one in People.of(Connection.to(STAGE)).erase.stores}
+
+    assert rows(ErasureEffect.DELETES) | rows(ErasureEffect.TAKES_NAMES_OUT) <= visited, "a store in infra/ops/person/"
+
+
 @dataclass(frozen=True)
 class Witnesses:
     """Who hears of people outside of the stores: a subscriber, the logs, Redis."""
