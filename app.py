@@ -16,7 +16,7 @@ from chalice.app import Chalice
 from chalicelib import wiring
 from chalicelib.api import batches
 from chalicelib.domain.events import Event, Failures, OutgoingMessage
-from chalicelib.settings import serves_requests
+from chalicelib.settings import may_serve_requests
 
 PREFIX = wiring.settings().table_prefix
 
@@ -24,7 +24,7 @@ app = Chalice(app_name="cinema-tickets", configure_logs=False)
 app.experimental_feature_flags.add("WEBSOCKETS")  # Chalice calls its WebSockets experimental; they work
 
 # HTTP: chalicelib/api/views.py registers every route. Functions that serve no HTTP do not load that code.
-if serves_requests():
+if may_serve_requests():
     from chalicelib.api import views
 
     views.register_routes_and_middleware(app)
@@ -47,7 +47,7 @@ def _relay(event: Any, relay: Callable[[batches.Record], Sequence[OutgoingMessag
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="TRIM_HORIZON")
 def on_row_changed(event: Any) -> batches.BatchAnswer:
-    return _relay(event, wiring.streams.finish_sales_request_refunds_and_list_messages_of_row)
+    return _relay(event, wiring.streams.finish_sales_request_refunds_if_closed_and_list_messages_of_row)
 
 
 @app.on_dynamodb_record(stream_arn="stream:reservations", batch_size=100, starting_position="TRIM_HORIZON")
@@ -57,7 +57,7 @@ def on_reservation_changed(event: Any) -> batches.BatchAnswer:
 
 @app.on_dynamodb_record(stream_arn="stream:payments", batch_size=100, starting_position="TRIM_HORIZON")
 def on_payment_changed(event: Any) -> batches.BatchAnswer:
-    return _relay(event, wiring.streams.mark_if_refunded_and_list_messages_of_payment)
+    return _relay(event, wiring.streams.mark_reservation_if_refunded_and_list_messages_of_payment)
 
 
 @app.on_dynamodb_record(stream_arn="stream:rows", batch_size=100, starting_position="LATEST")
@@ -90,14 +90,14 @@ def _handle_events(event: Any, consume: Callable[[Event], None]) -> batches.Batc
 
 
 def _handle_events_together(event: Any, consume: Callable[[Sequence[Event]], Failures]) -> batches.BatchAnswer:
-    # The batch has one invocation, which is in no trace if its records are of several. So reading each is in its own.
+    # If the records of a batch are of several traces, its invocation is in none of them. So each gets a span when read.
     read = wiring.traced_if_on(wiring.consumers.event_in)
     return batches.handle_messages_together(_records(event), read, consume, wiring.consumers.redelivery())
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-expiry", batch_size=10)
 def on_hold_lapsed(event: Any) -> batches.BatchAnswer:
-    return _handle_messages(event, wiring.expiry.expire_lapsed_hold_unless_sold)
+    return _handle_messages(event, wiring.expiry.expire_hold_unless_sold_or_raise_unlapsed)
 
 
 @app.on_sqs_message(queue=f"{PREFIX}-audit", batch_size=10)
@@ -144,7 +144,7 @@ def on_delivery_to_webhook(event: Any) -> batches.BatchAnswer:
 
 @app.on_sqs_message(queue=f"{PREFIX}-cache", batch_size=10)
 def on_event_to_cache(event: Any) -> batches.BatchAnswer:
-    return _handle_events(event, wiring.seat_cache.update_seat_cache_by_event())
+    return _handle_events(event, wiring.seat_cache.seat_cache_updater_or_noop())
 
 
 # Payments to settle: those whose hold has ended, and those that the gateway reported as charged.
@@ -156,7 +156,7 @@ def on_payment_due(event: Any) -> batches.BatchAnswer:
 # Five at most: if the gateway hangs, five refunds time out within the function's 30 seconds.
 @app.on_sqs_message(queue=f"{PREFIX}-refunds", batch_size=5)
 def on_refund_requested(event: Any) -> batches.BatchAnswer:
-    return _handle_events(event, wiring.payments.refund_if_requested())
+    return _handle_events(event, wiring.payments.refund_or_settle())
 
 
 # Schedules.
@@ -164,7 +164,7 @@ def on_refund_requested(event: Any) -> batches.BatchAnswer:
 def on_reconciliation_due(event: Any) -> None:
     from chalicelib.api import payments
 
-    payments.reconcile_payments_and_sales()
+    payments.reconcile_charges_refunds_and_sales()
 
 
 gc.freeze()  # garbage collection skips what is imported: it stays

@@ -89,7 +89,7 @@ def paths_without_budget() -> Iterator[tuple[str, Budget, int]]:
             yield consumer.purpose, Budget(("UpdateItem",) * len(tables), write_units=len(tables)), events
 
 
-PATHS: Sequence[tuple[str, Budget, int]] = (
+PATHS_WITH_BUDGET: Sequence[tuple[str, Budget, int]] = (
     ("the hold", budgets.HOLD, 1),
     ("the payment is started", budgets.SHOW_RESERVATION, 1),
     ("the gateway's message", budgets.MESSAGE_OF_GATEWAY, 1),
@@ -107,8 +107,13 @@ PATHS: Sequence[tuple[str, Budget, int]] = (
     ("and admitted", budgets.ADMISSION, SEATS),
     ("seat maps", budgets.seat_map(ESTIMATES.rows), ESTIMATES.seat_maps),
     ("the reservation and the purchases are shown", budgets.SHOW_RESERVATION, ESTIMATES.other_requests),
-    *paths_without_budget(),
 )
+
+
+def paths() -> Sequence[tuple[str, Budget, int]]:
+    """Gives the paths of a sale, each with its budget and how often it is taken."""
+    return [*PATHS_WITH_BUDGET, *paths_without_budget()]
+
 
 REQUESTS = ESTIMATES.seat_maps + ESTIMATES.other_requests + 5 + SEATS
 MESSAGES = 1 + sum(len(ROUTES[kind]) for kind in EVENTS_OF_SALE) + 2 + EMAILS_PUT_OFF
@@ -120,11 +125,11 @@ CALLS_OF_A_MESSAGE = 3
 
 
 def count_sale_write_units() -> int:
-    return sum(budget.write_units * times for _, budget, times in PATHS)
+    return sum(budget.write_units * times for _, budget, times in paths())
 
 
 def count_sale_read_units() -> int:
-    return sum(budget.read_units * times for _, budget, times in PATHS)
+    return sum(budget.read_units * times for _, budget, times in paths())
 
 
 def parts_of_sales(sales: int) -> list[Part]:
@@ -285,7 +290,7 @@ def table_of_parts(parts: Sequence[Part], total: str) -> str:
 def table_of_paths() -> str:
     rows = [
         (what, str(times), _units_text(budget.write_units, times), _units_text(budget.read_units, times))
-        for what, budget, times in PATHS
+        for what, budget, times in paths()
     ]
     total = ("**together**", "", f"**{count_sale_write_units()}**", f"**{count_sale_read_units()}**")
     return table(("path of a sale", "times", "write units", "read units"), [*rows, total])

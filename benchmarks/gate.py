@@ -16,7 +16,7 @@ from benchmarks.frame.pairs import FEWEST_ROUNDS, ratio
 from benchmarks.frame.run import Run
 from benchmarks.frame.system import PREFIX, run_tables
 from chalicelib.application.hold import HoldSeatsCommand, PlaceHold
-from chalicelib.application.live_holds import CountHoldInSessionOrRefuse
+from chalicelib.application.live_holds import CountUserHoldInSessionOrRefuse
 from chalicelib.domain.ports import Rows
 from chalicelib.domain.refusals import SeatsUnavailable
 from chalicelib.infrastructure.breakers import POLICIES, Breaker
@@ -145,7 +145,7 @@ def count_calls_of_refused_holds(session: str, redis_url: str) -> Counter[str]:
     if redis_url:
         rows = RowsBehindCache(rows, sessions, make_seat_cache(redis_url), utc_now)
     reservations = DynamoReservations(client, f"{PREFIX}-reservations")
-    count_live_hold = CountHoldInSessionOrRefuse(
+    count_live_hold = CountUserHoldInSessionOrRefuse(
         DynamoHoldsCountedUntilExpiry(client, f"{PREFIX}-live-holds"), reservations, limit=2
     )
     ids = RandomOrDerivedIds(LOCAL_SECRET.encode())

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.frame.pairs import interleave, median_with_bounds, ratio
 from benchmarks.frame.run import Run
 from chalicelib.api.batches import relay_in_order
-from chalicelib.application.refunds import MarkPaymentSoldIfAllowed
+from chalicelib.application.refunds import MarkPaymentSoldOrLogConflict
 from chalicelib.application.relay import MarkPaymentSoldOrExpireDeletedHoldAndListMessages
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.domain.events import OutgoingMessage, ReservationChange
@@ -39,7 +39,7 @@ Work = Callable[[], object]
 
 def measure(run: Run) -> None:
     queues = SlowQueues()
-    mark_payment_sold = MarkPaymentSoldIfAllowed(SlowPayments())  # type: ignore[arg-type] # what it calls
+    mark_payment_sold = MarkPaymentSoldOrLogConflict(SlowPayments())  # type: ignore[arg-type] # what it calls
     relay = MarkPaymentSoldOrExpireDeletedHoldAndListMessages(refuse_to_expire, mark_payment_sold)  # type: ignore[arg-type] # it is not called
     made = [ReservationChange(None, reservation, NOW) for reservation in new_reservations()]
     paid = [ReservationChange(change.after, as_paid(change.after), NOW) for change in made if change.after]
@@ -106,7 +106,7 @@ class SlowQueues:
 
 @dataclass
 class SlowPayments:
-    """The port of payments as MarkPaymentSoldIfAllowed calls it."""
+    """The port of payments as MarkPaymentSoldOrLogConflict calls it."""
 
     def mark_sold_if_allowed_and_read(self, payment: Payment) -> Payment:
         time.sleep(WRITE_SECONDS)

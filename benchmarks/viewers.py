@@ -16,7 +16,7 @@ from benchmarks.frame.plots import Lines
 from benchmarks.frame.run import Run
 from benchmarks.frame.system import run_api
 from benchmarks.serving import Visitor
-from chalicelib.application.live import SendRowChangesBestEffort, SwitchWatchedSessionUnlessFull
+from chalicelib.application.live import SendRowChangesWithinTimeLimit, SwitchWatchedSessionUnlessFull
 from chalicelib.domain.live import RowState
 from chalicelib.domain.sessions import Session
 from chalicelib.settings import load
@@ -104,7 +104,7 @@ def count_posts(viewers: int) -> int:
     watch = SwitchWatchedSessionUnlessFull(OneSession(), audience, load({"STAGE": "test"}).max_live_viewers)  # type: ignore[arg-type]
     for number in range(viewers):
         watch(f"viewer-{number}", SESSION)
-    show = SendRowChangesBestEffort(audience, audience, lambda: NOW)
+    show = SendRowChangesWithinTimeLimit(audience, audience, lambda: NOW)
     show([RowState(SESSION, "A", 1, {})], lambda rows: "a row")
     return audience.posts
 

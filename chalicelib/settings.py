@@ -128,8 +128,8 @@ class Setting(NamedTuple):
     """The value if the variable is missing or empty. A placeholder {name} stands for an earlier field of Settings, or
     for the region."""
     local_default: str | None = None
-    """The default on a laptop, if it differs from `default`. The deployment's parameter for such a setting is empty
-    unless somebody sets it. If it is empty, the process chooses one of the two defaults by its stage."""
+    """The default on a laptop, if it differs from `default`. A deployment passes an empty value unless somebody sets
+    one. For an empty value, the process chooses one of the two defaults by its stage."""
     read: Callable[["Setting", str, str], object] = _read_text
     """Makes the setting's value from this row, the variable's text and the stage. Raises SettingInvalid."""
     bounds: tuple[int, int] | None = None
@@ -534,7 +534,7 @@ class Settings:
             given_to=API,
         )
     )
-    """Use `needed_auth_issuer_checking_client_id`, which refuses an empty issuer. The issuer's keys are below it, at
+    """Use `needed_auth_issuer`, which refuses an empty issuer. The issuer's keys are below it, at
     /.well-known/jwks.json."""
     auth_client_id: str = field(
         metadata=_setting(
@@ -581,7 +581,7 @@ class Settings:
         return self.id_secret
 
     @property
-    def needed_auth_issuer_checking_client_id(self) -> str:
+    def needed_auth_issuer(self) -> str:
         """Gives AUTH_ISSUER, to verify tokens. Raises SettingInvalid if AUTH_ISSUER or AUTH_CLIENT_ID is empty."""
         if not (self.auth_issuer and self.auth_client_id):
             raise SettingInvalid("AUTH is on, and AUTH_ISSUER or AUTH_CLIENT_ID is missing: nobody could sign in.")
@@ -596,7 +596,7 @@ SETTINGS: Mapping[str, Setting] = {one.name: one.metadata["setting"] for one in 
 """The rows of all settings, by the name of their field in Settings."""
 
 
-def serves_requests(environment: Mapping[str, str] = os.environ) -> bool:
+def may_serve_requests(environment: Mapping[str, str] = os.environ) -> bool:
     """Tells whether this process may serve HTTP requests. If so, app.py registers the routes.
 
     False in a Lambda function that runs another handler of app.py, such as a queue's. Lambda's variable _HANDLER names

@@ -12,7 +12,7 @@ from chalicelib.application.confirm import ConfirmReservationCommand
 from chalicelib.application.hold import HoldSeatsCommand
 from chalicelib.application.payments import SettlePayment
 from chalicelib.application.queries import ShowOwnReservation
-from chalicelib.application.refunds import RefundIfRequested, RequestRefundsAfterSessionCancellation
+from chalicelib.application.refunds import RefundOrSettle, RequestRefundsOfSalesAfterSessionCancellation
 from chalicelib.application.relay import SENDS_TO
 from chalicelib.application.release import CancelReservationCommand, ExpireLapsedHoldUnlessSold
 from chalicelib.domain.events import Event, EventType, OutgoingMessage, ReservationChange, RowEvent
@@ -227,29 +227,27 @@ class Cinema:
 
     @property
     def expire(self) -> ExpireLapsedHoldUnlessSold:
-        return self.selling.expire_lapsed_hold_unless_sold
+        return self.selling.expire_hold_unless_sold_or_raise_unlapsed
 
     @property
     def relay_row(self) -> Callable[[RowEvent], list[OutgoingMessage]]:
-        return _as_far_as_it_may("rows", self.relaying.finish_sales_request_refunds_and_list_messages)
+        return _as_far_as_it_may("rows", self.relaying.finish_sales_request_refunds_if_closed_and_list_messages)
 
     @property
     def relay_reservation(self) -> Callable[[ReservationChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may(
-            "reservations", self.relaying.mark_payment_sold_or_expire_deleted_hold_and_list_messages
-        )
+        return _as_far_as_it_may("reservations", self.relaying.mark_sold_or_expire_and_list_reservation_messages)
 
     @property
     def relay_payment(self) -> Callable[[PaymentChange], list[OutgoingMessage]]:
-        return _as_far_as_it_may("payments", self.relaying.mark_if_refunded_and_list_payment_messages)
+        return _as_far_as_it_may("payments", self.relaying.mark_reservation_if_refunded_and_list_payment_messages)
 
     @property
-    def request_refunds_after_session_cancellation(self) -> RequestRefundsAfterSessionCancellation:
-        return self.relaying.request_refunds_after_session_cancellation
+    def request_refunds_of_sales_after_session_cancellation(self) -> RequestRefundsOfSalesAfterSessionCancellation:
+        return self.relaying.request_refunds_of_sales_after_session_cancellation
 
     @property
-    def refund_if_requested(self) -> RefundIfRequested:
-        return self.settling.refund_if_requested
+    def refund_or_settle(self) -> RefundOrSettle:
+        return self.settling.refund_or_settle
 
     def cancel_session(self) -> SessionCancellation:
         return self.relaying.cancel_session(self.session.id)

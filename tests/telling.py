@@ -106,7 +106,7 @@ class Stage:
         for change in self.payments.changes:  # it grows while payments are settled
             told = self.cinema.relay_payment(change)
             for event in _events_for(REFUNDS, told):
-                self.cinema.refund_if_requested(event)
+                self.cinema.refund_or_settle(event)
             relayed += told
         return list(_events_for(AUDIT, relayed))
 

@@ -12,7 +12,7 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
 from chalicelib.application.hold import HoldSeatsCommand, PlaceHold
-from chalicelib.application.live_holds import CountHoldInSessionOrRefuse
+from chalicelib.application.live_holds import CountUserHoldInSessionOrRefuse
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb import connection, tables
@@ -109,7 +109,7 @@ def hold() -> Callable[[], object]:
     session = Session("550e8400", "Oppenheimer", now + timedelta(days=1), "A1", 100, 10, Decimal("25.00"), now)
     sessions: Any = OneSession(session)
     reservations = DynamoReservations(client, "bench-reservations")
-    count_live_hold = CountHoldInSessionOrRefuse(
+    count_live_hold = CountUserHoldInSessionOrRefuse(
         DynamoHoldsCountedUntilExpiry(client, "bench-live-holds"), reservations, limit=2
     )
     ids = RandomOrDerivedIds(LOCAL_SECRET.encode())

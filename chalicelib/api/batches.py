@@ -31,7 +31,7 @@ class RedeliveryOfFailedMessages(Protocol):
 
     def is_last_attempt(self, record: Record) -> bool: ...
 
-    def park_copy(self, record: Record, reason: str) -> None:
+    def send_copy_to_dlq(self, record: Record, reason: str) -> None:
         """Sends a copy of the message, with the reason, to the dead-letter queue."""
         ...
 
@@ -185,7 +185,7 @@ def _try_to_park_message(record: Record, redelivery: RedeliveryOfFailedMessages,
     """Parks a message in its dead-letter queue, and logs this. Gives True if it is parked, so that it can be deleted
     from its own queue. Never raises."""
     try:
-        redelivery.park_copy(record, reason)
+        redelivery.send_copy_to_dlq(record, reason)
     except Exception:  # noqa: BLE001 - then SQS itself parks it, without the reason
         log.exception("message could not be parked", record_id=record["messageId"])
         return False

@@ -28,12 +28,13 @@ def hear_gateway(request: Request) -> Response:
     return ok(schemas.GatewayMessageReceivedBody())
 
 
-def reconcile_payments_and_sales() -> None:
-    """Compares the payment gateway's list of payments with our table, and settles payments that are still open.
+def reconcile_charges_refunds_and_sales() -> None:
+    """Compares the gateway's charges with our payments, and recent sales in the rows with their reservations. Settles
+    payments that are still open, and retries late refunds.
 
     Logs the findings, which an operator must look into, and writes their number to the metric that the alarm watches.
     """
-    result = wiring.payments.reconcile_payments_and_sales()()
+    result = wiring.payments.reconcile_charges_refunds_and_sales()()
     for finding in result.findings:
         ids = {"transaction": finding.transaction_id, "reservation": finding.reservation_id}
         log.warning("money to look at", says=finding.says, ids=ids)

@@ -16,7 +16,7 @@ routes = Blueprint(__name__)
 @routes.route("/api/reservations", methods=["POST"])
 @authorized_rate_limited_and_answered(routes)
 def hold_seats(request: Request, asked_by: Principal) -> Response:
-    command = schemas.read_hold_command(request, asked_by)
+    command = schemas.parse_and_authorize_hold_command(request, asked_by)
     reservation = wiring.requests.selling().place_hold(command)
     return created(schemas.held_reservation(reservation))
 

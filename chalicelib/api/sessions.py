@@ -35,7 +35,7 @@ def schedule_session(request: Request) -> Response:
 @authorized_rate_limited_and_answered(routes)
 def list_sessions(request: Request) -> Response:
     limit, cursor = bodies.limit_and_cursor(request)
-    page = wiring.requests.selling().list_sessions(schemas.starting_from(request), limit, cursor)
+    page = wiring.requests.selling().list_sessions(schemas.start_from_query_or_none(request), limit, cursor)
     return text_or_not_modified(request, programme_texts.text_of(page), SHARED_FOR_A_SECOND)
 
 

@@ -19,7 +19,7 @@ from chalicelib.domain.board import (
     RefusalCounts,
     ScreeningTallies,
     shown_buckets,
-    sum_by_shown_bucket,
+    sum_tallies_per_displayed_bucket,
 )
 from chalicelib.domain.consumers import CONSUMERS
 from chalicelib.domain.pages import Page
@@ -62,7 +62,7 @@ class Board:
 
     @property
     def totals_by_shown_bucket(self) -> list[tuple[datetime, Tally]]:
-        return sum_by_shown_bucket(self.screenings.items, self.as_of) if self.screenings else []
+        return sum_tallies_per_displayed_bucket(self.screenings.items, self.as_of) if self.screenings else []
 
     @property
     def total_of_listed_screenings(self) -> Tally:

@@ -16,7 +16,7 @@ from chalicelib.domain.payments import Payment
 from chalicelib.domain.reservations import SoldSeat
 from chalicelib.domain.sessions import Session, row_letters
 
-from .refunds import RequestRefundsAfterSessionCancellation
+from .refunds import RequestRefundsOfSalesAfterSessionCancellation
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Rows, Sessions
@@ -50,7 +50,7 @@ class CancelSession:
 
     sessions: Sessions
     rows: Rows
-    request_refunds_after_session_cancellation: RequestRefundsAfterSessionCancellation
+    request_refunds_of_sales_after_session_cancellation: RequestRefundsOfSalesAfterSessionCancellation
     clock: Clock
 
     def __call__(self, session_id: str) -> SessionCancellation:
@@ -58,9 +58,9 @@ class CancelSession:
         session, now = self.sessions.get(session_id), self.clock()
         sold: dict[str, None] = {}
         for row in reversed(session.rows):
-            entries = self.rows.close_row_and_read_entries(session.id, row, now).values()
+            entries = self.rows.close_row_and_read_entries_with_lapsed(session.id, row, now).values()
             sold |= dict.fromkeys(entry.reservation_id for entry in entries if isinstance(entry, SoldSeat))
         cancelled = self.sessions.set_cancelled_at_for_display_if_unset(session.id, now)
-        finished = self.request_refunds_after_session_cancellation(sold)
+        finished = self.request_refunds_of_sales_after_session_cancellation(sold)
         payments = tuple(payment for payment in finished.values() if payment)
         return SessionCancellation(cancelled, len(sold), payments, tuple(sorted(sold.keys() - finished.keys())))

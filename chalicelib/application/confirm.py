@@ -65,7 +65,7 @@ class ConfirmReservation:
     """Confirms a reservation that is paid for, or free of charge.
 
     With `only_if_charged`, the payment gateway must have reported the charge. Without it, the client's statement is
-    enough. A laptop runs that way.
+    enough. That is the default on a laptop. Settlement runs that way everywhere: see SettlePayment.confirm.
     """
 
     rows: Rows
@@ -117,7 +117,7 @@ class ConfirmReservation:
         if reservation.state is not State.PENDING:
             return reservation
         claim = claimed_payment_for(reservation, sale.transaction_id, sale.payment_method, sale.paid_at)
-        stands = self.payments.claim_if_allowed_and_read(claim, only_if_charged=self.only_if_charged)
+        stands = self.payments.claim_for_reservation_if_allowed_and_read(claim, only_if_charged=self.only_if_charged)
         if _is_claimed_for(stands, reservation):
             return reservation
         ended = self.reservations.find(reservation.id) if _is_being_refunded(stands, reservation) else None

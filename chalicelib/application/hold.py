@@ -29,7 +29,7 @@ from chalicelib.domain.refusals import (
 from chalicelib.domain.reservations import Contact, Reservation, RowsOfCancelledSession, SeatsTakenOrHoldEnded
 from chalicelib.domain.sessions import Session
 
-from .live_holds import CountHoldInSessionOrRefuse
+from .live_holds import CountUserHoldInSessionOrRefuse
 from .resend import AnswerRepeatedHoldRequests
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class HoldSettings(Protocol):
 class PlaceHold:
     sessions: Sessions
     rows: Rows
-    count_live_hold: CountHoldInSessionOrRefuse
+    count_live_hold: CountUserHoldInSessionOrRefuse
     reservations: Reservations
     clock: Clock
     ids: IdMaker
@@ -98,7 +98,7 @@ class PlaceHold:
         try:
             self.count_live_hold(held)
         except (TooManyHoldsInSession, IdempotencyKeyReused) as refusal:
-            return self._resends.release_hold_and_refuse_unless_twin_admitted(held, refusal)
+            return self._resends.answer_admitted_twin_or_release_and_refuse(held, refusal)
         return self._resends.store_or_answer_earlier_or_release_barred(held)
 
     def _draft(self, command: HoldSeatsCommand) -> Reservation:

@@ -1,6 +1,6 @@
 """Live seat maps: viewers watch a session, and are sent the rows that change in it.
 
-    viewer ──subscribe──► viewers ◄──who watches it?── SendRowChangesBestEffort ◄── the rows' stream
+    viewer ──subscribe──► viewers ◄──who watches it?── SendRowChangesWithinTimeLimit ◄── the rows' stream
                                                             └──► each viewer's screen: whole rows, with their versions
 
 A message holds the whole row, not the change. So a late, lost or doubled message does no harm: a viewer keeps the row
@@ -59,7 +59,7 @@ class StopWatchingSession:
 
 
 @dataclass(frozen=True)
-class SendRowChangesBestEffort:
+class SendRowChangesWithinTimeLimit:
     """Sends changed rows to the viewers of their sessions."""
 
     viewers: ViewerRegistry

@@ -33,18 +33,18 @@ a later try fails only if another hold of the same holder was counted in between
 
 
 @dataclass(frozen=True)
-class CountHoldInSessionOrRefuse:
+class CountUserHoldInSessionOrRefuse:
     holds_counted_until_expiry: HoldsCountedUntilExpiry
     reservations: Reservations
     limit: int
 
     def __call__(self, reservation: Reservation) -> None:
-        """Counts a reservation's hold against the user's limit. Call it before the reservation is stored. Counting the
-        same hold again changes nothing.
+        """Counts a reservation's hold against the user's limit in this session. Call it before the reservation is
+        stored. Counting the same hold again changes nothing.
 
-        If the limit is reached, raises IdempotencyKeyReused if another live hold with this reservation id is among the
-        counted ones, and otherwise TooManyHoldsInSession. Raises BackendUnavailable if the counted holds changed during
-        each of the ATTEMPTS tries.
+        At the limit, raises TooManyHoldsInSession. But if another live hold with this reservation id is among the
+        counted ones, raises IdempotencyKeyReused. Raises BackendUnavailable if the counted holds changed during each of
+        the ATTEMPTS tries.
         """
         hold, now = reservation.hold, reservation.created_at
         ended: CountedHold | None = None

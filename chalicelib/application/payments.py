@@ -41,7 +41,7 @@ from chalicelib.domain.times import to_ms
 
 from .confirm import ConfirmReservation, ConfirmReservationCommand
 from .owned import get_owned_reservation
-from .refunds import MarkPaymentSoldIfAllowed
+from .refunds import MarkPaymentSoldOrLogConflict
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import (
@@ -61,7 +61,7 @@ method, but the buyer of such a sale never sent one."""
 
 
 @dataclass(frozen=True)
-class StartPayment:
+class StartOrGetPayment:
     reservations: Reservations
     gateway: PaymentGateway
     clock: Clock
@@ -102,8 +102,8 @@ class QueueReportedCharge:
     def __call__(self, headers: Mapping[str, str], body: bytes) -> None:
         """Queues the charge that the message reports, if any.
 
-        Raises WebhookSignatureInvalid, UnreadableMessage, BackendUnavailable. After any of these the gateway sends the
-        message again.
+        Raises WebhookAuthenticationFailed, UnreadableMessage, BackendUnavailable. After any of these the gateway sends
+        the message again.
         """
         now = self.clock()
         charge = self.messages.read_charge(headers, body, now)
@@ -122,8 +122,8 @@ class SettlementNotDueYet(Exception):
 class SettlePayment:
     """Settles a charged or claimed payment: it becomes a sale or a refund.
 
-    Idempotent, even if the buyer confirms at the same time: the buyer's request and the settlement claim the payment
-    for the same reservation, and the row sells the seats once.
+    Idempotent, even if the buyer confirms at the same time: both claim the payment for the same reservation, and the
+    row sells the seats once.
     """
 
     payments: Payments
@@ -131,9 +131,9 @@ class SettlePayment:
     rows: Rows
     sessions: Sessions
     confirm: ConfirmReservation
-    """The use case that confirms reservations, with `only_if_charged` off. It need not be on: each payment to be
-    settled was charged, or was claimed by a request that did not require a charge."""
-    mark_payment_sold: MarkPaymentSoldIfAllowed
+    """The use case that confirms reservations, with `only_if_charged` off. Each payment to be settled was charged
+    already, or was claimed by a request that did not require a charge."""
+    mark_payment_sold: MarkPaymentSoldOrLogConflict
     clock: Clock
 
     def __call__(self, due: SettlementDue | Charge) -> None:
@@ -142,14 +142,18 @@ class SettlePayment:
         Raises SettlementNotDueYet, BackendUnavailable. Raises LookupError if the payment is unknown.
         """
         if isinstance(due, Charge):
-            return self.confirm_or_request_refund_unless_settled(self.payments.record_charge_if_allowed_and_read(due))
+            return self.settle_if_due_and_unsettled(self.payments.record_charge_if_allowed_and_read(due))
         payment = self.payments.find(due.transaction_id)
         if payment is None:
             raise LookupError(f"nothing is known of the payment {due.transaction_id!r}")
-        return self.confirm_or_request_refund_unless_settled(payment)
+        return self.settle_if_due_and_unsettled(payment)
 
-    def confirm_or_request_refund_unless_settled(self, payment: Payment) -> None:
-        """Settles the payment, unless it is settled already. Raises SettlementNotDueYet, BackendUnavailable."""
+    def settle_if_due_and_unsettled(self, payment: Payment) -> None:
+        """Confirms the payment's reservation, or requests its refund. Does nothing if the payment is settled already.
+
+        Raises SettlementNotDueYet while the payment is not charged and its reservation is pending. Raises
+        BackendUnavailable.
+        """
         if payment.status not in (PaymentStatus.ASSERTED, PaymentStatus.CLAIMED):
             return
         reservation = self.reservations.find(payment.reservation_id) if payment.reservation_id else None
@@ -191,7 +195,9 @@ class SettlePayment:
             sale = self._sale_of_claim(payment)
             release = self.rows.release(claimed.hold, self.clock())
             if release.sale_id == sale.id:
-                self._restore_sold(claimed.confirmed(sale), session_is_cancelled=release.is_row_of_sold_seat_closed)
+                self._restore_sold(
+                    claimed.confirmed(sale), session_is_cancelled=release.was_sold_and_session_cancelled_since
+                )
                 return
         self._request_refund(payment, RefundReason.RESERVATION_UNKNOWN, self.clock())
 

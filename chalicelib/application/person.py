@@ -79,7 +79,7 @@ class Remainder(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ErasePerson:
+class ErasePersonUnlessHoldsOrPaymentsOpen:
     stores: Sequence[PersonalStore]
     """The stores in the order of erasure. The reservations are last, because they contain the email addresses by which
     the other stores are searched."""
@@ -97,7 +97,7 @@ class ErasePerson:
         record = self.records.begin(person, self.clock())
         person = person.with_more_emails(self.open_matters_and_emails.known_emails(person))
         changed = [each for each in self.stores if each.store.at_erasure.changes_store]
-        erased = {each.store: each.erase_items_not_in_use(person) for each in changed}
+        erased = {each.store: each.delete_or_anonymize_items_not_in_use(person) for each in changed}
         left, kept = self._count_what_is_left(person)
         self.records.end(record, _by_name(erased), _by_name(left), self.clock())
         return ErasureResult(record, erased, left, kept)

@@ -48,7 +48,7 @@ class SeatMap:
 
 
 @dataclass(frozen=True)
-class ShowSeatMap:
+class ShowSeatMapUnlessCancelled:
     sessions: Sessions
     rows: Rows
     clock: Clock
@@ -99,10 +99,10 @@ class ShowSession:
 class ListSessionsPage:
     sessions: Sessions
 
-    def __call__(self, starting_from_or_none_for_all: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
-        """Lists sessions by start time. If `starting_from_or_none_for_all` is None, past sessions are listed, too.
+    def __call__(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+        """Lists sessions by start time. If `starting_from` is None, past sessions are listed, too.
         Raises CursorInvalid."""
-        return self.sessions.list_by_start(starting_from_or_none_for_all, limit, cursor)
+        return self.sessions.list_by_start(starting_from, limit, cursor)
 
 
 @dataclass(frozen=True)

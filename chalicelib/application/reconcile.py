@@ -22,7 +22,7 @@ from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.reservations import Sale, State
 
 from .payments import SettlementNotDueYet, SettlePayment
-from .refunds import RefundIfRequested
+from .refunds import RefundOrSettle
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations, Rows, Sessions
@@ -32,8 +32,8 @@ LOOK_BACK = timedelta(hours=2)
 repeats its message for longer than this."""
 
 AT_WORK = timedelta(minutes=1)
-"""Charges and sales are compared only if they are at least this old. A request or consumer may still be at work on a
-younger one."""
+"""The least age of what is compared: of the last write of a row, and of the claim, or else the charge, of a charged
+payment that is still open. A request or consumer may still be at work on a younger one."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)
 """How long the sweep waits before it retries the refund of a payment that the gateway did not know. The pause doubles
@@ -66,8 +66,8 @@ class Finding:
 
 
 class OutcomeNeedingNoOperator(Enum):
-    """The outcome of comparing a charge, refund or sale that no operator has to look at. If one has to, the outcome is
-    a Finding instead."""
+    """The outcome of comparing a charge, refund or sale, if no operator has to look at it. Otherwise the outcome is a
+    Finding."""
 
     MENDED = auto()
     NOTHING_TO_DO = auto()
@@ -86,7 +86,7 @@ class SweepResult:
 
 
 @dataclass(frozen=True)
-class ReconcilePaymentsAndSales:
+class ReconcileChargesRefundsAndSales:
     """Compares our payments and sales with the gateway's charges, and settles payments that are still open.
 
     Idempotent. It may run beside the consumers, because it settles by the same use cases.
@@ -98,13 +98,13 @@ class ReconcilePaymentsAndSales:
     sessions: Sessions
     gateway: PaymentGateway
     settle_payment: SettlePayment
-    refund_if_requested: RefundIfRequested
+    refund_or_settle: RefundOrSettle
     clock: Clock
 
     def __call__(self, charges_look_back: timedelta = LOOK_BACK, *, mend: bool = True) -> SweepResult:
-        """Compares the gateway's charges since `charges_look_back` ago with the stored payments, and the recent sales
-        in the rows with their reservations. Settles the payments that are still open, and retries the refunds that are
-        late.
+        """Compares the gateway's charges of the last `charges_look_back` with the stored payments. Also compares each
+        recent sale that the rows have with its stored reservation. Settles the payments that are still open, and
+        retries the refunds that are late.
 
         With `mend` off, only compares, and does not look at outstanding refunds. Raises BackendUnavailable.
         """
@@ -128,7 +128,8 @@ class ReconcilePaymentsAndSales:
 
     def _compare_charge(self, charge: Charge, listed_at: datetime, *, mend: bool) -> OutcomeNeedingNoOperator | Finding:
         """Compares a charge with its payment. If the payment is open, settles it, or gives a Finding if `mend` is off.
-        Gives a Finding if charge and payment differ.
+        Leaves a recorded charge to whoever may still be at work: see AT_WORK. Gives a Finding if charge and payment
+        differ.
 
         Does not compare a refund that may have been made after the gateway's list was read, at `listed_at`.
         """
@@ -175,7 +176,7 @@ class ReconcilePaymentsAndSales:
         pause = min(FIRST_PAUSE * 2 ** min(payment.asked, 12), LONGEST_PAUSE)
         if payment.asked_at and now < payment.asked_at + pause:
             return _open_refund_finding(payment)
-        self.refund_if_requested.refund_if_requested_or_settle_for_charged_reservation(payment)
+        self.refund_or_settle.refund_or_settle_for_reservation_in_charge(payment)
         stands = self.payments.find(payment.transaction_id) or payment
         return (
             _open_refund_finding(stands)
@@ -184,7 +185,7 @@ class ReconcilePaymentsAndSales:
         )
 
     def _recent_sales(self, now: datetime) -> Iterator[tuple[str, str]]:
-        """Reads from the rows the sales that were made within the time RECENTLY_SOLD before now. Gives pairs of
+        """Reads all sales in the rows that were last written between RECENTLY_SOLD and AT_WORK ago. Gives pairs of
         reservation id and sale id."""
         page = self.sessions.list_by_start(now - BEGUN, SCREENINGS, None)
         for session in page.items:

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class MarkPaymentSoldIfAllowed:
+class MarkPaymentSoldOrLogConflict:
     """Marks a sale's payment as sold. Idempotent."""
 
     payments: Payments
@@ -55,7 +55,7 @@ class MarkPaymentSoldIfAllowed:
 
 
 @dataclass(frozen=True)
-class RequestRefundsAfterSessionCancellation:
+class RequestRefundsOfSalesAfterSessionCancellation:
     """Requests the refunds of reservations whose session was cancelled.
 
     Idempotent, even if two requests run at the same time: the payment is marked once.
@@ -87,7 +87,7 @@ class RequestRefundsAfterSessionCancellation:
 
 
 @dataclass(frozen=True)
-class RefundIfRequested:
+class RefundOrSettle:
     """Refunds a payment at the gateway, and marks the payment as refunded.
 
     Idempotent: a refunded payment is skipped, and the gateway refunds once for each idempotency key, which is derived
@@ -108,11 +108,12 @@ class RefundIfRequested:
         payment = self.payments.find(_transaction_in(event))
         if payment is None:
             raise LookupError(f"nothing is known of the payment {event.data['transactionId']!r}")
-        self.refund_if_requested_or_settle_for_charged_reservation(payment)
+        self.refund_or_settle_for_reservation_in_charge(payment)
 
-    def refund_if_requested_or_settle_for_charged_reservation(self, payment: Payment) -> None:
-        """Refunds the payment if its refund is requested. If the gateway does not know the payment, only adds one to
-        the number of tries. The sweep makes its pauses longer with this number.
+    def refund_or_settle_for_reservation_in_charge(self, payment: Payment) -> None:
+        """Refunds the payment if its refund is requested. If its status is asserted, because an earlier delivery found
+        that it belongs to another reservation, and died, settles it. If the gateway does not know the payment, only
+        adds one to the number of tries. The sweep makes its pauses longer with this number.
 
         The gateway's charge may name a reservation that is not the stored payment's. Then a payment without a sale is
         not refunded here. Instead it is settled for the reservation that the gateway names: it may become a sale, or

@@ -42,7 +42,7 @@ from chalicelib.domain.payments import Payment, PaymentChange, PaymentStatus, Se
 from chalicelib.domain.reservations import Reservation, State
 
 from .cancel_session import LAST_CLOSED
-from .refunds import MarkPaymentSoldIfAllowed, RequestRefundsAfterSessionCancellation
+from .refunds import MarkPaymentSoldOrLogConflict, RequestRefundsOfSalesAfterSessionCancellation
 from .release import ExpireLapsedHoldUnlessSold
 
 if TYPE_CHECKING:
@@ -72,11 +72,11 @@ SENDS_TO: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True)
-class FinishSalesRequestRefundsAndListMessages:
+class FinishSalesRequestRefundsIfClosedAndListMessages:
     """Lists the messages to send after a row of seats was written: after a hold, a sale, a release or a closing."""
 
     reservations: Reservations
-    request_refunds_after_session_cancellation: RequestRefundsAfterSessionCancellation
+    request_refunds_of_sales_after_session_cancellation: RequestRefundsOfSalesAfterSessionCancellation
 
     def __call__(self, event: RowEvent) -> list[OutgoingMessage]:
         """Gives the messages to send. Also finishes a sale whose request has died, and requests the refunds of a closed
@@ -93,7 +93,7 @@ class FinishSalesRequestRefundsAndListMessages:
             case SeatsReleased():
                 return _route(seat_released(event))
             case RowClosed():
-                self.request_refunds_after_session_cancellation(event.sold_reservation_ids)
+                self.request_refunds_of_sales_after_session_cancellation(event.sold_reservation_ids)
                 return _route(session_cancelled(event)) if event.row == LAST_CLOSED else []
 
     def _finish_sale(self, event: SeatsSold) -> None:
@@ -109,7 +109,7 @@ class MarkPaymentSoldOrExpireDeletedHoldAndListMessages:
     send after a reservation was created, confirmed or ended."""
 
     expire: ExpireLapsedHoldUnlessSold
-    mark_payment_sold: MarkPaymentSoldIfAllowed
+    mark_payment_sold: MarkPaymentSoldOrLogConflict
 
     def __call__(self, change: ReservationChange) -> list[OutgoingMessage]:
         """Gives the messages to send. Expires the hold of a deleted reservation only if the reservation was pending,
@@ -134,7 +134,7 @@ class MarkPaymentSoldOrExpireDeletedHoldAndListMessages:
 
 
 @dataclass(frozen=True)
-class MarkIfRefundedAndListPaymentMessages:
+class MarkReservationIfRefundedAndListPaymentMessages:
     """Lists the messages to send after a change of a payment: a claim, a requested refund, a refund, or a charge that
     became known after a refund was tried."""
 

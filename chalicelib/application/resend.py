@@ -31,7 +31,7 @@ from chalicelib.domain.reservations import (
     State,
 )
 
-from .live_holds import CountHoldInSessionOrRefuse
+from .live_holds import CountUserHoldInSessionOrRefuse
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Reservations, Rows
@@ -42,7 +42,7 @@ class AnswerRepeatedHoldRequests:
     """Answers requests for a hold that may repeat an earlier request."""
 
     rows: Rows
-    count_live_hold: CountHoldInSessionOrRefuse
+    count_live_hold: CountUserHoldInSessionOrRefuse
     reservations: Reservations
     clock: Clock
 
@@ -70,16 +70,16 @@ class AnswerRepeatedHoldRequests:
         """
         try:
             return self._settle_with(self.reservations.get_or_add_unless_hold_barred(held), held)
-        except HoldBarredBeforeStored as ended:
+        except HoldBarredBeforeStored as barred:
             self.rows.release(held.hold, self.clock())
-            raise self._refusal_of_barred(held) from ended
+            raise self._refusal_of_barred(held) from barred
 
-    def release_hold_and_refuse_unless_twin_admitted(self, held: Reservation, refusal: Refusal) -> Reservation:
-        """Releases the seats of a hold that would exceed the user's limit, and raises `refusal`.
+    def answer_admitted_twin_or_release_and_refuse(self, held: Reservation, refusal: Refusal) -> Reservation:
+        """A twin is a request with the same idempotency key at the same time. Without an admitted twin, releases the
+        seats of a hold that would exceed the user's limit, and raises `refusal`.
 
-        But if a twin was admitted, a request with the same idempotency key at the same time, answers with the twin's
-        reservation, and releases only the seats that the twin does not hold. May also raise ReservationExpired,
-        ReservationCancelled or IdempotencyKeyReused.
+        If a twin was admitted, answers with the twin's reservation, and releases only the seats that the twin does not
+        hold. May also raise ReservationExpired, ReservationCancelled or IdempotencyKeyReused.
 
         Both requests write the same item, because they share the reservation id. So the later one sees what the earlier
         one did. A refused request bars the hold in that item before it releases the seats. An admitted one stores the

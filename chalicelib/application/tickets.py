@@ -25,7 +25,13 @@ from chalicelib.domain.refusals import (
 from chalicelib.domain.reservations import Reservation, State
 from chalicelib.domain.tickets.calendar_entry import SaleCalendarEntry, calendar_entry_for
 from chalicelib.domain.tickets.checking import IsSigned, verify_token
-from chalicelib.domain.tickets.ticket import Admission, Ticket, VoidReason, admission_times, check_admission_is_open
+from chalicelib.domain.tickets.ticket import (
+    Admission,
+    Ticket,
+    VoidReason,
+    admission_times,
+    check_neither_too_early_nor_over,
+)
 
 from .owned import get_owned_reservation
 
@@ -43,8 +49,8 @@ gets its tickets in this way, too."""
 
 
 @dataclass(frozen=True)
-class ResendSaleToSignUnsignedTickets:
-    """Requests that a sale's unsigned tickets are signed, by sending the sale's event again.
+class ResendSaleForMissingTicketsOrTokens:
+    """Requests the missing tickets and tokens of a sale, by sending the sale's event again.
 
     Idempotent: see IssueSoldOrVoidRefundedTickets.
     """
@@ -66,11 +72,11 @@ class ShownTickets:
 
 
 @dataclass(frozen=True)
-class ShowSignedTickets:
+class ShowTicketsOrRefuseIfUnsigned:
     tickets: Tickets
     reservations: Reservations
     sessions: Sessions
-    ask_for_tokens: ResendSaleToSignUnsignedTickets
+    ask_for_tokens: ResendSaleForMissingTicketsOrTokens
     clock: Clock
 
     def __call__(self, reservation_id: str, asked_by: Principal = UNCHECKED) -> ShownTickets:
@@ -86,7 +92,7 @@ class ShowSignedTickets:
         return ShownTickets(session, self._signed(reservation, reservation.sale.paid_at))
 
     def _signed(self, reservation: Reservation, paid_at: datetime) -> tuple[Ticket, ...]:
-        sold = self.tickets.find_latest_tickets_or_voided_sale(reservation.id)
+        sold = self.tickets.find_ticketed_or_voided_sale(reservation.id)
         if sold and sold.void:
             raise TicketVoid(sold.void)
         if sold and all(ticket.token and not ticket.void for ticket in sold.tickets):
@@ -122,7 +128,7 @@ class TransferTicket:
     tickets: Tickets
     reservations: Reservations
     sessions: Sessions
-    ask_for_tokens: ResendSaleToSignUnsignedTickets
+    ask_for_tokens: ResendSaleForMissingTicketsOrTokens
     clock: Clock
     new_code: Callable[[], str]
 
@@ -199,13 +205,13 @@ class AdmitTicket:
     sessions: Sessions
     admission_opens_before: timedelta
     clock: Clock
-    new_key: Callable[[], str]
+    new_idempotency_key: Callable[[], str]
 
     def __call__(self, command: AdmitTicketCommand) -> AdmittedTicket:
         """Admits the ticket. A repeated request gives the same admission.
 
-        Raises TicketTokenInvalid, TicketNotFound, TicketVoid, SessionCancelled, WrongRoom, TooEarly, AdmissionOver,
-        AlreadyAdmitted, BackendUnavailable.
+        Raises TicketTokenInvalid, TicketNotFound, TicketVoid, SessionCancelled, WrongRoom, AdmissionNotOpenYet,
+        AdmissionOver, AlreadyAdmitted, BackendUnavailable.
         """
         at = command.admission_time(self.clock())
         ticket = self._find(command, at)
@@ -214,16 +220,16 @@ class AdmitTicket:
             raise TicketVoid(ticket.void)
         if session.room != command.room:
             raise WrongRoom(session.room)
-        check_admission_is_open(session.starts_at, self.admission_opens_before, at)
-        asked = Admission(at, command.gate, command.key or self.new_key())
+        check_neither_too_early_nor_over(session.starts_at, self.admission_opens_before, at)
+        asked = Admission(at, command.gate, command.key or self.new_idempotency_key())
         stored = self.tickets.try_admit_and_reread(ticket, asked)
         if stored.void or stored.admission is None or not stored.admission.is_same_request_as(asked):
             raise _refusal(stored)
         return AdmittedTicket(stored, session, stored.admission)
 
     def _find(self, command: AdmitTicketCommand, admitted_at: datetime) -> Ticket:
-        """Finds the ticket by its token or its code. The key of a token must be one of those that are published at
-        `admitted_at`."""
+        """Finds the ticket by its token or its code. A token must be signed with a published key that has not expired
+        at `admitted_at`."""
         code, version = command.code, None
         if command.token:
             facts = verify_token(command.token, self.keys.read_unexpired(admitted_at), self.is_signed)

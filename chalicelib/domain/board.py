@@ -75,9 +75,11 @@ def shown_buckets(now: datetime) -> list[datetime]:
     return [last - BUCKET_LENGTH * back for back in reversed(range(WINDOW // BUCKET_LENGTH))]
 
 
-def sum_by_shown_bucket(screenings: Sequence[ScreeningTallies], now: datetime) -> list[tuple[datetime, Tally]]:
-    """Adds up the tallies of all sessions for each bucket of the window, oldest first. A bucket without counts has
-    zeros."""
+def sum_tallies_per_displayed_bucket(
+    screenings: Sequence[ScreeningTallies], now: datetime
+) -> list[tuple[datetime, Tally]]:
+    """Adds up the tallies of all sessions for each time bucket that the board displays, oldest first. A bucket without
+    counts has zeros."""
     return [
         (at, sum((screening.buckets.get(at, EMPTY_TALLY) for screening in screenings), start=EMPTY_TALLY))
         for at in shown_buckets(now)

@@ -4,8 +4,8 @@ import re
 from hashlib import sha256
 
 ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"
-"""The characters of a code. It has neither O nor 0, and none of I, L and 1, because these look alike. It has no vowels,
-so that no code is a word."""
+"""The characters of codes: neither O nor 0, none of I, L and 1, because these look alike, and no vowels, so that no
+code is a word."""
 
 LENGTH = 8
 GROUP = 4
@@ -22,10 +22,10 @@ def booking_code(sale_id: str) -> str:
 
     A code is not a secret: staff who have the session's list find a sale by it. A code alone admits nobody.
     """
-    return code_from_number(int.from_bytes(sha256(f"booking code of {sale_id}".encode()).digest()[:16]))
+    return code_from_number_modulo_codes(int.from_bytes(sha256(f"booking code of {sale_id}".encode()).digest()[:16]))
 
 
-def code_from_number(number: int) -> str:
+def code_from_number_modulo_codes(number: int) -> str:
     """Encodes a number as a code. Numbers that differ by a multiple of CODES have the same code."""
     letters = []
     for _ in range(LENGTH):

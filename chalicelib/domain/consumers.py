@@ -4,7 +4,7 @@ Everything about a consumer comes from its row: the routes of the relay (applica
 infra/cloud its queue, dead letters, alarms, event source mapping and permissions; the tables in docs/. `app.py` names
 its handler, queue and batch size again for whoever reads it; tests/unit/infra/cloud/test_tables.py compares the two.
 
-A new consumer: the recipe in docs/recipes.md. Most of it is generated from the row:
+For a new consumer, follow docs/recipes.md. Infrastructure, and tables in documents, are generated from its row:
 `.venv/bin/python -m infra.cloud.generate`.
 """
 

@@ -81,7 +81,7 @@ class EmailRefused(PermanentFailure):
 class EmailNotConfirmed(Exception):
     """The mail service failed, or its answer was lost.
 
-    Send the email again, although the buyer may then get it twice.
+    The caller should send the email again, although the buyer may then get it twice.
     """
 
 

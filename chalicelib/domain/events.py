@@ -102,7 +102,7 @@ class EventType(StrEnum):
     REFUND_REQUESTED = "RefundRequested"
     """A payment is to be refunded. data: transactionId, reason; amountCents if known; saleId if it bought a sale."""
     REFUND_COMPLETED = "RefundCompleted"
-    """A payment was refunded. data: the same fields as of RefundRequested, and also refundId."""
+    """A payment was refunded. data: the fields of RefundRequested, and refundId."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def reservation_confirmed_or_ended(reservation: Reservation, state: State, if_no
     """Makes the event of a reservation that was confirmed, expired or cancelled. `state` decides the type of the event.
 
     The event's time is the stored moment when the reservation was paid for, or when it ended. If no moment is stored,
-    it is `if_no_moment_is_stored`. A stream record has only whole seconds for that.
+    it is `if_no_moment_is_stored`. From a stream, callers pass the time of the record, which is in whole seconds.
     """
     sale = reservation.sale
     if sale is None:

@@ -168,8 +168,7 @@ def sold_payment_of(reservation: Reservation) -> Payment | None:
 
 
 def refund_request_for(transaction_id: str, reservation: Reservation, reason: RefundReason, now: datetime) -> Payment:
-    """Makes the payment of a transaction that came when the reservation could no longer be sold. Its status is
-    refund_requested."""
+    """Makes a payment with the status refund_requested, for a transaction that can't buy the reservation any more."""
     return _payment_for(transaction_id, reservation).with_refund_requested(reason, now)
 
 

@@ -52,7 +52,7 @@ class Quota:
     seconds: int
     weight: int = 1
 
-    def with_weight(self, weight: int) -> "Quota":
+    def with_clamped_weight(self, weight: int) -> "Quota":
         """Gives this quota for a request that counts as `weight` requests. A weight above the whole quota is cut to the
         whole quota."""
         return replace(self, weight=min(max(weight, 1), self.requests))

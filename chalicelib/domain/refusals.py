@@ -10,8 +10,8 @@ from .rate_limits import QuotaUsage
 
 @dataclass_transform(eq_default=False)
 class Refusal(Exception):
-    """A refusal of a well-formed request. What was requested was not done. BackendUnavailable is the exception: after
-    it, the request may have been done.
+    """A refusal of a well-formed request. What was requested was not done. Only after BackendUnavailable may it have
+    been done.
 
     A subclass declares its facts as annotated fields, like a dataclass. It is not a dataclass, because generating the
     methods of 33 dataclasses took 2 % of the instructions of a cold start.
@@ -132,12 +132,12 @@ class TooManyTransfers(Refusal):
 
 
 class WrongRoom(Refusal):
-    """The ticket is for another room. `room` is empty if the gate does not know which room."""
+    """The ticket is for another room. `right_room_or_empty` is empty if the gate does not know it."""
 
-    room: str
+    right_room_or_empty: str
 
 
-class TooEarly(Refusal):
+class AdmissionNotOpenYet(Refusal):
     """Admission has not begun. It begins at `opens_at`."""
 
     opens_at: datetime
@@ -223,7 +223,7 @@ class PaymentForCancelledSession(SessionCancelled):
 
 
 class PaidByAnotherTransaction(Refusal):
-    """The reservation was paid for by another transaction."""
+    """The reservation was paid for by another transaction, so the payment by `transaction_id` is refunded."""
 
     refund_reason = RefundReason.TWICE
     reservation_id: str
@@ -269,8 +269,9 @@ class UserNotFoundOrNotVisible(Refusal):
     user_id: str
 
 
-class WebhookSignatureInvalid(Refusal):
-    """The signature is not valid for this webhook, or is too old, or there is no such webhook.
+class WebhookAuthenticationFailed(Refusal):
+    """The signature of a webhook's request, or of a message of the payment gateway, is not valid or is too old. Or
+    there is no such webhook.
 
     The answer does not say which.
     """
@@ -286,7 +287,7 @@ class WebhookDisabled(Refusal):
 
 
 class QueueNotFound(Refusal):
-    """There is no consumer's queue or DLQ with this name."""
+    """No consumer has a queue with this name."""
 
     queue: str
 

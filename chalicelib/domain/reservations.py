@@ -181,8 +181,8 @@ class SeatsTakenOrHoldEnded(Exception):
     entry may be taken all the same.
 
     `held_meanwhile` has the free seats that refused a new hold: their last hold was released, and would have expired at
-    the same moment or later. In most cases somebody held and released them meanwhile. It may also be this very hold, or
-    a clock that is behind.
+    the same moment or later. In most cases somebody held and released them meanwhile. The released hold may also be
+    this very one, or this instance's clock may be behind.
 
     `is_surely_no_resend` is true only if it is certain that no reservation is stored under the request's id.
     """
@@ -213,7 +213,7 @@ class SeatsTakenOrHoldEnded(Exception):
 
 
 class HoldBarredBeforeStored(Exception):
-    """The hold ended before its reservation was stored. Its seats were released, or are being released."""
+    """The hold was barred before its reservation was stored. Its seats were released, or are being released."""
 
 
 class RowsOfCancelledSession(SeatsTakenOrHoldEnded):
@@ -254,6 +254,6 @@ class ReleaseResult:
 
     seats: tuple[str, ...]
     sale_id: str | None = None
-    is_row_of_sold_seat_closed: bool = False
-    """Whether the hold was sold, and the row of a sold seat has been closed since, because the session was cancelled. A
-    closed row accepts no sale."""
+    was_sold_and_session_cancelled_since: bool = False
+    """Whether the hold was sold, and its session was cancelled afterwards: the row of a sold seat is closed. A closed
+    row accepts no sale."""

@@ -23,7 +23,7 @@ def to_iso(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def utc_moment_from_iso_with_zone(text: str) -> datetime:
+def utc_whole_ms_from_iso_with_zone(text: str) -> datetime:
     """Parses a moment in ISO 8601, and truncates it to milliseconds.
 
     Raises ValueError if the text is malformed or has no time zone.

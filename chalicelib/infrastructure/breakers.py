@@ -66,7 +66,7 @@ class BreakerStatus:
 
 @dataclass(frozen=True, slots=True)
 class BreakerChange:
-    """A change of a breaker's state: the breaker has closed, or has opened for `open_seconds`.
+    """A change of a breaker's state: the breaker has closed, or has opened for `stays_open_seconds`.
 
     `was_closed` is true if the breaker was closed before. It is false if a failed probe has opened the breaker again.
     `trips` counts the trips in this process.
@@ -76,7 +76,7 @@ class BreakerChange:
     state: BreakerState
     was_closed: bool
     trips: int
-    open_seconds: float
+    stays_open_seconds: float
 
 
 OnChange = Callable[[BreakerChange], None]
@@ -163,7 +163,7 @@ class Breaker:
                 return
             self._failures, self._open_until, self._pause = 0, None, self._policy.pause_seconds
             self._is_probing = False
-        self._report(BreakerState.CLOSED, was_closed=False, open_seconds=0)
+        self._report(BreakerState.CLOSED, was_closed=False, stays_open_seconds=0)
 
     def _count_failure(self, is_probe: bool) -> None:
         """Counts a failure. Opens the breaker if the probe failed, or if the policy's number of failures is reached."""
@@ -174,7 +174,7 @@ class Breaker:
             elif not self._count_toward_trip():
                 return
             self._open_until = self._monotonic() + self._pause
-        self._report(BreakerState.OPEN, was_closed=not is_probe, open_seconds=self._pause)
+        self._report(BreakerState.OPEN, was_closed=not is_probe, stays_open_seconds=self._pause)
 
     def _count_toward_trip(self) -> bool:
         """Counts a failure of a call that is not the probe. Tells whether this failure trips the breaker, and if so
@@ -185,9 +185,9 @@ class Breaker:
         self.trips += 1
         return True
 
-    def _report(self, state: BreakerState, *, was_closed: bool, open_seconds: float) -> None:
+    def _report(self, state: BreakerState, *, was_closed: bool, stays_open_seconds: float) -> None:
         change = BreakerChange(
-            name=self.name, state=state, was_closed=was_closed, trips=self.trips, open_seconds=open_seconds
+            name=self.name, state=state, was_closed=was_closed, trips=self.trips, stays_open_seconds=stays_open_seconds
         )
         for on_change in self._on_change:
             on_change(change)

@@ -34,7 +34,7 @@ class PolledValue(Generic[T]):
     _value: T | None = None
     _old_at: float = float("inf")
 
-    def read_unless_already_read(self) -> T | None:
+    def first_read_or_none(self) -> T | None:
         """Reads the value for the first time, and gives it. Gives None if the value was read before.
 
         Raises the errors of `read`.

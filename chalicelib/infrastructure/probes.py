@@ -114,7 +114,7 @@ def _status_reader(breakers: BreakerBoard, name: str) -> Callable[[], BreakerSta
 
     def read() -> BreakerStatus | None:
         try:
-            return breakers.read_last_reported_status_or_closed(name)
+            return breakers.read_effective_status_or_closed(name)
         except BackendUnavailable:
             return None
 

@@ -64,6 +64,7 @@ DOORS = {
     "tickets": ".tickets",
     "webhooks": ".queues.webhooks",
 }
+"""The doors, each with its module. An imported door is kept in this module's globals."""
 # End of doors
 
 __all__ = [

@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 
 @once_per_settings
 def token_verifier() -> TokenVerifier:
-    issuer = settings().needed_auth_issuer_checking_client_id
+    issuer = settings().needed_auth_issuer
     return AccessTokenVerifier(issuer, settings().auth_client_id, ProviderKeys(new_key_set_reader(issuer)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.application.live import SendRowChangesBestEffort, StopWatchingSession
+from chalicelib.application.live import SendRowChangesWithinTimeLimit, StopWatchingSession
 from chalicelib.infrastructure.dynamodb.rows import row_state_after_write
 from chalicelib.infrastructure.dynamodb.viewers import DynamoViewers
 from chalicelib.infrastructure.streams.failures import stream_write_time
@@ -52,8 +52,8 @@ def live_connections() -> ViewerSender:
 
 
 @once_per_settings
-def send_row_changes_best_effort() -> SendRowChangesBestEffort:
-    return SendRowChangesBestEffort(viewers(), live_connections(), clock)
+def send_row_changes_best_effort() -> SendRowChangesWithinTimeLimit:
+    return SendRowChangesWithinTimeLimit(viewers(), live_connections(), clock)
 
 
 @once_per_settings

@@ -21,24 +21,24 @@ def relaying() -> RelayingUseCases:
     return RelayingUseCases(adapters())
 
 
-def finish_sales_request_refunds_and_list_messages_of_row(record: Record) -> list[OutgoingMessage]:
+def finish_sales_request_refunds_if_closed_and_list_messages_of_row(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a row was written. Gives none if the write made no event.
 
     Also finishes a sale whose request died, and requests the refunds of a closed row.
     """
     event = records.row_event(record)
-    return relaying().finish_sales_request_refunds_and_list_messages(event) if event else []
+    return relaying().finish_sales_request_refunds_if_closed_and_list_messages(event) if event else []
 
 
 def mark_sold_or_expire_and_list_messages_of_reservation(record: Record) -> list[OutgoingMessage]:
     """Gives the messages to send after a reservation changed. Also marks the payment of a sale as sold, and expires the
     hold of a pending reservation that TTL deleted."""
-    return relaying().mark_payment_sold_or_expire_deleted_hold_and_list_messages(records.reservation_change(record))
+    return relaying().mark_sold_or_expire_and_list_reservation_messages(records.reservation_change(record))
 
 
-def mark_if_refunded_and_list_messages_of_payment(record: Record) -> list[OutgoingMessage]:
-    """Gives the messages to send after a payment changed. Also marks a refunded sale on its reservation."""
-    return relaying().mark_if_refunded_and_list_payment_messages(records.payment_change(record))
+def mark_reservation_if_refunded_and_list_messages_of_payment(record: Record) -> list[OutgoingMessage]:
+    """Gives the messages to send after a payment changed. If a sale was refunded, also marks its reservation."""
+    return relaying().mark_reservation_if_refunded_and_list_payment_messages(records.payment_change(record))
 
 
 def send_messages(messages: Sequence[OutgoingMessage]) -> set[int]:

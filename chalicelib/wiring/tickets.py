@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from chalicelib.application.tickets import (
     AdmitTicket,
-    ResendSaleToSignUnsignedTickets,
+    ResendSaleForMissingTicketsOrTokens,
     ShowCalendarEntry,
     ShowGateListPage,
-    ShowSignedTickets,
+    ShowTicketsOrRefuseIfUnsigned,
     TransferTicket,
 )
 from chalicelib.infrastructure.dynamodb.events.tickets import DynamoTicketPublicKeys
-from chalicelib.infrastructure.tickets.names import random_admission_key, random_ticket_code
+from chalicelib.infrastructure.tickets.names import random_admission_idempotency_key, random_ticket_code
 
 from .shared.adapters import adapters
 from .shared.process import clock, database, once_per_settings, resource_name, settings
@@ -35,8 +35,8 @@ def ticket_public_keys() -> ports.TicketKeys:
 
 
 @once_per_settings
-def show_tickets() -> ShowSignedTickets:
-    return ShowSignedTickets(adapters().tickets, reservations(), sessions(), _ask_for_tokens(), clock)
+def show_tickets() -> ShowTicketsOrRefuseIfUnsigned:
+    return ShowTicketsOrRefuseIfUnsigned(adapters().tickets, reservations(), sessions(), _ask_for_tokens(), clock)
 
 
 @once_per_settings
@@ -49,7 +49,13 @@ def admit_ticket() -> AdmitTicket:
     from chalicelib.infrastructure.tickets.signatures import is_signed  # with cryptography: 30 ms
 
     return AdmitTicket(
-        adapters().tickets, ticket_public_keys(), is_signed, sessions(), _opens_before(), clock, random_admission_key
+        adapters().tickets,
+        ticket_public_keys(),
+        is_signed,
+        sessions(),
+        _opens_before(),
+        clock,
+        random_admission_idempotency_key,
     )
 
 
@@ -82,5 +88,5 @@ def _opens_before() -> timedelta:
     return timedelta(minutes=settings().admission_minutes)
 
 
-def _ask_for_tokens() -> ResendSaleToSignUnsignedTickets:
-    return ResendSaleToSignUnsignedTickets(outbox(), clock)
+def _ask_for_tokens() -> ResendSaleForMissingTicketsOrTokens:
+    return ResendSaleForMissingTicketsOrTokens(outbox(), clock)

@@ -1,8 +1,8 @@
-"""Writes the committed files that are made from the tables: `python -m infra.cloud.generate`.
+"""Writes the committed files that are made from the code's tables and folders: `python -m infra.cloud.generate`.
 
 The deployed templates (infra/cloud/snapshots), so that a review shows a change's effect on them;
-docs/settings.md, docs/logs.md and .env.example; the tables of consumers and of alarms in docs/; the list of doors in
-chalicelib/wiring/.
+docs/settings.md, docs/logs.md and .env.example; the tables of DynamoDB's tables, consumers, alarms and stores in docs/;
+the list of doors in chalicelib/wiring/__init__.py.
 """
 
 import shlex
@@ -97,7 +97,7 @@ def _items_text(model: type[Model]) -> str:
     indexes = [f"`{index.Meta.index_name}`" for index in model._indexes.values()]
     further = [f"Index {index}." for index in indexes if index not in text]
     if "ttl" in model.get_attributes() and "ttl" not in text.lower():
-        further.append("TTL deletes it.")
+        further.append("TTL deletes the item.")
     return " ".join([text, *further])
 
 
@@ -159,7 +159,9 @@ def _wiring_with_doors() -> str:
     paths = {name: f".{name}" for name in names} | {name: f".queues.{name}" for name in of_queues}
     doors = "".join(f'    "{name}": "{path}",\n' for name, path in sorted(paths.items()))
     imports = f"{_imports_text('.', names)}{_imports_text('.queues', of_queues)}"
-    return between(text, DOORS_BEGIN, DOORS_END, DOORS_TEXT.format(imports=imports, doors=doors), WIRING)
+    return between(
+        text, DOORS_BEGIN, DOORS_END, DOORS_TEXT.format(imports=imports, doors=doors), WIRING / "__init__.py"
+    )
 
 
 def _module_names(folder: Path) -> list[str]:
@@ -176,7 +178,8 @@ DOORS_TEXT = """\
 if TYPE_CHECKING:
 {imports}
 DOORS = {{
-{doors}}}"""
+{doors}}}
+\"\"\"The doors, each with its module. An imported door is kept in this module's globals.\"\"\""""
 
 
 # Settings

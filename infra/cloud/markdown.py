@@ -1,4 +1,4 @@
-"""Tables in Markdown, and their places in documents that people write otherwise."""
+"""Tables in Markdown, and the places of what is made in files that people write otherwise."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -257,7 +257,9 @@ def _text(path: Path) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m infra.docs.api_docs", description="Writes these files anew.")
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.docs.api_docs", description="Writes docs/api and the board's reasons of refusals anew."
+    )
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is out of date")
     checks_only = parser.parse_args().check
     os.environ["STAGE"] = "local"

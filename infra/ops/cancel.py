@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.application.cancel_session import CancelSession, SessionCancellation
-from chalicelib.application.refunds import RequestRefundsAfterSessionCancellation
+from chalicelib.application.refunds import RequestRefundsOfSalesAfterSessionCancellation
 from chalicelib.domain.payments import PaymentStatus
 from chalicelib.domain.refusals import BackendUnavailable, SessionNotFound
 from chalicelib.domain.reservations import RowsOfCancelledSession, SoldSeat
@@ -63,10 +63,12 @@ class Cancellation:
         sessions = DynamoSessions(client, f"{prefix}sessions", rows_table=f"{prefix}rows")
         rows = DynamoRows(client, f"{prefix}rows")
         reservations = DynamoReservations(client, f"{prefix}reservations")
-        request_refunds_after_session_cancellation = RequestRefundsAfterSessionCancellation(
+        request_refunds_of_sales_after_session_cancellation = RequestRefundsOfSalesAfterSessionCancellation(
             reservations, DynamoPayments(client, f"{prefix}payments"), utc_now
         )
-        return cls(sessions, rows, CancelSession(sessions, rows, request_refunds_after_session_cancellation, utc_now))
+        return cls(
+            sessions, rows, CancelSession(sessions, rows, request_refunds_of_sales_after_session_cancellation, utc_now)
+        )
 
     def count_sales(self, session_id: str) -> int:
         """Counts the reservations that own seats of the screening. Raises SessionNotFound."""

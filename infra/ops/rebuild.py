@@ -21,7 +21,11 @@ from chalicelib.domain.refusals import BackendUnavailable, SessionNotFound
 from chalicelib.domain.reservations import Occupancy, Reservation, RowsOfCancelledSession, buyer_pseudonym_or_empty
 from chalicelib.domain.sessions import Session
 from chalicelib.infrastructure.clock import utc_now
-from chalicelib.infrastructure.dynamodb.connection import BatchReader, WriteConflict, retry_on_conflict
+from chalicelib.infrastructure.dynamodb.connection import (
+    BatchReader,
+    WriteConflict,
+    retry_on_conflict_or_raise_unavailable,
+)
 from chalicelib.infrastructure.dynamodb.events.analytics import (
     DynamoAnalytics,
     counter_sort_key,
@@ -323,7 +327,9 @@ class CounterRebuild:
         counter = {"Delete": {"TableName": self.screening.table_name("analytics"), "Key": item}}
         for some in _split_into_parts(event_ids, self.transaction_writes - 1) or [[]]:
             deletions = [counter, *map(self._entry_deletion, some)]
-            retry_on_conflict(partial(self._delete_in_one_transaction, deletions), self.sleep, DELETE_ATTEMPTS)
+            retry_on_conflict_or_raise_unavailable(
+                partial(self._delete_in_one_transaction, deletions), self.sleep, DELETE_ATTEMPTS
+            )
 
     def _entry_deletion(self, event_id: str) -> Any:
         """Makes the action that deletes an event's entry in the table of processed events."""

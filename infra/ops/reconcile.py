@@ -21,7 +21,7 @@ class GatewayNotNamed(OpsError):
     """No payment gateway is configured for this command, by PAYMENTS_URL or STRIPE_SECRET_KEY."""
 
 
-def reconcile_payments_and_sales(connection: Connection, hours: float) -> Answer:
+def reconcile_charges_refunds_and_sales(connection: Connection, hours: float) -> Answer:
     """Compares the lists and repairs ours. Exit status 1 when a finding is left for people. Raises OpsError."""
     return _make_answer(sweep_payments(connection, hours, mend=True))
 
@@ -34,7 +34,7 @@ def sweep_payments(connection: Connection, hours: float, *, mend: bool) -> Sweep
     load_wiring_for_stage(connection)
     from chalicelib import wiring
 
-    sweep = wiring.payments.reconcile_payments_and_sales()
+    sweep = wiring.payments.reconcile_charges_refunds_and_sales()
     try:
         result = sweep(timedelta(hours=hours), mend=mend)
     except BackendUnavailable as refusal:

@@ -141,9 +141,9 @@ class Replay:
 
         prefix = wiring.settings().table_prefix
         relays = {
-            f"{prefix}-rows": wiring.streams.finish_sales_request_refunds_and_list_messages_of_row,
+            f"{prefix}-rows": wiring.streams.finish_sales_request_refunds_if_closed_and_list_messages_of_row,
             f"{prefix}-reservations": wiring.streams.mark_sold_or_expire_and_list_messages_of_reservation,
-            f"{prefix}-payments": wiring.streams.mark_if_refunded_and_list_messages_of_payment,
+            f"{prefix}-payments": wiring.streams.mark_reservation_if_refunded_and_list_messages_of_payment,
         }
         return cls(connection, failures, relays, wiring.streams.send_messages, batches)
 

@@ -14,7 +14,7 @@ import pytest
 from chalicelib.domain.events import Event as Told
 from chalicelib.domain.events import EventType
 from chalicelib.domain.payments import Charge
-from chalicelib.domain.times import to_ms, utc_moment_from_iso_with_zone
+from chalicelib.domain.times import to_ms, utc_whole_ms_from_iso_with_zone
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.sqs.envelopes import to_body
 from infra.local import mailbox
@@ -92,7 +92,7 @@ def _analytics(held: Reserved) -> Work:
 def _email(held: Reserved) -> Work:
     expires = held.api.get(f"/api/reservations/{held.reservation_id}").body["expiresAt"]
     told = held.tell(
-        EventType.RESERVATION_CREATED, expiresAtMs=to_ms(utc_moment_from_iso_with_zone(expires)), amountCents=2500
+        EventType.RESERVATION_CREATED, expiresAtMs=to_ms(utc_whole_ms_from_iso_with_zone(expires)), amountCents=2500
     )
 
     def is_done() -> bool:

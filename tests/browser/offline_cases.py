@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chalicelib.api.wire.tickets import keys
-from chalicelib.domain.refusals import AdmissionOver, TicketTokenInvalid, TicketVoid, TooEarly, WrongRoom
+from chalicelib.domain.refusals import AdmissionNotOpenYet, AdmissionOver, TicketTokenInvalid, TicketVoid, WrongRoom
 from chalicelib.domain.sessions import row_letters
 from chalicelib.domain.tickets.checking import GateListEntry, OfflineGateList, verify_offline_except_reuse
 from chalicelib.domain.tickets.ticket import VoidReason, admission_times
@@ -30,7 +30,7 @@ KEYS = [{"kid": key.kid, "x": key.x} for key in keys(KNOWN).keys]
 VERDICTS: Mapping[type[Exception], str] = {
     TicketTokenInvalid: "forged",
     WrongRoom: "wrongRoom",
-    TooEarly: "tooEarly",
+    AdmissionNotOpenYet: "tooEarly",
     AdmissionOver: "tooLate",
 }
 

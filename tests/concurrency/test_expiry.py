@@ -17,7 +17,7 @@ import pytest
 
 from chalicelib.application.release import ExpireLapsedHoldUnlessSold, NotLapsedYet
 from chalicelib.domain.reservations import Hold
-from chalicelib.domain.times import utc_moment_from_iso_with_zone
+from chalicelib.domain.times import utc_whole_ms_from_iso_with_zone
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.dynamodb.reservations import DynamoReservations
 from chalicelib.infrastructure.dynamodb.rows import DynamoRows
@@ -48,11 +48,11 @@ class Held:
 
     @property
     def hold(self) -> Hold:
-        return Hold(self.session, self.reservation, (self.seat,), utc_moment_from_iso_with_zone(self.expires_at))
+        return Hold(self.session, self.reservation, (self.seat,), utc_whole_ms_from_iso_with_zone(self.expires_at))
 
     def around_expiry(self) -> float:
         """Gives a random moment near the expiry, in seconds since the epoch."""
-        return utc_moment_from_iso_with_zone(self.expires_at).timestamp() + random.uniform(
+        return utc_whole_ms_from_iso_with_zone(self.expires_at).timestamp() + random.uniform(
             -JITTER_SECONDS, JITTER_SECONDS
         )
 
@@ -70,17 +70,17 @@ class Outcome:
         """Counts those who owned the seat at the same time. On a busy machine a rival's hold may have lapsed before the
         latecomer's began."""
         ends = sorted(
-            utc_moment_from_iso_with_zone(answer.body["expiresAt"]) for answer in self.others if answer.status == 201
+            utc_whole_ms_from_iso_with_zone(answer.body["expiresAt"]) for answer in self.others if answer.status == 201
         )
         overlapping = sum(later - earlier < HOLD for earlier, later in pairwise(ends))
         return (self.payment.status == 200) + (1 + overlapping if ends else 0)
 
 
-def play_round(crowd: Crowd, expire_lapsed_hold_unless_sold: Expire) -> list[Outcome]:
+def play_round(crowd: Crowd, expire_hold_unless_sold_or_raise_unlapsed: Expire) -> list[Outcome]:
     """Plays one round. The expiry handler comes at the very moment for every other seat, and never for the rest."""
     held = hold_all_seats(crowd)
     with ThreadPoolExecutor(len(held)) as handlers:
-        expiries = [handlers.submit(expire_lapsed_hold_unless_sold, each.hold) for each in held[::2]]
+        expiries = [handlers.submit(expire_hold_unless_sold_or_raise_unlapsed, each.hold) for each in held[::2]]
         payments_and_rivals = crowd.ask_at_once([call for each in held for call in calls_around_expiry(each)])
         for expiry in expiries:
             expiry.result()
@@ -130,20 +130,20 @@ def find_faults(outcome: Outcome, final_state: FinalState) -> Iterator[str]:
 
 
 def test_a_seat_paid_for_as_its_hold_lapses_ends_with_exactly_one_owner(
-    crowds: Crowds, read_final_state: ReadFinalState, expire_lapsed_hold_unless_sold: Expire
+    crowds: Crowds, read_final_state: ReadFinalState, expire_hold_unless_sold_or_raise_unlapsed: Expire
 ) -> None:
     crowd = crowds(HOLD_SECONDS=str(HOLD_SECONDS))
     for _ in range(ROUNDS):
-        outcomes = play_round(crowd, expire_lapsed_hold_unless_sold)
+        outcomes = play_round(crowd, expire_hold_unless_sold_or_raise_unlapsed)
         assert find_broken_rules(outcomes, read_final_state({outcomes[0].held.session})) == []
 
 
 def test_without_the_sell_condition_a_late_payment_takes_somebody_elses_seat(
-    crowds: Crowds, read_final_state: ReadFinalState, expire_lapsed_hold_unless_sold: Expire
+    crowds: Crowds, read_final_state: ReadFinalState, expire_hold_unless_sold_or_raise_unlapsed: Expire
 ) -> None:
     unguarded = crowds(without="sell-condition", HOLD_SECONDS=str(HOLD_SECONDS))
     for _ in range(CONTROL_ROUNDS):
-        outcomes = play_round(unguarded, expire_lapsed_hold_unless_sold)
+        outcomes = play_round(unguarded, expire_hold_unless_sold_or_raise_unlapsed)
         if any(outcome.owners > 1 for outcome in outcomes):
             assert read_final_state({outcomes[0].held.session}).double_bookings()
             return
@@ -151,7 +151,7 @@ def test_without_the_sell_condition_a_late_payment_takes_somebody_elses_seat(
 
 
 @pytest.fixture(scope="module")
-def expire_lapsed_hold_unless_sold(data_stack: str) -> Expire:
+def expire_hold_unless_sold_or_raise_unlapsed(data_stack: str) -> Expire:
     """Gives a function that expires a hold as the handler does, as soon as it has lapsed."""
     client = boto3.client("dynamodb")
     reservations = DynamoReservations(client, f"{data_stack}-reservations")

@@ -45,10 +45,8 @@ class FakeSessions:
             raise SessionNotFound(session_id)
         return self.known[session_id]
 
-    def list_by_start(
-        self, starting_from_or_none_for_all: datetime | None, limit: int, cursor: str | None
-    ) -> Page[Session]:
-        least = to_iso(starting_from_or_none_for_all) if starting_from_or_none_for_all else ""
+    def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+        least = to_iso(starting_from) if starting_from else ""
         by_start = {(to_iso(session.starts_at), session.id): session for session in self.known.values()}
         after = from_cursor(cursor, 2) if cursor else None
         if after and after[0] < least:
@@ -100,7 +98,7 @@ class FakeRows:
         self._tell(part, lambda part: SeatsReleased(part.session_id, part.reservation_id, part.seats, now))
         sale_id = SeatsTakenOrHoldEnded(self._standing(hold)).sale_id_of_any_seat_of(hold.reservation_id)
         is_closed = any((hold.session_id, row) in self.closed for row in seats_by_row_in_given_order(hold.seats))
-        return ReleaseResult(freed, sale_id, is_row_of_sold_seat_closed=bool(sale_id) and is_closed)
+        return ReleaseResult(freed, sale_id, was_sold_and_session_cancelled_since=bool(sale_id) and is_closed)
 
     def read_entries_with_lapsed_or_raise_if_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
         if any((session.id, row) in self.closed for row in session.rows):
@@ -116,7 +114,9 @@ class FakeRows:
             if isinstance(entry, SoldSeat) and since <= _moment(self.events[session.id, row_of_seat(seat)][-1]) <= until
         }
 
-    def close_row_and_read_entries(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+    def close_row_and_read_entries_with_lapsed(
+        self, session_id: str, row: str, now: datetime
+    ) -> Mapping[str, Occupancy]:
         standing = {seat: entry for seat, entry in self.taken[session_id].items() if row_of_seat(seat) == row}
         if (session_id, row) not in self.closed:
             self.closed.add((session_id, row))

@@ -20,7 +20,7 @@ class FakeInvoices:
     def assign_numbers_in_one_series(self, bills: Sequence[Bill]) -> Sequence[Invoice]:
         return list(map(self.assign_number, bills))
 
-    def mark_filed(self, invoice: Invoice) -> None:
+    def mark_pdf_stored(self, invoice: Invoice) -> None:
         self.known[invoice.bill.reservation_id] = invoice.marked_filed()
 
     def find(self, reservation_id: str) -> Invoice | None:

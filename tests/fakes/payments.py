@@ -28,7 +28,7 @@ class FakePayments:
     def find(self, transaction_id: str) -> Payment | None:
         return self.known.get(transaction_id)
 
-    def claim_if_allowed_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
+    def claim_for_reservation_if_allowed_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
         found = self.find(payment.transaction_id)
         if found is None:
             return None if only_if_charged else self._write(payment)

@@ -30,7 +30,7 @@ class FakeTickets:
         self.codes[sold.reservation_id] = {ticket.seat: ticket.code for ticket in sold.tickets}
         self.known |= {ticket.code: ticket for ticket in sold.tickets}
 
-    def find_latest_tickets_or_voided_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
+    def find_ticketed_or_voided_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
         if reservation_id not in self.codes and reservation_id not in self.voided:
             return None
         codes = sorted(self.codes.get(reservation_id, {}).items())

@@ -18,7 +18,7 @@ from chalicelib.api.wire.tickets import AdmissionRequest, normal_ticket_code_or_
 from chalicelib.domain.addresses import UrlRefused, parse_webhook_url_without_address_check
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.payments import Charge
-from chalicelib.domain.refusals import CursorInvalid, TicketTokenInvalid, Unauthenticated, WebhookSignatureInvalid
+from chalicelib.domain.refusals import CursorInvalid, TicketTokenInvalid, Unauthenticated, WebhookAuthenticationFailed
 from chalicelib.domain.signatures import is_signature_time_recent, is_signed, sign_body
 from chalicelib.domain.tickets.checking import verify_token
 from chalicelib.domain.tickets.tokens import TokenMalformed, decode_token, encode_token
@@ -154,7 +154,7 @@ def _redis_seat(data: bytes) -> None:
     assert seat_format.verified_text(SECRET.encode(), "key", data) is None, "a signature was guessed"
     text = data.decode(errors="replace")
     seat_format.entry_and_valid_until(text)
-    seat_format.map_from_text(text)
+    seat_format.cached_map_from_text(text)
 
 
 def _texts(data: bytes) -> None:
@@ -180,7 +180,7 @@ TARGETS = {
         Target("forged_ticket", _forged_ticket, (TicketTokenInvalid,)),
         Target("signature", _signature),
         Target("access_token", _access_token, (Unauthenticated,)),
-        Target("gateway_message", _gateway_message, (WebhookSignatureInvalid, UnreadableMessage)),
+        Target("gateway_message", _gateway_message, (WebhookAuthenticationFailed, UnreadableMessage)),
         Target("queued", _queued, (UnreadableMessage,)),
         Target("redis_answer", _redis_answer, (InvalidResponse, RedisError, OSError)),
         Target("redis_seat", _redis_seat),

@@ -118,7 +118,7 @@ def _redrive(connection: Connection) -> int:
 
 def sweep(*, mend: bool) -> SweepResult:
     """Compares our payments with the gateway's list, as the scheduled sweep does, but half an hour ahead."""
-    reconcile = wiring.payments.reconcile_payments_and_sales()
+    reconcile = wiring.payments.reconcile_charges_refunds_and_sales()
     return replace(reconcile, clock=lambda: utc_now() + LATER)(timedelta(hours=3), mend=mend)
 
 

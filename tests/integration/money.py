@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.api.batches import handle_messages
-from chalicelib.application.refunds import RefundIfRequested
+from chalicelib.application.refunds import RefundOrSettle
 from chalicelib.domain.events import Event
 from chalicelib.domain.payments import Payment, PaymentStatus, SettlementDue
 from chalicelib.domain.sessions import row_of_seat
@@ -69,9 +69,9 @@ class Till:
 
         return queue_source(f"till-{queue}", handle, self.sqs, f"{self.prefix}-{queue}", 10)
 
-    def settling(self, gateway: Any, payments: Any = None) -> RefundIfRequested:
-        refund_if_requested = SettlingUseCases(adapters_with(gateway=gateway)).refund_if_requested
-        return replace(refund_if_requested, payments=payments or self.payments)
+    def settling(self, gateway: Any, payments: Any = None) -> RefundOrSettle:
+        refund_or_settle = SettlingUseCases(adapters_with(gateway=gateway)).refund_or_settle
+        return replace(refund_or_settle, payments=payments or self.payments)
 
     def charge(self, reservation_id: str, transaction: str, cents: int | None = None) -> None:
         """Charges the reservation's price, or `cents`, at the gateway, once."""

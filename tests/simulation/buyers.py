@@ -219,7 +219,9 @@ class Buyers:
 
     def sweep(self) -> None:
         self._start(
-            "sweep", partial(_call_use_case, "settling.reconcile_payments_and_sales", self.instance()), _ignore_answer
+            "sweep",
+            partial(_call_use_case, "settling.reconcile_charges_refunds_and_sales", self.instance()),
+            _ignore_answer,
         )
 
     # Gates.

@@ -13,7 +13,7 @@ from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
 from chalicelib.application.consumers.cached_seats import RemoveStaleEntriesAndMarkUsedIdsInCache
-from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesBatch
+from chalicelib.application.consumers.invoices import IssueInvoicesOfChargedSalesBatch
 from chalicelib.application.consumers.tickets import IssueSoldOrVoidRefundedTickets
 from chalicelib.application.consumers.webhooks import NumberEventsAndQueueDeliveries
 from chalicelib.application.tickets import AdmitTicket
@@ -226,14 +226,15 @@ class Instance:
         relaying, planted = self.relaying, self.adapters.relay
         return {
             "rows": partial(
-                _relay_row_record, planted("rows", relaying.finish_sales_request_refunds_and_list_messages)
+                _relay_row_record, planted("rows", relaying.finish_sales_request_refunds_if_closed_and_list_messages)
             ),
             "reservations": partial(
                 _relay_reservation_record,
-                planted("reservations", relaying.mark_payment_sold_or_expire_deleted_hold_and_list_messages),
+                planted("reservations", relaying.mark_sold_or_expire_and_list_reservation_messages),
             ),
             "payments": partial(
-                _relay_payment_record, planted("payments", relaying.mark_if_refunded_and_list_payment_messages)
+                _relay_payment_record,
+                planted("payments", relaying.mark_reservation_if_refunded_and_list_payment_messages),
             ),
         }
 
@@ -250,9 +251,11 @@ class Instance:
     def consumers(self) -> Mapping[str, Callable[[Record], None]]:
         """Handlers of records, by queue. `tests/simulation/world.py` says which of them a run has."""
         of_records = {
-            consumers.EXPIRY: lambda record: self.selling.expire_lapsed_hold_unless_sold(envelopes.hold_in(record)),
+            consumers.EXPIRY: lambda record: self.selling.expire_hold_unless_sold_or_raise_unlapsed(
+                envelopes.hold_in(record)
+            ),
             consumers.PAYMENTS: lambda record: self.settling.settle_payment(envelopes.payment_in(record)),
-            consumers.REFUNDS: _of_events(self.settling.refund_if_requested),
+            consumers.REFUNDS: _of_events(self.settling.refund_or_settle),
             consumers.AUDIT: _of_events(RecordEvent(self.event_log)),
             consumers.ANALYTICS: _of_events(CountEvent(self.analytics)),
             consumers.TICKETS: _of_events(self._issue_tickets),
@@ -289,8 +292,8 @@ class Instance:
         return self.adapters.invoices(self.services.dynamodb, f"{PREFIX}-invoices", self.services.sleep)
 
     @cached_property
-    def _issue_invoices(self) -> IssueInvoicesOfSalesBatch:
-        return IssueInvoicesOfSalesBatch(
+    def _issue_invoices(self) -> IssueInvoicesOfChargedSalesBatch:
+        return IssueInvoicesOfChargedSalesBatch(
             reservations=self.reservations,
             sessions=self.sessions,
             invoices=self.invoices,

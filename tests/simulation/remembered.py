@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from chalicelib.domain.times import from_ms, to_iso, to_ms, utc_moment_from_iso_with_zone
+from chalicelib.domain.times import from_ms, to_iso, to_ms, utc_whole_ms_from_iso_with_zone
 from chalicelib.infrastructure.dynamodb.payments import payment_from_item
 from chalicelib.infrastructure.dynamodb.reservations import reservation_from_item_unless_bar
 from chalicelib.infrastructure.sqs.envelopes import event_in, to_body
@@ -34,7 +34,7 @@ KEYS: dict[Function, Callable[[Any], Hashable]] = {
     payment_from_item: id,
     to_body: id,
     event_in: _body,
-    utc_moment_from_iso_with_zone: _value,
+    utc_whole_ms_from_iso_with_zone: _value,
     to_iso: _value,
     from_ms: _value,
     to_ms: _value,

@@ -64,7 +64,7 @@ def _answer(view: View, route: Route, request: Request, path: Mapping[str, str])
         quota_headers = limits.enforce_rate_limits(view.__name__, request, access_decision.asked_by.subject)
         access_decision.raise_if_refused()
         bodies.check_user_id_in_path(path)
-        who = {"asked_by": access_decision.asked_by} if route.is_for_buyers else {}
+        who = {"asked_by": access_decision.asked_by} if route.view_takes_asked_by else {}
         response = view(request, **path, **who)
     except Exception as error:  # noqa: BLE001 - nothing may leave in another form than the contract's
         response = _refuse(error, request, path)

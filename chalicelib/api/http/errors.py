@@ -49,8 +49,8 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     `facts`              makes the body's fields, beside `error` and `message`, from the exception
     `message_facts`      makes facts that only the message uses: the body has no fields for them
     `headers`            makes the answer's headers from the exception
-    `on_board`           the error in few words, for the board: in English, and in Portuguese
-    `counts_as_refusal`  False for an error that only asks to try again soon: the board does not count it
+    `on_board`           a short text for the board, in English and in Portuguese; empty if it does not count the error
+    `counts_as_refusal`  False for an error that only says "not ready yet": the board does not count it
 
     A row without an example is an error that only API Gateway sends. Its message is in English only.
     """
@@ -297,13 +297,13 @@ ERRORS: tuple[ErrorRow, ...] = (
         example=refusals.WrongRoom("B2"),
         english="This ticket is for another room: {roomNumber}.",
         portuguese="Este ingresso é de outra sala: {roomNumber}.",
-        facts=lambda e: {"roomNumber": e.room},
+        facts=lambda e: {"roomNumber": e.right_room_or_empty},
         on_board=("Ticket for another room", "Ingresso de outra sala"),
     ),
     ErrorRow(
         code="TOO_EARLY",
         status=409,
-        example=refusals.TooEarly(STARTS_AT),
+        example=refusals.AdmissionNotOpenYet(STARTS_AT),
         english="The doors open at {opensAt}.",
         portuguese="As portas abrem em {opensAt}.",
         facts=lambda e: {"opensAt": to_iso(e.opens_at)},
@@ -474,7 +474,7 @@ ERRORS: tuple[ErrorRow, ...] = (
     ErrorRow(
         code="SIGNATURE_INVALID",
         status=401,
-        example=refusals.WebhookSignatureInvalid(),
+        example=refusals.WebhookAuthenticationFailed(),
         english="The signature is not one of the secrets we know, over this body, within the last five minutes.",
         portuguese="A assinatura não é de um segredo que conhecemos, sobre este corpo, nos últimos cinco minutos.",
         headers=lambda _: {"WWW-Authenticate": "Cinema-Signature"},

@@ -29,15 +29,15 @@ class SeatsToCount(msgspec.Struct, rename="camel"):
     seat_numbers: list[msgspec.Raw]
 
 
-def enforce_rate_limits(route: str, request: Request, user: str) -> dict[str, str]:
+def enforce_rate_limits(route: str, request: Request, verified_user_id: str) -> dict[str, str]:
     """Counts the request against the limits of its route. Gives the RateLimit headers of the answer.
 
     Raises RateLimited if a limit is exceeded. Gives no headers if no limit applies. Makes at most one call to Redis.
 
-    `user` is the user id of a verified token, or ''. The user id in a body or a path is not used, because a client
-    could send another user's id and so exhaust that user's quota.
+    `verified_user_id` is the user id of a verified token, or ''. The user id in a body or a path is not used, because a
+    client could send another user's id and so exhaust that user's quota.
     """
-    quotas = dict(_quotas_of_request(route, request, user))
+    quotas = dict(_quotas_of_request(route, request, verified_user_id))
     if not quotas:
         return {}
     gate = wiring.gate
@@ -83,7 +83,10 @@ def _quotas_of_request(route: str, request: Request, user: str) -> Iterator[tupl
     if of_user and user:
         yield f"{route}:user:{user}", of_user
     if of_address and (address := client_address_or_network(request.context)):
-        yield f"{route}:address:{address}", of_address.with_weight(_seats(request)) if route == HOLDS else of_address
+        yield (
+            f"{route}:address:{address}",
+            of_address.with_clamped_weight(_seats(request)) if route == HOLDS else of_address,
+        )
 
 
 def _seats(request: Request) -> int:

@@ -33,9 +33,9 @@ class Route(NamedTuple):
     """
 
     @property
-    def is_for_buyers(self) -> bool:
-        """Tells whether the route admits buyers. Only the view of such a route gets the principal, as the argument
-        `asked_by`."""
+    def view_takes_asked_by(self) -> bool:
+        """Tells whether the view gets the principal as the argument `asked_by`. Views of routes with the rule BUYER
+        do."""
         return self.admits is AccessRule.BUYER
 
 

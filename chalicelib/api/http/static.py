@@ -98,36 +98,36 @@ def show_asset(request: Request, part: str, file: str) -> Response:
 
 
 def page_or_redirect_to_canonical(
-    request: Request, part: str, settings: Mapping[str, str] = NO_SETTINGS, **csp_overrides: str
+    request: Request, folder: str, placeholders: Mapping[str, str] = NO_SETTINGS, **csp_overrides: str
 ) -> Response:
-    """Answers with the index.html of a part of the site, or redirects to the page's canonical address.
+    """Answers with the index.html of a folder of chalicelib/web, or redirects to the page's canonical address.
 
-    `part` is a folder of chalicelib/web. The page refers to its files by relative addresses, assets/<part>/<file>. So
-    it works below a stage's path, but only at the canonical address. `settings` has the values for the placeholders
-    {name} in the page. `csp_overrides` replace directives of the Content-Security-Policy, such as
-    style_src="'self' 'unsafe-inline'".
+    The page refers to its files by relative addresses, assets/<folder>/<file>. These work below a stage's path, such as
+    /prod, but only if the page was requested at its canonical address. `placeholders` has the values for each {name} in
+    the page. `csp_overrides` replace directives of the Content-Security-Policy, such as style_src="'self'
+    'unsafe-inline'".
     """
     if (elsewhere := _where_references_hit(request)) is not None:
         return _moved(elsewhere)
     policy = CONTENT_SECURITY_POLICY | {name.replace("_", "-"): value for name, value in csp_overrides.items()}
-    response = text_or_not_modified(request, _page(part, **settings), REVALIDATE_ALWAYS)
+    response = text_or_not_modified(request, _page(folder, **placeholders), REVALIDATE_ALWAYS)
     response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     return response
 
 
 def page_with_sign_in_or_redirect_to_canonical(
-    request: Request, part: str, settings: Mapping[str, str] = NO_SETTINGS, live_url: str = ""
+    request: Request, folder: str, placeholders: Mapping[str, str] = NO_SETTINGS, live_url: str = ""
 ) -> Response:
     """Answers like `page_or_redirect_to_canonical`, with a page on which people can sign in.
 
-    The page's Content-Security-Policy lets it connect to the identity provider and to `live_url`. Besides `settings`,
-    the page gets the settings for sign-in and the time zone.
+    The page's Content-Security-Policy lets it connect to the identity provider and to `live_url`. Besides
+    `placeholders`, the page gets the settings for sign-in and the time zone.
     """
     sign_in = _sign_in_settings()
     elsewhere = (_origin_of(live_url), _origin_of(sign_in["sign_in_url"]))
-    known = {"time_zone": wiring.settings().time_zone, **settings, **sign_in}
+    known = {"time_zone": wiring.settings().time_zone, **placeholders, **sign_in}
     return page_or_redirect_to_canonical(
-        request, part, known, connect_src=" ".join(filter(None, ("'self'", *elsewhere)))
+        request, folder, known, connect_src=" ".join(filter(None, ("'self'", *elsewhere)))
     )
 
 

@@ -18,7 +18,7 @@ from chalicelib.domain.identity import AccessRule
 from .error_schemas import error_code_table, error_examples_by_name, error_header_names, error_schema, schema_name
 from .parameters import LANGUAGE, PATH, Parameter
 from .routes import FOR_BROWSERS, OPERATIONS, TOPICS, Operation
-from .schemas import Json, refs_and_schemas, to_request_schema
+from .schemas import Json, refs_and_schemas, require_printable_texts_drop_null_defaults
 
 JSON = HEADERS["Content-Type"]
 CALENDAR = "text/calendar"
@@ -192,7 +192,9 @@ def _parameter(parameter: Parameter, place: str) -> Json:
     ((schema,), _) = schema_components([parameter.kind])
     example = {} if parameter.example is None else {"example": parameter.example}
     if place == "path" and "pattern" in schema:
-        schema = to_request_schema(schema)  # bodies.check_user_id_in_path looks at it as at a text of a body
+        schema = require_printable_texts_drop_null_defaults(
+            schema
+        )  # bodies.check_user_id_in_path looks at it as at a text of a body
     required = {"required": True} if place == "path" else {}
     fields = {"name": parameter.name, "in": place, "description": parameter.description, "schema": schema}
     return fields | required | example

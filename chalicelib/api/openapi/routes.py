@@ -226,7 +226,7 @@ OPERATIONS: Mapping[str, Operation] = {
         headers=(GATEWAY_SIGNATURE,),
         request=payments_wire.SimulatedGatewayMessage("evt-1", "payment.charged", {"paymentId": SALE.transaction_id}),
         answer=payments_wire.GatewayMessageReceivedBody(),
-        errors=(refusals.WebhookSignatureInvalid,),
+        errors=(refusals.WebhookAuthenticationFailed,),
     ),
     "POST /api/reservations/{reservation_id}/confirm": Operation(
         RESERVATIONS,
@@ -317,7 +317,7 @@ OPERATIONS: Mapping[str, Operation] = {
             refusals.TicketVoid,
             refusals.AlreadyAdmitted,
             refusals.WrongRoom,
-            refusals.TooEarly,
+            refusals.AdmissionNotOpenYet,
             refusals.AdmissionOver,
             refusals.SessionCancelled,
         ),
@@ -371,7 +371,7 @@ OPERATIONS: Mapping[str, Operation] = {
         request=webhooks_wire.ReplayRequest(SESSION.id, 11),
         answer=webhooks_wire.ReplayedBody(SESSION.id, 100, 111),
         status=202,
-        errors=(refusals.WebhookSignatureInvalid, refusals.WebhookDisabled),
+        errors=(refusals.WebhookAuthenticationFailed, refusals.WebhookDisabled),
     ),
     "GET /api/operations": Operation(
         OPERATING,

@@ -27,19 +27,24 @@ def refs_and_schemas(operations: Iterable[Operation]) -> tuple[dict[type, Json],
     of_requests = {kind.__name__ for kind in requests}
     schemas = {name: _with_clean_description(schema) for name, schema in schemas.items()}
     shaped = {
-        name: to_request_schema(schema) if name in of_requests else _as_answer_schema(schema)
+        name: require_printable_texts_drop_null_defaults(schema) if name in of_requests else _as_answer_schema(schema)
         for name, schema in schemas.items()
     }
     return dict(zip([*requests, *answers], refs, strict=True)), shaped
 
 
-def to_request_schema(schema: Json) -> Json:
+def require_printable_texts_drop_null_defaults(schema: Json) -> Json:
     """Makes a request's schema: adds the pattern PRINTABLE to its free texts, and drops defaults that are null.
 
     The types in api/wire don't have the pattern, because bodies.py checks texts with `check_name`.
     """
     if "properties" in schema:
-        return {**schema, "properties": {name: to_request_schema(one) for name, one in schema["properties"].items()}}
+        return {
+            **schema,
+            "properties": {
+                name: require_printable_texts_drop_null_defaults(one) for name, one in schema["properties"].items()
+            },
+        }
     if schema.get("default", ...) is None:
         schema = {name: value for name, value in schema.items() if name != "default"}
     is_free_text = schema.get("type") == "string" and not {"format", "enum"} & schema.keys()

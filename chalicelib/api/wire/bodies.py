@@ -222,7 +222,7 @@ def moment_if_any(at: datetime | None) -> str | None:
     return moment(at) if at else None
 
 
-def utc_moment_in_years_2000_to_2099(moment: datetime, field: str) -> datetime:
+def utc_whole_ms_in_years_2000_to_2099(moment: datetime, field: str) -> datetime:
     """Gives the moment in UTC, truncated to milliseconds. Raises MalformedRequest unless its year is 2000 to 2099."""
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise MalformedRequest(f"Expected a year from {FIRST_YEAR} to {LAST_YEAR}", field)

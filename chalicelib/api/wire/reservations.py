@@ -137,7 +137,7 @@ class PurchasesBody(Answer):
     next_cursor: str | None = None
 
 
-def read_hold_command(request: Request, asked_by: Principal) -> HoldSeatsCommand:
+def parse_and_authorize_hold_command(request: Request, asked_by: Principal) -> HoldSeatsCommand:
     """Reads a request to hold seats. Raises MalformedRequest, BodyTooLarge.
 
     Raises Forbidden if the user or the email address in the request differs from the signed-in user's. Without sign-in,

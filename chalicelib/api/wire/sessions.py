@@ -27,7 +27,7 @@ from .bodies import (
     moment,
     moment_if_any,
     money,
-    utc_moment_in_years_2000_to_2099,
+    utc_whole_ms_in_years_2000_to_2099,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def read_schedule_command(request: Request) -> ScheduleSessionCommand:
     body = body_of(request, SessionRequest)
     return ScheduleSessionCommand(
         movie_title=body.movie_title,
-        starts_at=utc_moment_in_years_2000_to_2099(body.start_time, "$.startTime"),
+        starts_at=utc_whole_ms_in_years_2000_to_2099(body.start_time, "$.startTime"),
         room=body.room_number,
         total_seats=body.total_seats,
         seats_per_row=body.seats_per_row,
@@ -98,13 +98,15 @@ def read_schedule_command(request: Request) -> ScheduleSessionCommand:
     )
 
 
-def starting_from(request: Request) -> datetime | None:
+def start_from_query_or_none(request: Request) -> datetime | None:
     """Gives the query's `from`: the start of the earliest screening to list. None without it. Raises
     MalformedRequest."""
     query: Mapping[str, str] = request.query_params or {}
     text = query.get("from")
     try:
-        return None if text is None else utc_moment_in_years_2000_to_2099(msgspec.convert(text, CalendarMoment), "from")
+        return (
+            None if text is None else utc_whole_ms_in_years_2000_to_2099(msgspec.convert(text, CalendarMoment), "from")
+        )
     except msgspec.ValidationError as error:
         raise MalformedRequest("Invalid RFC3339 encoded datetime", "from") from error
 

@@ -24,7 +24,7 @@ from .bodies import (
     idempotency_key,
     moment,
     moment_if_any,
-    utc_moment_in_years_2000_to_2099,
+    utc_whole_ms_in_years_2000_to_2099,
 )
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def read_admit_command(request: Request) -> AdmitTicketCommand:
         token=body.token or "",
         code=normal_ticket_code_or_unchanged(body.code or ""),
         key=idempotency_key(request) or "",
-        admitted_at=utc_moment_in_years_2000_to_2099(body.admitted_at, "$.admittedAt") if body.admitted_at else None,
+        admitted_at=utc_whole_ms_in_years_2000_to_2099(body.admitted_at, "$.admittedAt") if body.admitted_at else None,
     )
 
 

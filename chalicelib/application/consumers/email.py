@@ -130,7 +130,7 @@ class SendBuyerEmail:
         Raises TicketsUnsigned if the tickets are not signed yet. Once WAITS_FOR_TICKETS have passed since the sale,
         gives the email without tickets instead.
         """
-        sold = self.tickets.find_latest_tickets_or_voided_sale(email.reservation.id)
+        sold = self.tickets.find_ticketed_or_voided_sale(email.reservation.id)
         if sold and sold.void:
             return None
         if sold and not sold.unsigned:

@@ -17,7 +17,7 @@ from chalicelib.domain.invoices import ENGLISH, Bill, Invoice, bill_for
 from chalicelib.domain.refusals import InvoiceNotReady, Refusal, ReservationNotFound, ReservationNotPaid
 from chalicelib.domain.reservations import State
 
-from .numbering import number_by_series
+from .numbering import number_by_series_else_singly
 
 if TYPE_CHECKING:
     from chalicelib.domain.invoices import InvoiceLink
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class IssueInvoicesOfSalesBatch:
+class IssueInvoicesOfChargedSalesBatch:
     """Issues the invoices of a batch of sales. Idempotent, also if two batches run at the same time.
 
     A sale's number is stored once, in one transaction with the counter. A second delivery of the sale uses the stored
@@ -48,7 +48,7 @@ class IssueInvoicesOfSalesBatch:
         """
         bills, unbilled = act_on_each_in_turn(dict(enumerate(sales)), self._draft_bill)
         charged = {position: bill for position, bill in bills.items() if bill}
-        numbered, unnumbered = number_by_series(
+        numbered, unnumbered = number_by_series_else_singly(
             charged, lambda bill: bill.series, self.invoices.assign_numbers_in_one_series
         )
         invoices = {invoice.bill.reservation_id: invoice for invoice in numbered.values()}  # a sale may occur twice
@@ -59,7 +59,7 @@ class IssueInvoicesOfSalesBatch:
     def _print_and_file(self, invoice: Invoice) -> None:
         if not invoice.filed:
             self.files.put_if_absent(invoice, self.print_pdf(invoice))
-            self.invoices.mark_filed(invoice)
+            self.invoices.mark_pdf_stored(invoice)
 
     def _draft_bill(self, sale: Event) -> Bill | None:
         """Makes the bill, in the language of the buyer's emails, or else in English.

@@ -13,12 +13,12 @@ T = TypeVar("T")
 N = TypeVar("N")
 
 
-def number_by_series(
+def number_by_series_else_singly(
     items: Mapping[int, T],
     series_of: Callable[[T], Hashable],
     assign_numbers_in_one_series: Callable[[Sequence[T]], Sequence[N]],
 ) -> tuple[dict[int, N], dict[int, Exception]]:
-    """Groups the items by series, and numbers each group with one call. If that call fails, and not because of an
+    """Groups the items by series, and numbers each group with one call. If that call fails for any reason but an
     outage, numbers the group's items one by one. Gives the numbered items and the failures, both by the item's position
     in `items`."""
     by_series: dict[Hashable, dict[int, T]] = defaultdict(dict)

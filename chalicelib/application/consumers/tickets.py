@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class IssueSoldOrVoidRefundedTickets:
     """Issues a sale's tickets, or voids them. Idempotent, even if two deliveries run at the same time.
 
-    The tickets of a sale are written once. Once they are voided, they are not written any more. A token is written
-    once.
+    The tickets of a sale are written once. Once the sale is voided, even before it had tickets, none are written. A
+    token is written once.
     """
 
     tickets: Tickets
@@ -48,7 +48,7 @@ class IssueSoldOrVoidRefundedTickets:
             self.tickets.void_sale_for_good(event.reservation_id, VoidReason.REFUNDED, event.occurred_at)
 
     def _issue(self, sale: Event) -> None:
-        known = self.tickets.find_latest_tickets_or_voided_sale(sale.reservation_id)
+        known = self.tickets.find_ticketed_or_voided_sale(sale.reservation_id)
         unsigned = self._draft(sale) if known is None else known.unsigned
         if not unsigned:
             return

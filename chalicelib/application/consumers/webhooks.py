@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.consumers import WEBHOOKS
 from chalicelib.domain.events import Event, Failures, OutgoingMessage, UnreadableMessage
-from chalicelib.domain.refusals import BackendUnavailable, WebhookDisabled, WebhookSignatureInvalid
+from chalicelib.domain.refusals import BackendUnavailable, WebhookAuthenticationFailed, WebhookDisabled
 from chalicelib.domain.signatures import is_signed
 from chalicelib.domain.webhooks import Delivery, DeliveryFailed, Notification, Subscriber, Webhook
 
-from .numbering import number_by_series
+from .numbering import number_by_series_else_singly
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import AllSubscribersReader, Clock, Notifications, Outbox, Webhooks, WebhookSender
@@ -47,7 +47,7 @@ class NumberEventsAndQueueDeliveries:
 
         Raises BackendUnavailable if the webhooks can't be read.
         """
-        numbered, failures = number_by_series(
+        numbered, failures = number_by_series_else_singly(
             dict(enumerate(events)), lambda event: event.session_id, self.notifications.assign_numbers_in_session
         )
         return failures | self._queue_deliveries(numbered)
@@ -129,7 +129,7 @@ class ReplayResult:
 
 
 @dataclass(frozen=True)
-class VerifyAndEnqueueNotificationReplay:
+class VerifySignatureAndEnqueueReplay:
     """Queues a session's notifications above a given sequence number for delivery to one webhook again. One call covers
     at most `most` notifications.
 
@@ -145,7 +145,7 @@ class VerifyAndEnqueueNotificationReplay:
     def __call__(self, command: ReplayNotificationsCommand) -> ReplayResult:
         """Verifies the signature and queues the deliveries.
 
-        Raises WebhookSignatureInvalid, WebhookDisabled, BackendUnavailable.
+        Raises WebhookAuthenticationFailed, WebhookDisabled, BackendUnavailable.
         """
         webhook = self._authenticate(command)
         found = self.notifications.list_after(command.session_id, command.after_sequence, self.most + 1)
@@ -156,7 +156,7 @@ class VerifyAndEnqueueNotificationReplay:
     def _authenticate(self, command: ReplayNotificationsCommand) -> Webhook:
         webhook, now = self.webhooks.find(command.webhook_id), self.clock()
         if webhook is None or not is_signed(command.signature, command.body, webhook.signing_keys(now), now):
-            raise WebhookSignatureInvalid
+            raise WebhookAuthenticationFailed
         if webhook.disabled:
             raise WebhookDisabled(webhook.id)
         return webhook

@@ -116,7 +116,7 @@ _TABLES = (
     ),
 )
 
-_OLD_NAMES = "such messages; in those of an older version the user's id"
+_OLD_NAMES = "the messages of their queues; in those of an older version the user's id"
 
 
 def _queue(name: str, holds: str) -> tuple[Store, Store]:

@@ -29,10 +29,8 @@ class Sessions(Protocol):
         """Reads the session. Raises SessionNotFound."""
         ...
 
-    def list_by_start(
-        self, starting_from_or_none_for_all: datetime | None, limit: int, cursor: str | None
-    ) -> Page[Session]:
-        """Lists sessions in order of start time, from `starting_from_or_none_for_all` on; all sessions if that is None.
+    def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+        """Lists sessions in order of start time, from `starting_from` on; all sessions if that is None.
 
         Raises CursorInvalid.
         """
@@ -91,7 +89,9 @@ class Rows(Protocol):
         """
         ...
 
-    def close_row_and_read_entries(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+    def close_row_and_read_entries_with_lapsed(
+        self, session_id: str, row: str, now: datetime
+    ) -> Mapping[str, Occupancy]:
         """Closes the row for good: its seats can't be held or sold any more. Gives the entries of held and sold seats.
 
         Sales in the row are final. Its holds can still lapse or be released. Idempotent.

@@ -31,7 +31,7 @@ class Invoices(Protocol):
         """
         ...
 
-    def mark_filed(self, invoice: Invoice) -> None:
+    def mark_pdf_stored(self, invoice: Invoice) -> None:
         """Marks the invoice's PDF as stored, so that links to it can be made."""
         ...
 

@@ -36,7 +36,8 @@ class EmailRenderer(Protocol):
 
 class EmailSender(Protocol):
     def send(self, message: RenderedEmail) -> None:
-        """Sends the email. Raises EmailThrottled or EmailNotConfirmed if a retry may help, EmailRefused if none can."""
+        """Sends the email. Raises EmailThrottled or EmailNotConfirmed if a retry may help, EmailRefused if none
+        can."""
         ...
 
 

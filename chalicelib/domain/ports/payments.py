@@ -21,7 +21,7 @@ class Payments(Protocol):
         """Reads the payment, strongly consistent. None if it is not stored."""
         ...
 
-    def claim_if_allowed_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
+    def claim_for_reservation_if_allowed_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
         """Claims the payment for its reservation and amount. While the payment is claimed, no other reservation can
         claim it. Idempotent.
 
@@ -40,8 +40,9 @@ class Payments(Protocol):
 
         If the charge is for the payment's own reservation, the payment's status stays. If it is for another
         reservation, the effect depends on the payment's status. A claimed payment is left unchanged, because its
-        reservation may still be sold. If the payment's refund is requested, the charge replaces the claim and the
-        refund request, and the status becomes asserted.
+        reservation may still be sold. If the refund of a payment without a sale is requested, the charge replaces the
+        claim and the refund request, and the status becomes asserted. In all other cases the charge is stored, and the
+        status stays.
         """
         ...
 
@@ -58,9 +59,9 @@ class Payments(Protocol):
         Changes nothing if the stored payment belongs to another reservation, or has a sale whose id is not
         `payment.sale_id`.
 
-        Marks a claimed payment only if `payment.session_id` is set. Callers set it only once the claim can't buy
-        anything any more: its hold was released or sold, or its rows are closed. If it is not set, the claim may be
-        newer than this request, and may have bought seats.
+        If the stored payment is claimed, marks it only if the caller has set `payment.session_id`. That says that the
+        claim can't buy anything any more: its hold was released or sold, or its rows are closed. Without it, the claim
+        may be newer than this request, and may have bought seats.
         """
         ...
 
@@ -125,7 +126,7 @@ class GatewayMessages(Protocol):
 
         `headers` has the message's headers by lower-case name. `body` has its bytes as they were received.
 
-        Raises WebhookSignatureInvalid unless one of our secrets signed the message within five minutes of `now`.
+        Raises WebhookAuthenticationFailed unless one of our secrets signed the message within five minutes of `now`.
         Raises UnreadableMessage if a signed message has an unknown form.
         """
         ...

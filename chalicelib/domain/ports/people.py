@@ -26,7 +26,7 @@ class PersonalStore(Protocol):
         """Finds all items of the person in the store, including items without the person's name. Changes nothing."""
         ...
 
-    def erase_items_not_in_use(self, person: Person) -> int:
+    def delete_or_anonymize_items_not_in_use(self, person: Person) -> int:
         """Deletes the person's items, or takes the person's names out of them: `store.at_erasure` says which. Gives the
         number of changed items. Idempotent.
 
@@ -36,8 +36,8 @@ class PersonalStore(Protocol):
 
 
 class OpenMattersAndEmailsOfPerson(Protocol):
-    """A reader of a person's live holds, of those payments of the person that have no sale and were not refunded, and
-    of the person's email addresses."""
+    """A reader of three things of a person: live holds, payments whose status is neither sold nor refunded, and email
+    addresses."""
 
     def describe_live_holds_and_open_payments(self, person: Person, now: datetime) -> Sequence[str]:
         """Lists descriptions of the live holds, and of the payments that are neither sold nor refunded."""

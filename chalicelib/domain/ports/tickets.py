@@ -28,7 +28,7 @@ class Tickets(Protocol):
         """
         ...
 
-    def find_latest_tickets_or_voided_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
+    def find_ticketed_or_voided_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
         """Reads the latest ticket of each seat of a sale.
 
         Gives None if the sale has no tickets and was not voided. A sale that was voided before it had tickets is given
@@ -77,7 +77,7 @@ class TicketKeys(Protocol):
         ...
 
     def read_unexpired(self, now: datetime) -> Mapping[str, PublicKey]:
-        """Reads the keys that are published at `now`, by key id."""
+        """Reads the published keys that have not expired at `now`, by key id."""
         ...
 
 

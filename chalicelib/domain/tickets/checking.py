@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.refusals import TicketTokenInvalid, TicketVoid, WrongRoom
 
-from .ticket import VoidReason, check_admission_is_open
+from .ticket import VoidReason, check_neither_too_early_nor_over
 from .tokens import PublicKey, TicketFacts, TokenMalformed, decode_token
 
 IsSigned = Callable[[PublicKey, bytes, bytes], bool]
@@ -57,13 +57,13 @@ def verify_offline_except_reuse(
 ) -> TicketFacts:
     """Verifies that the gate may admit the token's ticket. Uses only the gate's offline list. Gives the token's facts.
 
-    Raises TicketTokenInvalid, WrongRoom, TooEarly, AdmissionOver, TicketVoid. Does not check whether this gate has
-    already admitted the ticket: the gate remembers that.
+    Raises TicketTokenInvalid, WrongRoom, AdmissionNotOpenYet, AdmissionOver, TicketVoid. Does not check whether this
+    gate has already admitted the ticket: the gate remembers that.
     """
     facts = verify_token(text, keys, is_signed)
     if facts.session_id not in known.starts:
         raise WrongRoom("")
-    check_admission_is_open(known.starts[facts.session_id], admission_opens_before, now)
+    check_neither_too_early_nor_over(known.starts[facts.session_id], admission_opens_before, now)
     if void := _void_by(known.by_session_and_seat.get((facts.session_id, facts.seat)), facts):
         raise TicketVoid(void)
     return facts

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from chalicelib.domain.refusals import AdmissionOver, TooEarly, TooManyTransfers
+from chalicelib.domain.refusals import AdmissionNotOpenYet, AdmissionOver, TooManyTransfers
 
 ADMITTED_FOR = timedelta(hours=6)
 """How long after the beginning of its screening a ticket is still admitted: no film is longer."""
@@ -100,11 +100,11 @@ class LatestTicketPerSeatOfSale:
         return tuple(ticket for ticket in self.tickets if not ticket.token)
 
 
-def check_admission_is_open(starts_at: datetime, admission_opens_before: timedelta, now: datetime) -> None:
-    """Checks that a session's tickets are admitted at `now`. Raises TooEarly, AdmissionOver."""
+def check_neither_too_early_nor_over(starts_at: datetime, admission_opens_before: timedelta, now: datetime) -> None:
+    """Checks that a session's tickets are admitted at `now`. Raises AdmissionNotOpenYet, AdmissionOver."""
     opens_at, closes_at = admission_times(starts_at, admission_opens_before)
     if now < opens_at:
-        raise TooEarly(opens_at)
+        raise AdmissionNotOpenYet(opens_at)
     if now >= closes_at:
         raise AdmissionOver(closes_at)
 

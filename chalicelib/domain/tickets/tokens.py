@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from chalicelib.domain.booking_codes import CODES, code_from_number, number_from_code
+from chalicelib.domain.booking_codes import CODES, code_from_number_modulo_codes, number_from_code
 from chalicelib.domain.sessions import row_index, row_letters, row_of_seat
 from chalicelib.domain.times import from_ms, to_ms
 
@@ -105,7 +105,7 @@ def decode_token(text: str) -> UnverifiedToken:
     facts = TicketFacts(
         key_id=key_id.hex(),
         session_id="-".join(session.hex()[start:end] for start, end in _UUID),
-        code=code_from_number(int.from_bytes(code, "big")),
+        code=code_from_number_modulo_codes(int.from_bytes(code, "big")),
         seat=f"{row_letters(row)}{number}",
         version=version,
         starts_at=from_ms(starts_at * 1000),

@@ -45,7 +45,7 @@ class BreakerBoard:
 
         Never raises: a failed write must not stop an email or refund.
         """
-        half_open_at = self.clock() + timedelta(seconds=change.open_seconds)
+        half_open_at = self.clock() + timedelta(seconds=change.stays_open_seconds)
         try:
             self.client.update_item(
                 TableName=self.table_name,
@@ -61,7 +61,7 @@ class BreakerBoard:
         except (BotoCoreError, ClientError):
             log.warning("breaker change not recorded", dependency=change.name, state=change.state, exc_info=True)
 
-    def read_last_reported_status_or_closed(self, name: str) -> BreakerStatus:
+    def read_effective_status_or_closed(self, name: str) -> BreakerStatus:
         """Reads the last reported status of a dependency's breaker. Costs half a read unit. Raises BackendUnavailable.
 
         Gives a closed breaker if no status was ever reported. An open breaker counts as half-open once its pause is

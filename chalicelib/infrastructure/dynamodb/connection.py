@@ -121,7 +121,9 @@ With full jitter the pauses take 0.3 s in all on average. A conflicting transact
 CONFLICT_LONGEST_PAUSE_SECONDS = 0.32
 
 
-def retry_on_conflict(write: Callable[[], T], sleep: Callable[[float], None], attempts: int = CONFLICT_ATTEMPTS) -> T:
+def retry_on_conflict_or_raise_unavailable(
+    write: Callable[[], T], sleep: Callable[[float], None], attempts: int = CONFLICT_ATTEMPTS
+) -> T:
     """Calls `write`, and retries it with full jitter while it raises WriteConflict. Gives its result.
 
     Raises BackendUnavailable after the last attempt. A write of a single item conflicts only with transactions, never

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.money import CURRENCY
 from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason
-from chalicelib.domain.times import to_iso, utc_moment_from_iso_with_zone
+from chalicelib.domain.times import to_iso, utc_whole_ms_from_iso_with_zone
 
 from .connection import ConditionFailed, Table, query_items
 from .tables import PaymentItem, read_known_attributes_missing_as_none
@@ -47,7 +47,7 @@ class DynamoPayments:
         item = self._table.get(text_key(transaction_id=transaction_id))
         return payment_from_item(item) if item else None
 
-    def claim_if_allowed_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
+    def claim_for_reservation_if_allowed_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
         claim = {
             "claimed_at": _to_iso_if_any(payment.claimed_at),
             "due_at": _to_iso_if_any(payment.due_at),
@@ -237,9 +237,8 @@ def _update_where_charge_fits(charged: Mapping[str, Any], charge: Charge) -> _Pa
 
 
 def _update_where_claim_was_wrong(charged: Mapping[str, Any], charge: Charge) -> _PaymentUpdate:
-    """Makes the update that records a charge whose reservation is not the payment's. The update gives the payment the
-    status asserted and the charge's reservation. It removes the payment's refund request and, if there is one, its
-    claim.
+    """Makes the update for a charge that names another reservation than the stored payment. The payment gets the charge
+    and the charge's reservation, becomes asserted, and loses its refund request and its claim, if any.
 
     It applies only if a refund is requested, and the payment has neither a sale nor a charge.
     """
@@ -308,4 +307,4 @@ def _to_iso_if_any(moment: datetime | None) -> str | None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return utc_moment_from_iso_with_zone(text) if text else None
+    return utc_whole_ms_from_iso_with_zone(text) if text else None

@@ -21,7 +21,7 @@ from chalicelib.domain.reservations import (
     State,
     buyer_pseudonym_or_empty,
 )
-from chalicelib.domain.times import from_ms, to_iso, to_ms, utc_moment_from_iso_with_zone
+from chalicelib.domain.times import from_ms, to_iso, to_ms, utc_whole_ms_from_iso_with_zone
 from chalicelib.infrastructure.ids import buyer_partition_of_user
 
 from .connection import ConditionFailed, Table, let_client_query, outages_as_refusals
@@ -214,7 +214,7 @@ def _reservation_from_model(item: Any) -> Reservation:
         state=State(item.state),
         sale=_sale_from_model(item),
         contact=Contact(email=item.email, language=item.language or "") if item.email else None,
-        refunded_at=utc_moment_from_iso_with_zone(item.refunded_at) if item.refunded_at else None,
+        refunded_at=utc_whole_ms_from_iso_with_zone(item.refunded_at) if item.refunded_at else None,
         ended_at=from_ms(int(item.ended_at_ms)) if item.ended_at_ms else None,
     )
 
@@ -226,7 +226,7 @@ def _sale_from_model(item: Any) -> Sale | None:
         id=item.sale_id,
         transaction_id=item.transaction_id or "",
         payment_method=item.payment_method or "",
-        paid_at=utc_moment_from_iso_with_zone(item.paid_at or ""),
+        paid_at=utc_whole_ms_from_iso_with_zone(item.paid_at or ""),
     )
 
 

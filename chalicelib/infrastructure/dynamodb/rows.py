@@ -44,7 +44,7 @@ from .connection import (
     Table,
     TransactionCancelled,
     WriteConflict,
-    retry_on_conflict,
+    retry_on_conflict_or_raise_unavailable,
     transact,
 )
 from .tables import row_id
@@ -111,7 +111,7 @@ class DynamoRows:
         ]
         sales = (part.sale_id for part in parts if part.sale_id)
         seats = tuple(seat for part in parts for seat in part.seats)
-        return ReleaseResult(seats, next(sales, None), any(part.is_row_of_sold_seat_closed for part in parts))
+        return ReleaseResult(seats, next(sales, None), any(part.was_sold_and_session_cancelled_since for part in parts))
 
     def read_entries_with_lapsed_or_raise_if_cancelled(self, session: Session) -> Mapping[str, Occupancy]:
         items = list(BatchReader(self.client, self.table_name, self.sleep)(_row_keys(session)))
@@ -132,12 +132,16 @@ class DynamoRows:
         )
         return {entry.reservation_id: entry.sale_id for entry in entries if isinstance(entry, SoldSeat)}
 
-    def close_row_and_read_entries(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
+    def close_row_and_read_entries_with_lapsed(
+        self, session_id: str, row: str, now: datetime
+    ) -> Mapping[str, Occupancy]:
         event = row_event_attribute_value(
             RowClosed(session_id=session_id, row=row, sold_reservation_ids=(), occurred_at=now)
         )
         try:
-            item = retry_on_conflict(lambda: self._close_row(row_id(session_id, row), now, event), self.sleep)
+            item = retry_on_conflict_or_raise_unavailable(
+                lambda: self._close_row(row_id(session_id, row), now, event), self.sleep
+            )
         except ConditionFailed as failed:
             item = failed.item or {}
         return seat_entries_with_lapsed_in(item)
@@ -193,9 +197,9 @@ class DynamoRows:
         """
         try:
             if len(writes) == 1:
-                retry_on_conflict(lambda: self._update(writes[0]), self.sleep)
+                retry_on_conflict_or_raise_unavailable(lambda: self._update(writes[0]), self.sleep)
             else:
-                retry_on_conflict(lambda: self._transact(writes), self.sleep)
+                retry_on_conflict_or_raise_unavailable(lambda: self._transact(writes), self.sleep)
         except _Refused as refused:
             seats = {seat for write in writes for seat in write.seats}
             closed = any("closed" in item for item in refused.items)
@@ -235,7 +239,7 @@ class DynamoRows:
             },
         )
         try:
-            retry_on_conflict(lambda: self._update(write), self.sleep)
+            retry_on_conflict_or_raise_unavailable(lambda: self._update(write), self.sleep)
         except _Refused as refused:
             return self._release_rest(row, hold, now, refused.items[0])
         return ReleaseResult(hold.seats)
@@ -257,7 +261,7 @@ class DynamoRows:
         )
         if not still_held or still_held == hold.seats:
             sale_id = next(sales, None)
-            return ReleaseResult((), sale_id, is_row_of_sold_seat_closed=bool(sale_id) and "closed" in item)
+            return ReleaseResult((), sale_id, was_sold_and_session_cancelled_since=bool(sale_id) and "closed" in item)
         return self._release_in_row(row, _with_seats(hold, still_held), now)
 
 
@@ -337,7 +341,7 @@ def _written_at(item: Item) -> datetime:
 
 
 def row_state_after_write(record: Mapping[str, Any]) -> RowState | None:
-    """Reads from a record of the rows' stream what the row's state is after the write.
+    """Reads the row's state after the write, from a record of the rows' stream.
 
     None if the row was just created, because its seats are not written yet, or if it was deleted.
     """

@@ -18,7 +18,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.pages import Page
 from chalicelib.domain.refusals import CursorInvalid, SessionNotFound
 from chalicelib.domain.sessions import Session
-from chalicelib.domain.times import to_iso, utc_moment_from_iso_with_zone
+from chalicelib.domain.times import to_iso, utc_whole_ms_from_iso_with_zone
 from chalicelib.infrastructure.ttl_cache import TtlCache
 
 from .connection import (
@@ -27,7 +27,7 @@ from .connection import (
     TransactionCancelled,
     let_client_query,
     outages_as_refusals,
-    retry_on_conflict,
+    retry_on_conflict_or_raise_unavailable,
     transact,
 )
 from .cursors import from_cursor, to_cursor
@@ -87,20 +87,16 @@ class DynamoSessions:
         until, session = self.kept.get(session_id, (0.0, None))
         return session if session and self.seconds() < until else self._read(session_id)
 
-    def list_by_start(
-        self, starting_from_or_none_for_all: datetime | None, limit: int, cursor: str | None
-    ) -> Page[Session]:
+    def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
         """Lists a page of screenings. The page is cached for PROGRAMME_SECONDS.
 
         A write of this process clears the cache. On AWS the index lags behind the writes by some milliseconds.
         """
-        wanted = (starting_from_or_none_for_all, limit, cursor)
-        return self.pages.get_or_read(wanted, lambda: self._read_page(starting_from_or_none_for_all, limit, cursor))
+        wanted = (starting_from, limit, cursor)
+        return self.pages.get_or_read(wanted, lambda: self._read_page(starting_from, limit, cursor))
 
-    def _read_page(
-        self, starting_from_or_none_for_all: datetime | None, limit: int, cursor: str | None
-    ) -> Page[Session]:
-        least = to_iso(starting_from_or_none_for_all) if starting_from_or_none_for_all else ""
+    def _read_page(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+        least = to_iso(starting_from) if starting_from else ""
         after = dict(zip(("starts_at", "id"), from_cursor(cursor, 2), strict=True)) if cursor else None
         if after and after["starts_at"] < least:
             raise CursorInvalid  # a cursor of another list, with which DynamoDB would refuse the query as malformed
@@ -134,7 +130,9 @@ class DynamoSessions:
         """Puts the missing rows. An existing row fails the transaction, and is left out of the next one."""
         missing = ids
         while missing:
-            missing = retry_on_conflict(partial(self._put_rows_or_list_missing, missing), self.sleep)
+            missing = retry_on_conflict_or_raise_unavailable(
+                partial(self._put_rows_or_list_missing, missing), self.sleep
+            )
 
     def _put_rows_or_list_missing(self, ids: Sequence[str]) -> Sequence[str]:
         """Puts all rows, or none if one of them exists. Gives the ids of the rows that are still missing.
@@ -199,11 +197,11 @@ def _session_from_model(item: SessionItem) -> Session:
     return Session(
         id=item.id,
         movie_title=item.movie_title,
-        starts_at=utc_moment_from_iso_with_zone(item.starts_at),
+        starts_at=utc_whole_ms_from_iso_with_zone(item.starts_at),
         room=item.room,
         total_seats=int(item.total_seats),
         seats_per_row=int(item.seats_per_row),
         ticket_price=Money(int(item.price_cents)).amount,
-        created_at=utc_moment_from_iso_with_zone(item.created_at),
-        cancelled_at=utc_moment_from_iso_with_zone(item.cancelled_at) if item.cancelled_at else None,
+        created_at=utc_whole_ms_from_iso_with_zone(item.created_at),
+        cancelled_at=utc_whole_ms_from_iso_with_zone(item.cancelled_at) if item.cancelled_at else None,
     )

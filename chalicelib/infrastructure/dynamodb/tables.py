@@ -72,7 +72,8 @@ class SessionItem(Model):
 
 
 class RowItem(Model):
-    """One row of seats of one session: the unit of consistency. The table's stream is the outbox.
+    """One row of seats of one session: the unit of consistency. The table's stream is the outbox. `id` is the session's
+    id, # and the row's letters.
 
     `seats` maps a seat's number to its entry: {r: reservation, x: expiry in ms, f: fingerprint} for a held seat, {r:
     reservation, s: sale} for a sold one, {z: expiry of a released hold} or none for a free one. The names are short, so
@@ -122,12 +123,10 @@ class ReservationItem(Model):
     purchases = PurchasesIndex()
 
 
-class HoldsCountedUntilExpiryItem(Model):
-    """The last holds of a holder in a session: `age0` is the newest, `age1` the one before, up to `age9`.
-
-    Each is {r: reservation, x: expiry in ms}, and counts against the limit until it lapses. A place without a hold has
-    x = 0. `buyer` is a hash of the holder. See live_holds.py.
-    """
+class LatestHoldsOfHolderInSessionItem(Model):
+    """The latest holds of one holder in one session, from `age0`, the newest, to `age9`. Each is {r: reservation, x:
+    expiry in ms}, and counts against the limit until it lapses. An attribute without a hold has x = 0. `buyer` is a
+    hash of the holder. See live_holds.py."""
 
     class Meta:
         table_name = "live-holds"
@@ -149,9 +148,9 @@ class OutstandingRefundsIndex(GlobalSecondaryIndex["PaymentItem"]):
 
 
 class PaymentItem(Model):
-    """One payment in all its states: see payments.py. The attributes `charged_…` come from the gateway, all others from
-    us. The table's stream reports claims, requested refunds and completed refunds. The index `outstanding` has only the
-    payments that are still to be refunded."""
+    """One payment in all its states: asserted, claimed, sold, refund_requested, refunded. See payments.py. The
+    attributes `charged_…` and `refund_id` come from the gateway, all others from us. The table's stream feeds the
+    relay. The index `outstanding` has only the payments that are still to be refunded."""
 
     class Meta:
         table_name = "payments"
@@ -196,8 +195,10 @@ class EventLogItem(Model):
     event = UnicodeAttribute()
 
 
-class AnalyticsShardItem(Model):
-    """The counters of one session in one shard of five minutes. A missing counter is 0. See analytics.py."""
+class SessionCountersBucketShardItem(Model):
+    """The counters of one session for a bucket of five minutes. A bucket is split over several items, its shards, which
+    add up to it. `bucket` is the shard, # and the beginning of the five minutes in ms. A missing counter is 0. See
+    events/analytics.py."""
 
     class Meta:
         table_name = "analytics"
@@ -230,7 +231,7 @@ class EventProcessedByConsumerItem(Model):
     ttl = NumberAttribute()
 
 
-class WatchedSessionsOfViewerIndex(GlobalSecondaryIndex["ViewerItem"]):
+class WatchedSessionsByConnectionIndex(GlobalSecondaryIndex["ViewerItem"]):
     """The index of the screenings that a connection watches."""
 
     class Meta:
@@ -241,8 +242,8 @@ class WatchedSessionsOfViewerIndex(GlobalSecondaryIndex["ViewerItem"]):
 
 
 class ViewerItem(Model):
-    """A WebSocket connection that watches a screening. TTL deletes it two hours after it was opened. The items
-    `limit#…` have how much of a connection's or an address's quota is used: see viewer_limits.py."""
+    """A WebSocket connection that watches a screening. TTL deletes it two hours after the connection last subscribed.
+    The items `limit#…` have how much of a connection's or an address's quota is used: see viewer_limits.py."""
 
     class Meta:
         table_name = "viewers"
@@ -251,7 +252,7 @@ class ViewerItem(Model):
     viewer_id = UnicodeAttribute(range_key=True)
     ttl = NumberAttribute()
 
-    by_viewer = WatchedSessionsOfViewerIndex()
+    by_viewer = WatchedSessionsByConnectionIndex()
 
 
 class SuppressedAddressHashItem(Model):
@@ -265,7 +266,7 @@ class SuppressedAddressHashItem(Model):
     since = UnicodeAttribute()
 
 
-class BreakerItem(Model):
+class ReportedBreakerStatusItem(Model):
     """The last reported status of a dependency's breaker: see breaker_board.py. `half_open_at` is in ms since 1970."""
 
     class Meta:
@@ -395,14 +396,14 @@ TABLES = (
     TableDefinition(SessionItem, "sessions", "Sessions"),
     TableDefinition(RowItem, "rows", "Rows", has_stream=True),
     TableDefinition(ReservationItem, "reservations", "Reservations", has_stream=True),
-    TableDefinition(HoldsCountedUntilExpiryItem, "live-holds", "LiveHolds"),
+    TableDefinition(LatestHoldsOfHolderInSessionItem, "live-holds", "LiveHolds"),
     TableDefinition(PaymentItem, "payments", "Payments", has_stream=True),
     TableDefinition(EventLogItem, "events", "EventLog"),
-    TableDefinition(AnalyticsShardItem, "analytics", "Analytics"),
+    TableDefinition(SessionCountersBucketShardItem, "analytics", "Analytics"),
     TableDefinition(EventProcessedByConsumerItem, "ledger", "Ledger"),
     TableDefinition(ViewerItem, "viewers", "Viewers"),
     TableDefinition(SuppressedAddressHashItem, "suppressed-addresses", "SuppressedAddresses"),
-    TableDefinition(BreakerItem, "breakers", "Breakers"),
+    TableDefinition(ReportedBreakerStatusItem, "breakers", "Breakers"),
     TableDefinition(InvoiceOrCounterItem, "invoices", "Invoices"),
     TableDefinition(TicketOrSaleOrKeysItem, "tickets", "Tickets"),
     TableDefinition(WebhookItem, "webhooks", "Webhooks"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.domain.email import BounceOrComplaint
 from chalicelib.domain.events import UnreadableMessage
-from chalicelib.domain.times import utc_moment_from_iso_with_zone
+from chalicelib.domain.times import utc_whole_ms_from_iso_with_zone
 
 WRONGLY_SORTED = "not-spam"
 """The type of a complaint in which a reader says that an email is not spam."""
@@ -51,4 +51,4 @@ def _read_addresses(recipients: Any) -> tuple[str, ...]:
 
 
 def _moment(told: Mapping[str, Any]) -> datetime:
-    return utc_moment_from_iso_with_zone(str(told["timestamp"]))
+    return utc_whole_ms_from_iso_with_zone(str(told["timestamp"]))

@@ -111,7 +111,8 @@ class SesEmailSender:
 
 @dataclass(frozen=True)
 class CircuitBreakerEmailSender:
-    """A sender of emails behind a circuit breaker. While the breaker is open, sending raises EmailNotConfirmed at once.
+    """A sender of emails behind a circuit breaker. While the breaker is open, sending raises EmailNotConfirmed at
+    once.
 
     Throttling does not open the breaker, because SES answers then.
     """

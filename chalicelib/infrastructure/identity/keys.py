@@ -37,7 +37,7 @@ LARGEST_ANSWER_BYTES = 65_536
 MOST_KEYS = 20
 
 PARTS_OF_KEY = {("RSA", None): ("n", "e"), ("OKP", "Ed25519"): ("crv", "x")}
-"""The fields that are used of the identity provider's public key, by type and curve. All others are dropped, private
+"""The fields of the identity provider's public keys that we use, by type and curve. All others are dropped, private
 ones too."""
 ALGORITHM_OF = {"RSA": "RS256", "OKP": "EdDSA"}
 

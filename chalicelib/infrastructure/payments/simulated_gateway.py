@@ -32,7 +32,7 @@ from chalicelib.domain.payments import (
     PaymentNotYetAtGateway,
     RefundNotConfirmed,
 )
-from chalicelib.domain.refusals import WebhookSignatureInvalid
+from chalicelib.domain.refusals import WebhookAuthenticationFailed
 from chalicelib.domain.reservations import Reservation
 from chalicelib.domain.signatures import is_signed
 from chalicelib.domain.times import from_ms, to_ms
@@ -185,7 +185,7 @@ class SimulatedGatewayMessages:
 
     def read_charge(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Charge | None:
         if not is_signed(headers.get(SIGNATURE_HEADER, ""), body, self.secrets, now):
-            raise WebhookSignatureInvalid
+            raise WebhookAuthenticationFailed
         message = _object_in(body)
         if not isinstance(message.get("type"), str):
             raise UnreadableMessage("no message of the payment gateway")

@@ -26,7 +26,7 @@ from chalicelib.domain.payments import (
     PaymentNotYetAtGateway,
     RefundNotConfirmed,
 )
-from chalicelib.domain.refusals import WebhookSignatureInvalid
+from chalicelib.domain.refusals import WebhookAuthenticationFailed
 from chalicelib.domain.reservations import Reservation
 from chalicelib.domain.signatures import is_signature_time_recent
 from chalicelib.domain.times import from_ms
@@ -209,7 +209,7 @@ class StripeMessages:
         if not (
             is_signature_time_recent(header, now) and any(_is_verified(header, body, secret) for secret in self.secrets)
         ):
-            raise WebhookSignatureInvalid
+            raise WebhookAuthenticationFailed
         try:
             return _charge_from_event(loads(body))
         except _NONSENSE as error:

@@ -119,10 +119,11 @@ class A4Document:
         left_mm: float = MARGIN,
         width_mm: float = TEXT_WIDTH,
         align: Align = "left",
-        most_lines: int | None = None,
+        drop_lines_after: int | None = None,
     ) -> None:
-        """Writes a text in lines, on as many pages as it needs. Lines after the first `most_lines` are left out."""
-        for line in self.lines_in_drawing_order(text, pen, width_mm)[:most_lines]:
+        """Writes a text in lines, on as many pages as it needs. Lines after the first `drop_lines_after` are left
+        out."""
+        for line in self.lines_in_drawing_order(text, pen, width_mm)[:drop_lines_after]:
             if not self.has_room(pen.line_height_mm):
                 self.add_page()
             self.draw_ordered_line(line, pen, left_mm, self.y, width_mm, align)

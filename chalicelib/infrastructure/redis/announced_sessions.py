@@ -29,10 +29,8 @@ class SessionsAnnouncedBeforeAdding:
     def get(self, session_id: str) -> Session:
         return self.sessions.get(session_id)
 
-    def list_by_start(
-        self, starting_from_or_none_for_all: datetime | None, limit: int, cursor: str | None
-    ) -> Page[Session]:
-        return self.sessions.list_by_start(starting_from_or_none_for_all, limit, cursor)
+    def list_by_start(self, starting_from: datetime | None, limit: int, cursor: str | None) -> Page[Session]:
+        return self.sessions.list_by_start(starting_from, limit, cursor)
 
     def set_cancelled_at_for_display_if_unset(self, session_id: str, now: datetime) -> Session:
         return self.sessions.set_cancelled_at_for_display_if_unset(session_id, now)

@@ -158,7 +158,7 @@ class Cluster:
         return BreakerStatus(next(each for each in worst if each in states), sum(each.trips for each in statuses))
 
     def _follow_redirects(
-        self, slot: int, node: Node, budget: wire.QuestionTimeBudget, question: Question, shape: Shape[T], ask: Any
+        self, slot: int, node: Node, budget: wire.SharedSecondsLeft, question: Question, shape: Shape[T], ask: Any
     ) -> T:
         sends_asking = False
         for _ in range(MOST_REDIRECTS + 1):
@@ -180,7 +180,7 @@ class Cluster:
         address = self._owners[slot] if self._owners else None
         return self._nodes.get(address, self._first) if address else self._first
 
-    def _node_to_ask(self, slot: int, budget: wire.QuestionTimeBudget) -> Node:
+    def _node_to_ask(self, slot: int, budget: wire.SharedSecondsLeft) -> Node:
         """Gives the slot's node.
 
         If this node has failed since the map was last read, reads the map from another node first.

@@ -33,7 +33,7 @@ class Keys:
     def used_reservation_id(self, session_id: str, reservation_id: str) -> str:
         return f"{self._of_session('key', session_id)}:{reservation_id}"
 
-    def ids_complete_since(self, session_id: str) -> str:
+    def used_ids_complete_since(self, session_id: str) -> str:
         return self._of_session("kept-since", session_id)
 
     def seat_map(self, session_id: str) -> str:

@@ -116,8 +116,8 @@ class ProcessRateLimiter:
 
 def _verdict_from(answer: Any, quotas: Sequence[Quota]) -> Verdict:
     """Reads the verdict from the script's answer. Raises MalformedRedisAnswer if the script can't have given this
-    answer. That is so if the answer refuses although no quota is used up, refuses for longer than a quota's window plus
-    CLOCKS_DIFFER_US, or admits more than a quota."""
+    answer. That is so if the answer refuses although no quota is used up, admits more than a quota, or says that a
+    quota is used for less than 0 or for longer than its window plus CLOCKS_DIFFER_US."""
     admitted, *used = answers.list_of_integers(1 + len(quotas))(answer)
     usages = tuple(map(QuotaUsage, quotas, used))
     within_reach = all(0 <= each.used_us <= each.quota.window_us + CLOCKS_DIFFER_US for each in usages)

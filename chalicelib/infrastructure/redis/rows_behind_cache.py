@@ -25,7 +25,7 @@ from chalicelib.domain.times import to_ms
 
 from .connection import RedisUnavailable
 from .seat_cache import KnownSeatsOfHold, SeatCache
-from .seat_format import MAP_MS, SeatMap
+from .seat_format import MAP_MS, CachedSeatMap
 
 if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, Rows, Sessions
@@ -79,8 +79,10 @@ class RowsBehindCache:
     ) -> Mapping[str, str]:
         return self.rows.sale_ids_by_reservation_in_rows_last_written_between(session, since, until)
 
-    def close_row_and_read_entries(self, session_id: str, row: str, now: datetime) -> Mapping[str, Occupancy]:
-        occupancy = self.rows.close_row_and_read_entries(session_id, row, now)
+    def close_row_and_read_entries_with_lapsed(
+        self, session_id: str, row: str, now: datetime
+    ) -> Mapping[str, Occupancy]:
+        occupancy = self.rows.close_row_and_read_entries_with_lapsed(session_id, row, now)
         self._try_cache(lambda: self.cache.record_seats(session_id, {}, now, invalidates_map=True))
         return occupancy
 
@@ -109,9 +111,9 @@ class RowsBehindCache:
         except Exception:
             self._try_cache(lambda: self.cache.release_rebuild(session.id))
             raise
-        built = SeatMap(version=version, read_at=read_at, occupancy=occupancy)
+        built = CachedSeatMap(version=version, read_at=read_at, occupancy=occupancy)
         ttl_ms = MAP_MS - (to_ms(self.clock()) - to_ms(built.read_at))
-        self._try_cache(lambda: self.cache.store_map_and_end_rebuild(session.id, built, ttl_ms))
+        self._try_cache(lambda: self.cache.store_map_if_fresh_and_release_claim(session.id, built, ttl_ms))
         return built.occupancy
 
     def _refuse_if_known(self, hold: Hold, now: datetime) -> None:

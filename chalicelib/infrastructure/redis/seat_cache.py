@@ -33,12 +33,12 @@ from . import answers
 from .connection import RedisConnection, RedisUnavailable
 from .keys import Keys
 from .seat_format import (
-    SeatMap,
+    CachedSeatMap,
     cached_entry_valid_until,
+    cached_map_from_text,
     cached_map_text,
     entry_and_valid_until,
     entry_text,
-    map_from_text,
     text_signed_for_key,
     verified_text,
 )
@@ -65,15 +65,15 @@ CLOCKS_APART = timedelta(seconds=5)
 MOST_UNMARKED = 1000
 
 IDS_COMPLETE_SECONDS = 400 * 86_400
-"""How long Redis keeps a certain moment for each screening: longer than any screening is on sale. Since that moment,
-Redis has the ids of all the screening's reservations that were held with an idempotency key. Without the moment, ids
-are looked up in the database."""
+"""How long Redis keeps, for each screening, the moment since which every id that was made from an idempotency key has
+been marked in Redis: longer than any screening is on sale. A mark itself is kept for ID_IS_REMEMBERED. Without the
+moment, ids are looked up in the database."""
 
 
 class PresentVersionAndPossiblyOlderMap(NamedTuple):
     version: int
     """The present version of the seats."""
-    seat_map: SeatMap | None
+    seat_map: CachedSeatMap | None
     """The stored map. Its own version may be older than the present one."""
 
 
@@ -81,7 +81,7 @@ class RebuildClaim(NamedTuple):
     is_ours: bool
     """Whether this process has the claim."""
     version: int
-    seat_map: SeatMap | None
+    seat_map: CachedSeatMap | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +90,19 @@ class KnownSeatsOfHold:
 
     occupancy: Mapping[str, Occupancy]
     reservation_id_was_seen: bool = True
-    ids_complete_since: datetime | None = None
+    used_ids_complete_since: datetime | None = None
 
     def is_surely_no_resend(self, session_created_at: datetime, now: datetime) -> bool:
-        """Tells whether it is certain that the hold's request repeats no earlier one. It is certain if Redis does not
-        have the hold's id, but has the ids of all holds with an idempotency key: either since the screening was
-        scheduled, or for the last ID_IS_REMEMBERED.
+        """Tells whether it is certain that the hold's request repeats no earlier one. That is so if Redis does not have
+        the hold's id, and every id from an idempotency key has been marked in Redis: since the screening was scheduled,
+        or over the last ID_IS_REMEMBERED.
 
         Older ids do not matter, because the idempotency key of an unsold reservation of that age is no longer accepted.
         """
-        if self.reservation_id_was_seen or self.ids_complete_since is None:
+        if self.reservation_id_was_seen or self.used_ids_complete_since is None:
             return False
-        seen_all_of_screening = self.ids_complete_since + CLOCKS_APART <= session_created_at
-        seen_all_remembered = self.ids_complete_since + CLOCKS_APART <= now - ID_IS_REMEMBERED
+        seen_all_of_screening = self.used_ids_complete_since + CLOCKS_APART <= session_created_at
+        seen_all_remembered = self.used_ids_complete_since + CLOCKS_APART <= now - ID_IS_REMEMBERED
         return seen_all_of_screening or seen_all_remembered
 
 
@@ -125,7 +125,7 @@ class SeatCache:
 
     def mark_reservation_ids_complete_for_new_session(self, session_id: str, created_at: datetime) -> None:
         """Records that Redis has the ids of all reservations of a new session, which has none yet. Never raises."""
-        self.mark_ids_complete_since(session_id, created_at - CLOCKS_APART)
+        self.try_mark_ids_complete_since(session_id, created_at - CLOCKS_APART)
 
     # Before and after a decision of the rows.
 
@@ -141,13 +141,13 @@ class SeatCache:
             found = self.connection.ask(seats[0], lambda redis: redis.mget(seats), answers.list_of_values(len(seats)))
             return KnownSeatsOfHold(self._occupancy_in_force(hold.session_id, hold.seats, found, now))
         *found, mark, kept = self._read_seats_and_id(hold, seats)
-        ids_complete_since = self._verified_moment(self.keys.ids_complete_since(hold.session_id), kept)
-        if ids_complete_since is None:
-            self.mark_ids_complete_since(hold.session_id, now)
+        used_ids_complete_since = self._verified_moment(self.keys.used_ids_complete_since(hold.session_id), kept)
+        if used_ids_complete_since is None:
+            self.try_mark_ids_complete_since(hold.session_id, now)
         return KnownSeatsOfHold(
             occupancy=self._occupancy_in_force(hold.session_id, hold.seats, found, now),
             reservation_id_was_seen=mark is not None,
-            ids_complete_since=ids_complete_since,
+            used_ids_complete_since=used_ids_complete_since,
         )
 
     def record_hold(self, hold: Hold, now: datetime) -> None:
@@ -233,7 +233,7 @@ class SeatCache:
         key = self.keys.rebuild_claim(session_id)
         self.connection.ask(key, lambda redis: redis.delete(key), answers.integer)
 
-    def store_map_and_end_rebuild(self, session_id: str, built: SeatMap, ttl_ms: int) -> None:
+    def store_map_if_fresh_and_release_claim(self, session_id: str, built: CachedSeatMap, ttl_ms: int) -> None:
         """Stores the map for `ttl_ms`, and releases the claim to rebuild the map.
 
         If `ttl_ms` is not positive, the map is too old: releases the claim and stores nothing.
@@ -258,9 +258,9 @@ class SeatCache:
         text = verified_text(self.secret, key, value)
         return from_ms(int(text)) if text else None
 
-    def _verified_map(self, key: str, value: bytes | None) -> SeatMap | None:
+    def _verified_map(self, key: str, value: bytes | None) -> CachedSeatMap | None:
         text = verified_text(self.secret, key, value)
-        return None if text is None else map_from_text(text)
+        return None if text is None else cached_map_from_text(text)
 
     def _occupancy_in_force(
         self, session_id: str, seats: Iterable[str], found: Iterable[bytes | None], now: datetime
@@ -323,33 +323,33 @@ class SeatCache:
         """Reads the seats' entries, the mark of the hold's id, and the moment since which Redis has all ids of the
         session that were made from idempotency keys. Before that, writes the marks that Redis still lacks. If one of
         them can't be written, the result says that the hold's id is marked."""
-        session_id, ids_complete_since = hold.session_id, self.keys.ids_complete_since(hold.session_id)
-        keys = [*seats, self.keys.used_reservation_id(session_id, hold.reservation_id), ids_complete_since]
+        session_id, used_ids_complete_since = hold.session_id, self.keys.used_ids_complete_since(hold.session_id)
+        keys = [*seats, self.keys.used_reservation_id(session_id, hold.reservation_id), used_ids_complete_since]
         unmarked, is_incomplete = self._copy_unmarked_ids(session_id), session_id in self._incomplete
 
         def ask(redis: "Redis") -> list[Any]:
             pipeline = redis.pipeline(transaction=False)
             self._add_marks(pipeline, session_id, unmarked)
             if is_incomplete:
-                pipeline.delete(ids_complete_since)
+                pipeline.delete(used_ids_complete_since)
             pipeline.mget(keys)
             return list(pipeline.execute(raise_on_error=False))
 
         def shape(answer: Any) -> tuple[list[bool], list[bytes | None]]:
             return answers.were_executed(answer[:-1]), answers.list_of_values(len(keys))(answer[-1])
 
-        written, found = self.connection.ask(ids_complete_since, ask, shape)
+        written, found = self.connection.ask(used_ids_complete_since, ask, shape)
         self._forget_ids_now_marked(unmarked, written)
         if is_incomplete and written[-1]:
             self._incomplete.discard(session_id)
         return found if self._are_marked(unmarked) else [*found[:-2], b"perhaps", found[-1]]
 
-    def mark_ids_complete_since(self, session_id: str, moment: datetime) -> None:
+    def try_mark_ids_complete_since(self, session_id: str, moment: datetime) -> None:
         """Records that Redis has all ids of the session from `moment` on. Never raises.
 
         Records nothing if Redis may evict keys when it is full, because then ids may be missing.
         """
-        key = self.keys.ids_complete_since(session_id)
+        key = self.keys.used_ids_complete_since(session_id)
         with contextlib.suppress(RedisUnavailable):  # the next buyer's process will
             memory = self.connection.ask(key, lambda redis: redis.info("memory"), answers.required_value)
             if _evicts_no_key(memory):

@@ -27,7 +27,7 @@ MAP_MS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class SeatMap:
+class CachedSeatMap:
     """The entries of all seats of a screening, as read from the rows.
 
     `version` and `read_at` were taken before the read began, so the map may show later writes, too.
@@ -93,17 +93,17 @@ _PlainEntry = tuple[str, int | str, str]
 _PlainMap = tuple[int, int, dict[str, _PlainEntry]]
 
 
-def cached_map_text(seat_map: SeatMap) -> str:
+def cached_map_text(seat_map: CachedSeatMap) -> str:
     entries = {seat: _to_plain(entry) for seat, entry in seat_map.occupancy.items()}
     return msgspec.json.encode((seat_map.version, to_ms(seat_map.read_at), entries)).decode()
 
 
-def map_from_text(text: str) -> SeatMap | None:
+def cached_map_from_text(text: str) -> CachedSeatMap | None:
     """Reads a map. None if another version of the app wrote the text."""
     try:
         version, read_at_ms, entries = msgspec.json.decode(text, type=_PlainMap)
         occupancy = {seat: _from_plain(*entry) for seat, entry in entries.items()}
-        return SeatMap(version=version, read_at=from_ms(read_at_ms), occupancy=occupancy)
+        return CachedSeatMap(version=version, read_at=from_ms(read_at_ms), occupancy=occupancy)
     except (msgspec.DecodeError, OverflowError):
         return None
 

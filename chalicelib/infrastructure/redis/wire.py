@@ -40,20 +40,21 @@ Answer = Any
 """None, an int, bytes, a ResponseError, or a list of these."""
 
 
-class QuestionTimeBudget:
-    """The seconds that are left to wait for the answers to one question. All nodes that are asked share them."""
+class SharedSecondsLeft:
+    """The seconds that are left to wait for the answers to what was sent to Redis. All nodes that are asked share them:
+    whoever waits subtracts from `left`."""
 
     def __init__(self, seconds: float) -> None:
         self.left = seconds
 
 
-_budget: ContextVar[QuestionTimeBudget | None] = ContextVar("time budget", default=None)
+_budget: ContextVar[SharedSecondsLeft | None] = ContextVar("time budget", default=None)
 
 
 @contextmanager
-def redis_time_budget(seconds: float) -> Iterator[QuestionTimeBudget]:
+def redis_time_budget(seconds: float) -> Iterator[SharedSecondsLeft]:
     """Limits the total wait for answers within the block to `seconds`, over all connections."""
-    shared = QuestionTimeBudget(seconds)
+    shared = SharedSecondsLeft(seconds)
     before = _budget.set(shared)
     try:
         yield shared
@@ -88,7 +89,7 @@ class TimeAndSizeLimitedParser(BaseParser):
         """Resets the limits of time and size. Call this each time before something is sent to Redis."""
         if self._sock:
             self._sock.settimeout(self._seconds)
-        self._budget = _budget.get() or QuestionTimeBudget(self._seconds)
+        self._budget = _budget.get() or SharedSecondsLeft(self._seconds)
         self._deadline: float | None = None
         self._is_over = False
         self._bytes_left, self._values_left = MOST_BYTES, MOST_VALUES

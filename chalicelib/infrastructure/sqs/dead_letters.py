@@ -43,7 +43,7 @@ def peek(sqs: "SQSClient", url: str, most: int) -> list[DeadLetter]:
         while len(seen) < most and (batch := receive_and_hide_up_to_ten(sqs, url, most - len(seen))):
             seen += batch
     finally:
-        make_visible(sqs, url, seen)
+        try_make_visible(sqs, url, seen)
     return [_dead_letter_from(message) for message in seen]
 
 
@@ -63,7 +63,7 @@ def redrive(sqs: "SQSClient", url: str, source_url: str, most: int, progress: Pr
                 try:
                     _move(sqs, message, url, source_url)
                 except (BotoCoreError, ClientError):
-                    make_visible(sqs, url, batch[position:])
+                    try_make_visible(sqs, url, batch[position:])
                     raise
                 moved += 1
             progress(moved)
@@ -85,7 +85,7 @@ def receive_and_hide_up_to_ten(sqs: "SQSClient", url: str, most: int) -> list["M
     return answer.get("Messages", [])
 
 
-def make_visible(sqs: "SQSClient", url: str, messages: Sequence["MessageTypeDef"]) -> None:
+def try_make_visible(sqs: "SQSClient", url: str, messages: Sequence["MessageTypeDef"]) -> None:
     """Makes received messages visible again. Never raises: after HIDDEN_SECONDS they are visible anyway."""
     with suppress(BotoCoreError, ClientError):
         for message in messages:

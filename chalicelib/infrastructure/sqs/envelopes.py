@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.domain.events import Event, EventType, UnreadableMessage
 from chalicelib.domain.payments import Charge, SettlementDue
 from chalicelib.domain.reservations import Hold
-from chalicelib.domain.times import from_ms, to_iso, to_ms, utc_moment_from_iso_with_zone
+from chalicelib.domain.times import from_ms, to_iso, to_ms, utc_whole_ms_from_iso_with_zone
 from chalicelib.domain.webhooks import Delivery
 
 VERSION = 1
@@ -80,7 +80,7 @@ def event_from_wire(wire: Mapping[str, Any]) -> Event:
         return Event(
             id=wire["id"],
             type=EventType(wire["type"]),
-            occurred_at=utc_moment_from_iso_with_zone(wire["occurredAt"]),
+            occurred_at=utc_whole_ms_from_iso_with_zone(wire["occurredAt"]),
             session_id=wire["sessionId"],
             reservation_id=wire["reservationId"],
             seats=tuple(wire["seats"]),

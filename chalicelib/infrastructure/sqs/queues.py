@@ -128,11 +128,8 @@ def full_jitter_seconds(receives: int) -> float:
 
 
 def growing_jitter_seconds(deferrals: int, least_seconds: float, most_seconds: float) -> float:
-    """Draws a random delay between `least_seconds` and an upper limit.
-
-    The limit is `least_seconds` plus 4 s at first. Each deferral doubles the part that is added. The limit never
-    exceeds `most_seconds`.
-    """
+    """Draws a random delay between `least_seconds` and an upper limit: `least_seconds` plus 4 s, where the 4 s are
+    doubled by each deferral, but never above `most_seconds`."""
     return random.uniform(least_seconds, min(most_seconds, least_seconds + 4 * 2 ** min(deferrals, 10)))
 
 
@@ -140,8 +137,8 @@ def growing_jitter_seconds(deferrals: int, least_seconds: float, most_seconds: f
 class RedeliveryOfFailedMessages:
     """The ways in which an SQS record that could not be handled is delivered again, or parked.
 
-    A retry keeps the message: SQS counts each receive, and the fifth is the last. A deferral sends the message again
-    with a delay, and lets the queue delete the old one, so that its receives are counted from 0.
+    A retry delivers the same message again: SQS counts each receive, and the fifth is the last. A deferral sends the
+    message again with a delay, and lets the queue delete the old one, so that its receives are counted from 0.
     """
 
     client: "SQSClient"
@@ -180,7 +177,7 @@ class RedeliveryOfFailedMessages:
     def is_last_attempt(self, record: Mapping[str, Any]) -> bool:
         return _read_receive_count(record) >= MOST_RECEIVES
 
-    def park_copy(self, record: Mapping[str, Any], reason: str) -> None:
+    def send_copy_to_dlq(self, record: Mapping[str, Any], reason: str) -> None:
         """Sends a copy of the record to its queue's DLQ, with the reason for operators.
 
         The caller must let the queue delete the original.

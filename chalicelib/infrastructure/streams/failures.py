@@ -171,7 +171,8 @@ def failure_object_content(records: Sequence[Record], condition: str, reason: st
 
 
 def reason_in_stream_failure(text: str) -> str | None:
-    """Reads why the records of a stored failure failed: our `reason`, or else the condition that Lambda wrote.
+    """Reads from a stored failure the reason why its records failed: our `reason`, or else the condition that Lambda
+    wrote.
 
     None if `text` has neither.
     """

@@ -12,7 +12,7 @@ PDF_NAMES = {"en": "tickets.pdf", "pt-BR": "ingressos.pdf"}
 
 
 @dataclass(frozen=True)
-class TicketQrAndCalendarEnclosures:
+class TicketPdfQrAndCalendarEnclosures:
     """The maker of the files of an email about a sale: tickets, QR codes, calendar entry.
 
     `cinema` has the cinema's name, then the lines of its address. `time_zone` is an IANA name.

@@ -23,18 +23,18 @@ WORDS = {
 _ESCAPED = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 
 
-def to_icalendar_file(entry: SaleCalendarEntry, cinema: Sequence[str], language: str) -> File:
-    text = to_icalendar(entry, cinema, language)
+def to_icalendar_file(entry: SaleCalendarEntry, cinema_name_and_address: Sequence[str], language: str) -> File:
+    text = to_icalendar(entry, cinema_name_and_address, language)
     return File(f"{entry.booking_code}.ics", CONTENT_TYPE, text.encode())
 
 
-def to_icalendar(entry: SaleCalendarEntry, cinema: Sequence[str], language: str) -> str:
+def to_icalendar(entry: SaleCalendarEntry, cinema_name_and_address: Sequence[str], language: str) -> str:
     """Writes the entry as iCalendar text, always the same for the same entry.
 
-    `cinema` has the cinema's name, then the lines of its address.
+    `cinema_name_and_address` has the cinema's name, then the lines of its address.
     """
     words = WORDS.get(language, WORDS["en"])
-    place = (f"{words['room']} {entry.room}", *cinema)
+    place = (f"{words['room']} {entry.room}", *cinema_name_and_address)
     lines = (
         "BEGIN:VCALENDAR",
         "VERSION:2.0",

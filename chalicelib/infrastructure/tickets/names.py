@@ -2,14 +2,14 @@
 
 import secrets
 
-from chalicelib.domain.booking_codes import CODES, code_from_number
+from chalicelib.domain.booking_codes import CODES, code_from_number_modulo_codes
 
 
 def random_ticket_code() -> str:
     """Makes an unguessable code for a ticket."""
-    return code_from_number(secrets.randbelow(CODES))
+    return code_from_number_modulo_codes(secrets.randbelow(CODES))
 
 
-def random_admission_key() -> str:
+def random_admission_idempotency_key() -> str:
     """Makes a unique key for an admission whose request has no idempotency key."""
     return secrets.token_hex(8)

@@ -91,7 +91,7 @@ class _TicketSheet(A4Document):
     def _write_facts(self, ticket: Ticket, width_mm: float) -> None:
         words, session = self.words, self.session
         self.write(self.cinema[0], Pen(9, ACCENT), width_mm=width_mm)
-        self.write(session.movie_title, Pen(15, is_bold=True), width_mm=width_mm, most_lines=TITLE_LINES)
+        self.write(session.movie_title, Pen(15, is_bold=True), width_mm=width_mm, drop_lines_after=TITLE_LINES)
         self.write(words.room_and_start(session.room, self.starts_at), Pen(10), width_mm=width_mm)
         self.y += 2
         self.write(f"{words.seat} {ticket.seat}", Pen(15, is_bold=True), width_mm=width_mm)

@@ -31,7 +31,8 @@ MOST_BYTES = 64 * 1024 * 1024
 
 
 class BackgroundProcessorOfSampledRequestSpans(SpanProcessor):
-    """A span processor that exports ended spans in a daemon thread."""
+    """A span processor that exports ended spans in a daemon thread, if they are sampled and belong to a request or an
+    invocation."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -41,7 +42,7 @@ class BackgroundProcessorOfSampledRequestSpans(SpanProcessor):
         self._thread: threading.Thread | None = None
 
     def on_end(self, span: ReadableSpan) -> None:
-        if not is_sampled_and_in_request(span):
+        if not is_sampled_and_not_root_client_call(span):
             return
         with self._changed:
             self._waiting.append(span)
@@ -94,11 +95,9 @@ class BackgroundProcessorOfSampledRequestSpans(SpanProcessor):
             return False
 
 
-def is_sampled_and_in_request(span: ReadableSpan) -> bool:
-    """Tells whether to export the span. False for an unsampled span, and for a call outside any request or invocation.
-
-    Such calls are mostly the local pump's constant polling of queues and streams.
-    """
+def is_sampled_and_not_root_client_call(span: ReadableSpan) -> bool:
+    """Tells whether the span is to be exported. False for a span that is not sampled, and for a client's call without a
+    parent span: the local pump, which stands for Lambda's pollers, asks queues and streams all the time."""
     is_sampled = bool(span.context and span.context.trace_flags.sampled)
     return is_sampled and not (span.parent is None and span.kind is SpanKind.CLIENT)
 
@@ -127,7 +126,7 @@ def _exception_type_only(event: Event) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class FileExporter(SpanExporter):
+class RotatingFileExporter(SpanExporter):
     """An exporter that appends each span to a file, as one line of JSON. Several processes may write the same file."""
 
     path: Path

@@ -9,7 +9,7 @@ from opentelemetry.util.re import parse_env_headers
 
 from chalicelib.settings import SettingInvalid, Settings
 
-from .export import BackgroundProcessorOfSampledRequestSpans, FileExporter
+from .export import BackgroundProcessorOfSampledRequestSpans, RotatingFileExporter
 
 EXPORT_SECONDS = 2.0
 """The longest time for one export to a collector."""
@@ -35,7 +35,7 @@ def new_exporter(settings: Settings) -> SpanExporter:
         headers = parse_env_headers(settings.traces_headers, liberal=True)  # in its own variable may be a name in SSM
         return OTLPSpanExporter(endpoint, headers=headers, timeout=EXPORT_SECONDS)
     if settings.traces_file:
-        return FileExporter(Path(settings.traces_file))
+        return RotatingFileExporter(Path(settings.traces_file))
     raise SettingInvalid(
         "TRACES is on, so OTEL_EXPORTER_OTLP_ENDPOINT must be the URL of a collector (or TRACES_FILE a file)."
     )

@@ -43,8 +43,7 @@ DELIVERY_SECONDS = 5.0
 the same time, so a batch takes no longer."""
 
 MOST_BREAKERS = 1000
-"""The most breakers that are kept: about as many as there can be subscribers, because
-DynamoWebhooks.list_all_subscribers_without_urls_and_secrets reads one page of the table."""
+"""The most breakers that are kept: far more than the 50 webhooks that a stage may have."""
 
 DELIVERY_HEADER = "Cinema-Delivery"
 USER_AGENT = "cinema-tickets-webhooks/1"

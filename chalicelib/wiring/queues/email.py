@@ -9,7 +9,7 @@ from chalicelib.infrastructure.dynamodb.events.processed_events import DynamoPro
 from chalicelib.infrastructure.dynamodb.events.tickets import DynamoTickets
 from chalicelib.infrastructure.email import ses
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
-from chalicelib.infrastructure.tickets.enclosures import TicketQrAndCalendarEnclosures
+from chalicelib.infrastructure.tickets.enclosures import TicketPdfQrAndCalendarEnclosures
 from chalicelib.wiring.shared.breaker_board import breaker_board
 from chalicelib.wiring.shared.breakers import new_breaker
 from chalicelib.wiring.shared.process import clock, database, once_per_settings, resource_name, settings
@@ -32,7 +32,7 @@ def send_buyer_email() -> SendBuyerEmail:
         reservations=reservations(),
         sessions=sessions(),
         renderer=TemplateEmailRenderer(
-            settings().time_zone, TicketQrAndCalendarEnclosures(settings().seller, settings().time_zone)
+            settings().time_zone, TicketPdfQrAndCalendarEnclosures(settings().seller, settings().time_zone)
         ),
         sender=email_sender(),
         processed_events=DynamoProcessedEvents(database(), resource_name("ledger"), "email", clock),

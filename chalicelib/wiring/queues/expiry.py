@@ -14,6 +14,6 @@ def selling() -> SellingUseCases:
     return SellingUseCases(adapters())
 
 
-def expire_lapsed_hold_unless_sold(queue_record: Mapping[str, Any]) -> None:
+def expire_hold_unless_sold_or_raise_unlapsed(queue_record: Mapping[str, Any]) -> None:
     """Releases the seats of the hold in a queue record. Raises NotLapsedYet if the hold has not lapsed."""
-    selling().expire_lapsed_hold_unless_sold(envelopes.hold_in(queue_record))
+    selling().expire_hold_unless_sold_or_raise_unlapsed(envelopes.hold_in(queue_record))

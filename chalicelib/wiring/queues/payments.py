@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.application.payments import QueueReportedCharge, StartPayment
-from chalicelib.application.reconcile import ReconcilePaymentsAndSales
-from chalicelib.application.refunds import RefundIfRequested
+from chalicelib.application.payments import QueueReportedCharge, StartOrGetPayment
+from chalicelib.application.reconcile import ReconcileChargesRefundsAndSales
+from chalicelib.application.refunds import RefundOrSettle
 from chalicelib.infrastructure.payments.simulated_gateway import SimulatedGatewayMessages
 from chalicelib.infrastructure.payments.stripe_gateway import StripeMessages
 from chalicelib.infrastructure.sqs import envelopes
@@ -26,7 +26,7 @@ def settling() -> SettlingUseCases:
     return SettlingUseCases(adapters())
 
 
-def start_payment() -> StartPayment:
+def start_payment() -> StartOrGetPayment:
     return settling().start_payment
 
 
@@ -41,12 +41,12 @@ def settle_payment(record: Mapping[str, Any]) -> None:
     settling().settle_payment(envelopes.payment_in(record))
 
 
-def refund_if_requested() -> RefundIfRequested:
-    return settling().refund_if_requested
+def refund_or_settle() -> RefundOrSettle:
+    return settling().refund_or_settle
 
 
-def reconcile_payments_and_sales() -> ReconcilePaymentsAndSales:
-    return settling().reconcile_payments_and_sales
+def reconcile_charges_refunds_and_sales() -> ReconcileChargesRefundsAndSales:
+    return settling().reconcile_charges_refunds_and_sales
 
 
 def write_payment_findings_metric(findings: int) -> None:

@@ -7,7 +7,7 @@ from chalicelib.domain.events import Event
 from chalicelib.wiring.shared.redis import seat_cache
 
 
-def update_seat_cache_by_event() -> Callable[[Event], None]:
+def seat_cache_updater_or_noop() -> Callable[[Event], None]:
     """Gives the consumer that updates the seat cache. Without Redis, gives one that does nothing."""
     cache = seat_cache()
     return RemoveStaleEntriesAndMarkUsedIdsInCache(cache) if cache else ignore_without_cache

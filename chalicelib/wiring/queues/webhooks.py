@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.application.consumers.webhooks import (
     DeliverOrDisableIfGone,
     NumberEventsAndQueueDeliveries,
-    VerifyAndEnqueueNotificationReplay,
+    VerifySignatureAndEnqueueReplay,
 )
 from chalicelib.infrastructure.dynamodb.events.notifications import DynamoNotifications
 from chalicelib.infrastructure.dynamodb.events.webhooks import CachedSubscribers, DynamoWebhooks
@@ -57,5 +57,5 @@ def deliver_to_webhook(record: Mapping[str, Any]) -> None:
 
 
 @once_per_settings
-def enqueue_notification_replay() -> VerifyAndEnqueueNotificationReplay:
-    return VerifyAndEnqueueNotificationReplay(notifications(), webhooks(), outbox(), clock)
+def enqueue_notification_replay() -> VerifySignatureAndEnqueueReplay:
+    return VerifySignatureAndEnqueueReplay(notifications(), webhooks(), outbox(), clock)

@@ -1,4 +1,4 @@
-"""The settings, the clock and the database of every process; and `once`, which builds an object only once.
+"""The settings, the clock and the database of every process; and `once_per_settings`, which builds an object only once.
 
 The database's modules are imported at the top. Every function uses them, and imports are fastest in Lambda's init
 phase, which has a whole CPU core.
@@ -46,7 +46,7 @@ def settings_with_secrets() -> configuration.Settings:
     Raises SettingInvalid, or BackendUnavailable if SSM does not answer.
     """
     global _settings
-    if configuration.ssm_parameter_by_variable() and (secrets := _secrets.read_unless_already_read()) is not None:
+    if configuration.ssm_parameter_by_variable() and (secrets := _secrets.first_read_or_none()) is not None:
         _settings = configuration.load(fetched_secret_by_variable=secrets)
     return settings()
 
@@ -61,7 +61,7 @@ _secrets: PolledValue[Mapping[str, str]] = PolledValue(_fetch_secrets)
 
 
 def _use_changed_secrets() -> None:
-    """Reads the secrets in SSM again from time to time. Drops all objects of `once` if a secret has changed."""
+    """Reads the secrets in SSM again from time to time. Drops the objects of all factories if a secret has changed."""
     if (secrets := _secrets.reread_if_stale_and_give_change()) is not None:
         replace_settings_and_drop_objects(configuration.load(fetched_secret_by_variable=secrets))
 
@@ -85,8 +85,8 @@ def once_per_settings(build: Callable[[], T]) -> Callable[[], T]:
 
 
 def replace_settings_and_drop_objects(with_settings: configuration.Settings) -> None:
-    """Replaces the settings, and drops all objects of `once`. The next use of an object builds it from the new
-    settings.
+    """Replaces the settings, and drops all objects of `once_per_settings`. The next use of an object builds it from the
+    new settings.
 
     Used when a secret was rotated, and by tests. AWS clients are kept, because they use no settings.
     """

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chalicelib.application.cancel_session import CancelSession
-from chalicelib.application.refunds import MarkPaymentSoldIfAllowed, RequestRefundsAfterSessionCancellation
+from chalicelib.application.refunds import MarkPaymentSoldOrLogConflict, RequestRefundsOfSalesAfterSessionCancellation
 from chalicelib.application.relay import (
-    FinishSalesRequestRefundsAndListMessages,
-    MarkIfRefundedAndListPaymentMessages,
+    FinishSalesRequestRefundsIfClosedAndListMessages,
     MarkPaymentSoldOrExpireDeletedHoldAndListMessages,
+    MarkReservationIfRefundedAndListPaymentMessages,
 )
 
 from .ports import SellingAndSettlingPorts
@@ -22,29 +22,34 @@ class RelayingUseCases:
     ports: SellingAndSettlingPorts
 
     @cached_property
-    def finish_sales_request_refunds_and_list_messages(self) -> FinishSalesRequestRefundsAndListMessages:
-        return FinishSalesRequestRefundsAndListMessages(
-            self.ports.reservations, self.request_refunds_after_session_cancellation
+    def finish_sales_request_refunds_if_closed_and_list_messages(
+        self,
+    ) -> FinishSalesRequestRefundsIfClosedAndListMessages:
+        return FinishSalesRequestRefundsIfClosedAndListMessages(
+            self.ports.reservations, self.request_refunds_of_sales_after_session_cancellation
         )
 
     @cached_property
-    def mark_payment_sold_or_expire_deleted_hold_and_list_messages(
+    def mark_sold_or_expire_and_list_reservation_messages(
         self,
     ) -> MarkPaymentSoldOrExpireDeletedHoldAndListMessages:
         return MarkPaymentSoldOrExpireDeletedHoldAndListMessages(
-            SellingUseCases(self.ports).expire_lapsed_hold_unless_sold, MarkPaymentSoldIfAllowed(self.ports.payments)
+            SellingUseCases(self.ports).expire_hold_unless_sold_or_raise_unlapsed,
+            MarkPaymentSoldOrLogConflict(self.ports.payments),
         )
 
     @cached_property
-    def mark_if_refunded_and_list_payment_messages(self) -> MarkIfRefundedAndListPaymentMessages:
-        return MarkIfRefundedAndListPaymentMessages(self.ports.reservations)
+    def mark_reservation_if_refunded_and_list_payment_messages(self) -> MarkReservationIfRefundedAndListPaymentMessages:
+        return MarkReservationIfRefundedAndListPaymentMessages(self.ports.reservations)
 
     @cached_property
-    def request_refunds_after_session_cancellation(self) -> RequestRefundsAfterSessionCancellation:
+    def request_refunds_of_sales_after_session_cancellation(self) -> RequestRefundsOfSalesAfterSessionCancellation:
         ports = self.ports
-        return RequestRefundsAfterSessionCancellation(ports.reservations, ports.payments, ports.clock)
+        return RequestRefundsOfSalesAfterSessionCancellation(ports.reservations, ports.payments, ports.clock)
 
     @cached_property
     def cancel_session(self) -> CancelSession:
         ports = self.ports
-        return CancelSession(ports.sessions, ports.rows, self.request_refunds_after_session_cancellation, ports.clock)
+        return CancelSession(
+            ports.sessions, ports.rows, self.request_refunds_of_sales_after_session_cancellation, ports.clock
+        )

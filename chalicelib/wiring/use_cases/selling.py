@@ -5,12 +5,12 @@ from functools import cached_property
 
 from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.hold import PlaceHold
-from chalicelib.application.live_holds import CountHoldInSessionOrRefuse
+from chalicelib.application.live_holds import CountUserHoldInSessionOrRefuse
 from chalicelib.application.queries import (
     ListPurchasesPage,
     ListSessionsPage,
     ShowOwnReservation,
-    ShowSeatMap,
+    ShowSeatMapUnlessCancelled,
     ShowSession,
 )
 from chalicelib.application.release import CancelReservation, ExpireLapsedHoldUnlessSold
@@ -39,9 +39,9 @@ class SellingUseCases:
         return ShowSession(self.ports.sessions)
 
     @cached_property
-    def show_seats(self) -> ShowSeatMap:
+    def show_seats(self) -> ShowSeatMapUnlessCancelled:
         ports = self.ports
-        return ShowSeatMap(ports.sessions, ports.cached_rows, ports.clock)
+        return ShowSeatMapUnlessCancelled(ports.sessions, ports.cached_rows, ports.clock)
 
     @cached_property
     def place_hold(self) -> PlaceHold:
@@ -49,7 +49,7 @@ class SellingUseCases:
         return PlaceHold(
             sessions=ports.sessions,
             rows=ports.cached_rows,
-            count_live_hold=CountHoldInSessionOrRefuse(
+            count_live_hold=CountUserHoldInSessionOrRefuse(
                 ports.holds_counted_until_expiry, ports.reservations, ports.settings.max_live_holds
             ),
             reservations=ports.reservations,
@@ -80,7 +80,7 @@ class SellingUseCases:
         return CancelReservation(ports.cached_rows, ports.reservations, ports.clock)
 
     @cached_property
-    def expire_lapsed_hold_unless_sold(self) -> ExpireLapsedHoldUnlessSold:
+    def expire_hold_unless_sold_or_raise_unlapsed(self) -> ExpireLapsedHoldUnlessSold:
         ports = self.ports
         return ExpireLapsedHoldUnlessSold(ports.rows, ports.reservations, ports.clock)
 

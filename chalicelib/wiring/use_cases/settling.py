@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chalicelib.application.confirm import ConfirmReservation
-from chalicelib.application.payments import SettlePayment, StartPayment
-from chalicelib.application.reconcile import ReconcilePaymentsAndSales
-from chalicelib.application.refunds import MarkPaymentSoldIfAllowed, RefundIfRequested
+from chalicelib.application.payments import SettlePayment, StartOrGetPayment
+from chalicelib.application.reconcile import ReconcileChargesRefundsAndSales
+from chalicelib.application.refunds import MarkPaymentSoldOrLogConflict, RefundOrSettle
 
 from .ports import SellingAndSettlingPorts
 
@@ -19,9 +19,9 @@ class SettlingUseCases:
     ports: SellingAndSettlingPorts
 
     @cached_property
-    def start_payment(self) -> StartPayment:
+    def start_payment(self) -> StartOrGetPayment:
         ports = self.ports
-        return StartPayment(ports.reservations, ports.gateway, ports.clock)
+        return StartOrGetPayment(ports.reservations, ports.gateway, ports.clock)
 
     @cached_property
     def settle_payment(self) -> SettlePayment:
@@ -32,7 +32,7 @@ class SettlingUseCases:
             rows=ports.rows,
             sessions=ports.sessions,
             confirm=self.confirm_without_charge_check,
-            mark_payment_sold=MarkPaymentSoldIfAllowed(ports.payments),
+            mark_payment_sold=MarkPaymentSoldOrLogConflict(ports.payments),
             clock=ports.clock,
         )
 
@@ -54,22 +54,22 @@ class SettlingUseCases:
         )
 
     @cached_property
-    def refund_if_requested(self) -> RefundIfRequested:
+    def refund_or_settle(self) -> RefundOrSettle:
         ports = self.ports
-        return RefundIfRequested(
-            ports.payments, ports.gateway, self.settle_payment.confirm_or_request_refund_unless_settled, ports.clock
+        return RefundOrSettle(
+            ports.payments, ports.gateway, self.settle_payment.settle_if_due_and_unsettled, ports.clock
         )
 
     @cached_property
-    def reconcile_payments_and_sales(self) -> ReconcilePaymentsAndSales:
+    def reconcile_charges_refunds_and_sales(self) -> ReconcileChargesRefundsAndSales:
         ports = self.ports
-        return ReconcilePaymentsAndSales(
+        return ReconcileChargesRefundsAndSales(
             payments=ports.payments,
             reservations=ports.reservations,
             rows=ports.rows,
             sessions=ports.sessions,
             gateway=ports.gateway,
             settle_payment=self.settle_payment,
-            refund_if_requested=self.refund_if_requested,
+            refund_or_settle=self.refund_or_settle,
             clock=ports.clock,
         )

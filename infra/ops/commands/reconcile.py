@@ -17,6 +17,6 @@ def add_to(commands: Any) -> None:
 
 
 def _run(connection: Connection, options: Namespace) -> Answer:
-    from infra.ops.reconcile import reconcile_payments_and_sales
+    from infra.ops.reconcile import reconcile_charges_refunds_and_sales
 
-    return reconcile_payments_and_sales(connection, options.hours)
+    return reconcile_charges_refunds_and_sales(connection, options.hours)

@@ -41,9 +41,9 @@ def tell_again(connection: Connection, session_id: str, progress: Progress, *, s
 
     messages: list[OutgoingMessage] = []
     for items, relay in (
-        (tables.payments(), wiring.streams.mark_if_refunded_and_list_messages_of_payment),
+        (tables.payments(), wiring.streams.mark_reservation_if_refunded_and_list_messages_of_payment),
         (tables.reservations(), wiring.streams.mark_sold_or_expire_and_list_messages_of_reservation),
-        (tables.rows(), wiring.streams.finish_sales_request_refunds_and_list_messages_of_row),
+        (tables.rows(), wiring.streams.finish_sales_request_refunds_if_closed_and_list_messages_of_row),
     ):
         messages += _messages_of(items, relay)
     data = {"session": session_id, "messages": len(messages), "sent": len(messages) if sure else 0}

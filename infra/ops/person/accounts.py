@@ -22,7 +22,7 @@ class PersonsAccounts:
             attributes = {one["Name"]: one["Value"] for one in user["Attributes"]}
             yield {"username": user["Username"], "status": user["UserStatus"], "attributes": attributes}
 
-    def erase_items_not_in_use(self, person: Person) -> int:
+    def delete_or_anonymize_items_not_in_use(self, person: Person) -> int:
         users = list(self._users(person))
         for user in users:
             self.cognito.admin_delete_user(UserPoolId=self.user_pool, Username=user["Username"])

@@ -37,7 +37,7 @@ class PersonsReservations:
     def find(self, person: Person) -> Iterator[PlainItem]:
         return map(to_plain, self._items(person))
 
-    def erase_items_not_in_use(self, person: Person) -> int:
+    def delete_or_anonymize_items_not_in_use(self, person: Person) -> int:
         named = [item for item in self._items(person) if item["user_id"] == text_value(person.user_id)]
         return sum(self._erase_one(item, person) for item in named)
 
@@ -80,7 +80,7 @@ class PersonsLiveHolds:
     def find(self, person: Person) -> Iterator[PlainItem]:
         return map(to_plain, self._items(person))
 
-    def erase_items_not_in_use(self, person: Person) -> int:
+    def delete_or_anonymize_items_not_in_use(self, person: Person) -> int:
         return sum(map(self._erase_one, list(self._items(person))))
 
     def _items(self, person: Person) -> Iterator[Item]:
@@ -111,7 +111,7 @@ class PersonsPayments:
     def find(self, person: Person) -> Iterator[PlainItem]:
         return map(to_plain, self._items(person))
 
-    def erase_items_not_in_use(self, person: Person) -> int:
+    def delete_or_anonymize_items_not_in_use(self, person: Person) -> int:
         named = [item for item in self._items(person) if item.get("user_id") == text_value(person.user_id)]
         return sum(self._erase_one(item, person) for item in named)
 

@@ -33,7 +33,7 @@ class PersonsEvents:
             plain = to_plain(item)
             yield {**plain, "event": json.loads(plain["event"])}
 
-    def erase_items_not_in_use(self, person: Person) -> int:
+    def delete_or_anonymize_items_not_in_use(self, person: Person) -> int:
         return sum(self._erase_one(item, person) for item in list(self._items(person)))
 
     def _items(self, person: Person) -> Iterator[Item]:

@@ -49,7 +49,7 @@ class PersonsDeadLetters:
             if _is_about(person, letter.body, found):
                 yield {"id": letter.id, "sentAt": to_iso(letter.sent_at), **found}
 
-    def erase_items_not_in_use(self, person: Person) -> int:
+    def delete_or_anonymize_items_not_in_use(self, person: Person) -> int:
         """Sends each message again without the person's names, then deletes the old one. A crash between leaves both.
 
         Raises OpsError while another process has received messages.
@@ -71,7 +71,7 @@ class PersonsDeadLetters:
                     else:
                         others.append(message)
         finally:
-            dead_letters.make_visible(self.sqs, self.queue.url, others)
+            dead_letters.try_make_visible(self.sqs, self.queue.url, others)
         return erased
 
     def _erase_if_named(self, message: "MessageTypeDef", person: Person) -> bool:
@@ -114,7 +114,7 @@ class PersonsStreamFailures:
             if _is_about(person, text, content := _parse(text)):
                 yield {"key": key, "version": version, "content": content}
 
-    def erase_items_not_in_use(self, person: Person) -> int:
+    def delete_or_anonymize_items_not_in_use(self, person: Person) -> int:
         """Writes each file again without the person's names, then deletes its other versions."""
         erased = 0
         for key in sorted({key for key, _ in self._versions()}):

@@ -34,7 +34,7 @@ class PersonsInvoices:
         values = {":user": text_value(person.user_id), ":theirs": text_value(ids_of(person))}
         return map(to_plain, self.tables.scan("invoices", "user_id = :user OR begins_with(id, :theirs)", values))
 
-    def erase_items_not_in_use(self, person: Person) -> int:
+    def delete_or_anonymize_items_not_in_use(self, person: Person) -> int:
         """Erases nothing and gives 0: the table of stores says why this data is kept."""
         return 0
 
@@ -55,7 +55,7 @@ class PersonsInvoiceFiles:
             if invoice := known.find(item["id"]):
                 yield from self._versions(object_key(invoice))
 
-    def erase_items_not_in_use(self, person: Person) -> int:
+    def delete_or_anonymize_items_not_in_use(self, person: Person) -> int:
         """Erases nothing and gives 0: the table of stores says why this data is kept."""
         return 0
 
@@ -79,6 +79,6 @@ class PersonsTickets:
         for item in self.tables.scan("tickets", condition, {":theirs": text_value(ids_of(person))}):
             yield {name: value for name, value in to_plain(item).items() if name != LETS_IN}
 
-    def erase_items_not_in_use(self, person: Person) -> int:
+    def delete_or_anonymize_items_not_in_use(self, person: Person) -> int:
         """Erases nothing: no ticket names anybody."""
         return 0

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chalicelib.application.person import ErasePerson, ExportPerson
+from chalicelib.application.person import ErasePersonUnlessHoldsOrPaymentsOpen, ExportPerson
 from chalicelib.domain.people.stores import ErasureEffect, Store, StoreKind, stores_by_name
 from chalicelib.domain.ports import Clock, PersonalStore
 from chalicelib.infrastructure.clock import utc_now
@@ -30,7 +30,7 @@ class People:
     """The use cases of personal data, with the stores of a stage."""
 
     export: ExportPerson
-    erase: ErasePerson
+    erase: ErasePersonUnlessHoldsOrPaymentsOpen
 
     @classmethod
     def of(cls, connection: Connection, clock: Clock = utc_now) -> "People":
@@ -50,7 +50,7 @@ class People:
         records = DynamoErasureRecords(tables, connection.client("sts").get_caller_identity()["Arn"])
         return cls(
             ExportPerson(stores, open_matters_and_emails, clock),
-            ErasePerson(stores, open_matters_and_emails, records, clock),
+            ErasePersonUnlessHoldsOrPaymentsOpen(stores, open_matters_and_emails, records, clock),
         )
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from chalicelib.domain.email import mask_email_local_parts
 from chalicelib.domain.money import Money
 from chalicelib.domain.sessions import row_of_seat
-from chalicelib.domain.times import from_ms, to_iso, utc_moment_from_iso_with_zone
+from chalicelib.domain.times import from_ms, to_iso, utc_whole_ms_from_iso_with_zone
 from chalicelib.infrastructure.dynamodb.events.invoices import DynamoInvoices
 from chalicelib.infrastructure.dynamodb.events.processed_events import REMEMBERED
 from chalicelib.infrastructure.dynamodb.events.tickets import DynamoTickets
@@ -41,12 +41,12 @@ def _tell_steps(item: Item) -> Iterator[Line]:
     if item.get("paid_at"):
         paid = f"sold as {item['sale_id']}, paid with {item.get('transaction_id') or 'no transaction'}"
         yield Line(
-            utc_moment_from_iso_with_zone(item["paid_at"]),
+            utc_whole_ms_from_iso_with_zone(item["paid_at"]),
             "reservation",
             f"{paid} by {item.get('payment_method') or 'nothing'}",
         )
     if item.get("refunded_at"):
-        yield Line(utc_moment_from_iso_with_zone(item["refunded_at"]), "reservation", "its payment was refunded")
+        yield Line(utc_whole_ms_from_iso_with_zone(item["refunded_at"]), "reservation", "its payment was refunded")
 
 
 def _state_text(item: Item, now: datetime) -> str:
@@ -111,7 +111,7 @@ def _tell_payment(item: Item, now: datetime) -> Iterator[Line]:
     }
     for moment, what in steps.items():
         if item.get(moment):
-            yield Line(utc_moment_from_iso_with_zone(item[moment]), "payment", what)
+            yield Line(utc_whole_ms_from_iso_with_zone(item[moment]), "payment", what)
     yield Line(now, "payment", f"now: {name} is {item['fate']}")
 
 
@@ -122,7 +122,7 @@ def tell_events(known: KnownFacts) -> Iterator[Told]:
         data = ", ".join(f"{name} {value}" for name, value in sorted(event["data"].items()) if name != "fingerprint")
         seats = " ".join(event["seats"])
         what = f"{event['type']}: {seats}{f' ({data})' if data else ''}"
-        yield Line(utc_moment_from_iso_with_zone(event["occurredAt"]), "event log", what)
+        yield Line(utc_whole_ms_from_iso_with_zone(event["occurredAt"]), "event log", what)
 
 
 def tell_notifications(known: KnownFacts) -> Iterator[Told]:
@@ -131,7 +131,7 @@ def tell_notifications(known: KnownFacts) -> Iterator[Told]:
         key = {"session_id": known.session_id, "position": f"event#{event['id']}"}
         for item in known.records.get_item("notifications", **key):
             what = f"{event['type']} is number {item['number']} of its screening for webhooks"
-            yield Line(utc_moment_from_iso_with_zone(event["occurredAt"]), "notification", what)
+            yield Line(utc_whole_ms_from_iso_with_zone(event["occurredAt"]), "notification", what)
 
 
 def tell_consumers(known: KnownFacts) -> Iterator[Told]:
@@ -154,7 +154,7 @@ def tell_invoice(known: KnownFacts) -> Iterator[Told]:
 def tell_tickets(known: KnownFacts) -> Iterator[Told]:
     """Tells the valid tickets, or those that a refund made void. Leaves out their codes, which let people in."""
     tickets = DynamoTickets(known.connection.client("dynamodb"), f"{known.connection.prefix}tickets")
-    sold = tickets.find_latest_tickets_or_voided_sale(known.reservation_id)
+    sold = tickets.find_ticketed_or_voided_sale(known.reservation_id)
     for ticket in sold.tickets if sold else ():
         signed = "signed" if ticket.token else "not signed yet"
         void = f", void since: {ticket.void}" if ticket.void else ""

@@ -32,7 +32,7 @@ def test_closing_a_row_says_what_stands_in_it(backend: Backend, session: Session
     hold = held(backend, session, "A1")
     bought, sale = sold(backend, session, "A10", "B1")
 
-    standing = backend.rows.close_row_and_read_entries(session.id, "A", NOW)
+    standing = backend.rows.close_row_and_read_entries_with_lapsed(session.id, "A", NOW)
 
     assert standing == {
         "A1": HeldSeat(reservation_id=hold.reservation_id, expires_at=hold.expires_at, fingerprint=hold.fingerprint),
@@ -45,9 +45,9 @@ def test_closing_a_row_says_what_stands_in_it(backend: Backend, session: Session
 
 def test_closing_it_again_says_the_same_and_tells_nothing(backend: Backend, session: Session) -> None:
     sold(backend, session, "A1")
-    first = backend.rows.close_row_and_read_entries(session.id, "A", NOW)
+    first = backend.rows.close_row_and_read_entries_with_lapsed(session.id, "A", NOW)
 
-    assert backend.rows.close_row_and_read_entries(session.id, "A", LATER) == first
+    assert backend.rows.close_row_and_read_entries_with_lapsed(session.id, "A", LATER) == first
     event = backend.last_event(session.id, "A")
     assert event
     assert event.occurred_at == NOW
@@ -55,7 +55,7 @@ def test_closing_it_again_says_the_same_and_tells_nothing(backend: Backend, sess
 
 @in_one_row_and_in_two
 def test_no_seat_is_held_where_one_row_is_closed(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
-    backend.rows.close_row_and_read_entries(session.id, "A", NOW)
+    backend.rows.close_row_and_read_entries_with_lapsed(session.id, "A", NOW)
 
     with pytest.raises(RowsOfCancelledSession):
         backend.rows.hold(a_hold(*seats, session=session), NOW)
@@ -66,7 +66,7 @@ def test_a_closed_row_says_more_than_a_taken_seat_in_another(dynamo: Dynamo) -> 
     session = a_session()
     dynamo.sessions.get_or_add_with_rows(session)
     held(dynamo, session, "B1")
-    dynamo.rows.close_row_and_read_entries(session.id, "A", NOW)
+    dynamo.rows.close_row_and_read_entries_with_lapsed(session.id, "A", NOW)
 
     with pytest.raises(RowsOfCancelledSession):
         dynamo.rows.hold(a_hold("A1", "B1", session=session), NOW)
@@ -75,7 +75,7 @@ def test_a_closed_row_says_more_than_a_taken_seat_in_another(dynamo: Dynamo) -> 
 @in_one_row_and_in_two
 def test_no_hold_is_sold_where_one_row_is_closed(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold = held(backend, session, *seats)
-    backend.rows.close_row_and_read_entries(session.id, "A", NOW)
+    backend.rows.close_row_and_read_entries_with_lapsed(session.id, "A", NOW)
 
     with pytest.raises(RowsOfCancelledSession) as refused:
         backend.rows.sell(hold, a_sale(hold), NOW)
@@ -85,7 +85,7 @@ def test_no_hold_is_sold_where_one_row_is_closed(backend: Backend, session: Sess
 
 def test_who_sells_again_what_was_sold_before_is_shown_its_sale(backend: Backend, session: Session) -> None:
     hold, sale = sold(backend, session, "A1")
-    backend.rows.close_row_and_read_entries(session.id, "A", NOW)
+    backend.rows.close_row_and_read_entries_with_lapsed(session.id, "A", NOW)
 
     with pytest.raises(RowsOfCancelledSession) as refused:
         backend.rows.sell(hold, sale, NOW)
@@ -97,10 +97,10 @@ def test_who_sells_again_what_was_sold_before_is_shown_its_sale(backend: Backend
 def test_a_hold_is_still_given_back(backend: Backend, session: Session, seats: tuple[str, ...]) -> None:
     hold = held(backend, session, *seats)
     for row in session.rows:
-        backend.rows.close_row_and_read_entries(session.id, row, NOW)
+        backend.rows.close_row_and_read_entries_with_lapsed(session.id, row, NOW)
 
     assert backend.rows.release(hold, NOW) == ReleaseResult(seats)
-    assert backend.rows.close_row_and_read_entries(session.id, "A", NOW) == {}
+    assert backend.rows.close_row_and_read_entries_with_lapsed(session.id, "A", NOW) == {}
 
 
 @in_one_row_and_in_two
@@ -109,14 +109,14 @@ def test_a_sold_hold_that_is_given_back_is_known_to_be_of_a_closed_row(
 ) -> None:
     hold, sale = sold(backend, session, *seats)
     assert backend.rows.release(hold, NOW) == ReleaseResult((), sale.id)
-    backend.rows.close_row_and_read_entries(session.id, "A", NOW)
+    backend.rows.close_row_and_read_entries_with_lapsed(session.id, "A", NOW)
 
-    assert backend.rows.release(hold, NOW) == ReleaseResult((), sale.id, is_row_of_sold_seat_closed=True)
+    assert backend.rows.release(hold, NOW) == ReleaseResult((), sale.id, was_sold_and_session_cancelled_since=True)
 
 
 def test_the_seats_of_a_screening_with_a_closed_row_are_shown_as_such(backend: Backend, session: Session) -> None:
     hold, sale = sold(backend, session, "A1")
-    backend.rows.close_row_and_read_entries(session.id, "B", NOW)
+    backend.rows.close_row_and_read_entries_with_lapsed(session.id, "B", NOW)
 
     with pytest.raises(RowsOfCancelledSession) as refused:
         backend.rows.read_entries_with_lapsed_or_raise_if_cancelled(session)
@@ -126,7 +126,7 @@ def test_the_seats_of_a_screening_with_a_closed_row_are_shown_as_such(backend: B
 
 
 def test_a_row_that_is_not_there_is_not_made_by_closing_it(backend: Backend, session: Session) -> None:
-    assert backend.rows.close_row_and_read_entries(session.id, "Z", NOW) == {}
+    assert backend.rows.close_row_and_read_entries_with_lapsed(session.id, "Z", NOW) == {}
     if isinstance(backend, Dynamo):
         assert "Item" not in backend.client.get_item(
             TableName=backend.rows_table, Key={"id": {"S": row_id(session.id, "Z")}}

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.application.hold import HoldSeatsCommand, PlaceHold
-from chalicelib.application.live_holds import CountHoldInSessionOrRefuse
+from chalicelib.application.live_holds import CountUserHoldInSessionOrRefuse
 from chalicelib.application.release import ExpireLapsedHoldUnlessSold
 from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.domain.reservations import ReleaseResult, Reservation, SeatsTakenOrHoldEnded, State
@@ -325,7 +325,7 @@ class LosingTheFirstAnswer:
 def test_a_hold_whose_answer_was_lost_does_not_refuse_itself(
     moto: Dynamo, rows: DynamoRows, session: Session, operation: str, seats: tuple[str, ...], key: str | None
 ) -> None:
-    count_live_hold = CountHoldInSessionOrRefuse(moto.live_holds, moto.reservations, MAX_LIVE_HOLDS)
+    count_live_hold = CountUserHoldInSessionOrRefuse(moto.live_holds, moto.reservations, MAX_LIVE_HOLDS)
     place_hold = PlaceHold(
         sessions=moto.sessions,
         rows=rows,

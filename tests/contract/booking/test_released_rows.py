@@ -71,7 +71,7 @@ def test_a_seat_given_back_is_not_shown_to_viewers_nor_sold(backend: Backend, se
 
     with pytest.raises(SeatsTakenOrHoldEnded):
         backend.rows.sell(hold, a_sale(hold), NOW)
-    assert backend.rows.close_row_and_read_entries(session.id, "A", NOW) == {}
+    assert backend.rows.close_row_and_read_entries_with_lapsed(session.id, "A", NOW) == {}
 
 
 def test_sales_are_found_by_when_their_row_was_last_written(backend: Backend, session: Session) -> None:

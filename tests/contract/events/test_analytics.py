@@ -18,7 +18,7 @@ from chalicelib.domain.refusals import BackendUnavailable
 from chalicelib.infrastructure.dynamodb.connection import CONFLICT_ATTEMPTS, CONFLICT_FIRST_PAUSE_SECONDS
 from chalicelib.infrastructure.dynamodb.events.analytics import SHARDS, DynamoAnalytics
 from chalicelib.infrastructure.dynamodb.events.processed_events import REMEMBERED, DynamoProcessedEvents
-from chalicelib.infrastructure.dynamodb.tables import AnalyticsShardItem
+from chalicelib.infrastructure.dynamodb.tables import SessionCountersBucketShardItem
 from tests.builders import NOW
 from tests.contract.conftest import Backend, Dynamo
 from tests.facts import Facts
@@ -186,7 +186,7 @@ def test_many_events_at_once_are_spread_over_many_items(dynamo: Dynamo, session_
 
 
 def test_the_model_names_what_is_counted() -> None:
-    assert set(AnalyticsShardItem.get_attributes()) == {"session_id", "bucket", *COUNTERS}
+    assert set(SessionCountersBucketShardItem.get_attributes()) == {"session_id", "bucket", *COUNTERS}
 
 
 def test_the_ledger_remembers_an_event_longer_than_any_queue(dynamo: Dynamo, reservation: Facts) -> None:

@@ -14,7 +14,7 @@ from chalicelib.domain.times import to_ms
 from chalicelib.infrastructure.breakers import Breaker, BreakerChange, BreakerPolicy, BreakerState, BreakerStatus
 from chalicelib.infrastructure.dynamodb import connection
 from chalicelib.infrastructure.dynamodb.breaker_board import FORGOTTEN, BreakerBoard
-from chalicelib.infrastructure.dynamodb.tables import BreakerItem
+from chalicelib.infrastructure.dynamodb.tables import ReportedBreakerStatusItem
 from tests.builders import NOW
 from tests.contract.conftest import Dynamo
 from tests.fakes import MovableClock
@@ -60,21 +60,21 @@ class AProcess:
 
 
 def test_of_what_nobody_spoke_the_breaker_is_closed(board: BreakerBoard, name: str) -> None:
-    assert board.read_last_reported_status_or_closed(name) == BreakerStatus(BreakerState.CLOSED, 0)
+    assert board.read_effective_status_or_closed(name) == BreakerStatus(BreakerState.CLOSED, 0)
 
 
 def test_a_breaker_is_shown_as_its_process_has_it(board: BreakerBoard, clock: MovableClock, name: str) -> None:
     process = AProcess(name, board, clock)
     process.asks(answered=False)
-    seen = [board.read_last_reported_status_or_closed(name)]
+    seen = [board.read_effective_status_or_closed(name)]
     clock.forward(seconds=5)
-    seen.append(board.read_last_reported_status_or_closed(name))
+    seen.append(board.read_effective_status_or_closed(name))
     process.asks(answered=False)  # the probe: the pause doubles
     clock.forward(seconds=9)
-    seen.append(board.read_last_reported_status_or_closed(name))
+    seen.append(board.read_effective_status_or_closed(name))
     clock.forward(seconds=1)
     process.asks(answered=True)
-    seen.append(board.read_last_reported_status_or_closed(name))
+    seen.append(board.read_effective_status_or_closed(name))
 
     assert seen == [
         BreakerStatus(BreakerState.OPEN, 1),
@@ -90,11 +90,11 @@ def test_trips_of_all_processes_are_counted_and_the_last_word_wins(
     one, other = (AProcess(name, board, clock) for _ in range(2))
     one.asks(answered=False)
     other.asks(answered=False)
-    assert board.read_last_reported_status_or_closed(name) == BreakerStatus(BreakerState.OPEN, 2)
+    assert board.read_effective_status_or_closed(name) == BreakerStatus(BreakerState.OPEN, 2)
 
     clock.forward(seconds=5)
     one.asks(answered=True)
-    assert board.read_last_reported_status_or_closed(name) == BreakerStatus(BreakerState.CLOSED, 2)
+    assert board.read_effective_status_or_closed(name) == BreakerStatus(BreakerState.CLOSED, 2)
 
 
 def test_a_process_that_died_with_an_open_breaker_is_forgotten(
@@ -103,10 +103,10 @@ def test_a_process_that_died_with_an_open_breaker_is_forgotten(
     AProcess(name, board, clock).asks(answered=False)
     clock.forward(seconds=5)
     clock.now += FORGOTTEN - timedelta(milliseconds=1)
-    assert board.read_last_reported_status_or_closed(name).state is BreakerState.HALF_OPEN
+    assert board.read_effective_status_or_closed(name).state is BreakerState.HALF_OPEN
 
     clock.forward(milliseconds=1)
-    assert board.read_last_reported_status_or_closed(name) == BreakerStatus(BreakerState.CLOSED, 1)
+    assert board.read_effective_status_or_closed(name) == BreakerStatus(BreakerState.CLOSED, 1)
 
 
 def test_what_is_written_is_what_the_model_says(
@@ -115,7 +115,7 @@ def test_what_is_written_is_what_the_model_says(
     AProcess(name, board, clock).asks(answered=False)
 
     item = dynamo.client.get_item(TableName=board.table_name, Key={"name": {"S": name}})["Item"]
-    assert item == BreakerItem(name, state="open", half_open_at=to_ms(NOW) + 5000, trips=1).serialize()
+    assert item == ReportedBreakerStatusItem(name, state="open", half_open_at=to_ms(NOW) + 5000, trips=1).serialize()
 
 
 @pytest.fixture
@@ -128,13 +128,13 @@ def unreachable() -> Iterator[BreakerBoard]:
 
 @pytest.mark.usefixtures("moto")
 def test_without_the_database_nothing_can_be_read_and_nothing_breaks(unreachable: BreakerBoard, name: str) -> None:
-    unreachable.record_change(BreakerChange(name, BreakerState.OPEN, was_closed=True, trips=1, open_seconds=5))
+    unreachable.record_change(BreakerChange(name, BreakerState.OPEN, was_closed=True, trips=1, stays_open_seconds=5))
 
     with pytest.raises(BackendUnavailable):
-        unreachable.read_last_reported_status_or_closed(name)
+        unreachable.read_effective_status_or_closed(name)
 
 
 def test_a_table_that_is_not_there_yet_breaks_nothing(dynamo: Dynamo, name: str) -> None:
     BreakerBoard(client=dynamo.client, table_name="not-deployed", clock=MovableClock(NOW)).record_change(
-        BreakerChange(name, BreakerState.OPEN, was_closed=True, trips=1, open_seconds=5)
+        BreakerChange(name, BreakerState.OPEN, was_closed=True, trips=1, stays_open_seconds=5)
     )

@@ -103,8 +103,8 @@ def test_the_first_words_of_an_invoice_are_the_last(invoices: Invoices, year: da
 
 def test_a_filed_invoice_is_found_as_filed(invoices: Invoices, year: datetime) -> None:
     given = invoices.assign_number(a_bill(paid_at=year))
-    invoices.mark_filed(given)
-    invoices.mark_filed(given)
+    invoices.mark_pdf_stored(given)
+    invoices.mark_pdf_stored(given)
 
     assert invoices.find(given.bill.reservation_id) == given.marked_filed()
     assert invoices.assign_number(given.bill) == given.marked_filed()
@@ -145,7 +145,7 @@ def test_many_sales_are_numbered_in_their_order_and_one_that_occurs_twice_once(
 def test_among_many_those_that_have_an_invoice_keep_it(invoices: Invoices, year: datetime) -> None:
     bills = [a_bill(paid_at=year) for _ in range(5)]
     for bill in (bills[3], bills[1]):
-        invoices.mark_filed(invoices.assign_number(bill))
+        invoices.mark_pdf_stored(invoices.assign_number(bill))
 
     given = invoices.assign_numbers_in_one_series(bills)
 
@@ -283,7 +283,7 @@ def test_an_invoice_costs_two_calls_and_four_write_units_and_one_of_each_to_be_f
 
     with counting(emulated) as calls:
         given = invoices.assign_number(a_bill(paid_at=year))
-        invoices.mark_filed(given)
+        invoices.mark_pdf_stored(given)
         invoices.assign_number(given.bill)
 
     assert [call.operation for call in calls] == [*INVOICE.calls, "BatchGetItem"]
@@ -357,7 +357,7 @@ def test_an_invoice_that_can_not_be_read_or_marked_is_an_outage(moto: Dynamo, ye
     with hooked(moto, "before-call.dynamodb.GetItem", unreachable), pytest.raises(BackendUnavailable):
         invoices.find(given.bill.reservation_id)
     with hooked(moto, "before-call.dynamodb.UpdateItem", unreachable), pytest.raises(BackendUnavailable):
-        invoices.mark_filed(given)
+        invoices.mark_pdf_stored(given)
 
 
 def test_a_mistake_of_ours_stays_loud(moto: Dynamo) -> None:

@@ -276,7 +276,7 @@ def test_a_parked_message_lies_in_the_dead_letter_queue_with_its_reason(client: 
     name = f"post-{uuid.uuid4()}"
     record = a_record(client, name, "poison")
 
-    RedeliveryOfFailedMessages(client, QueueUrls(client)).park_copy(record, "x" * 10_000)
+    RedeliveryOfFailedMessages(client, QueueUrls(client)).send_copy_to_dlq(record, "x" * 10_000)
 
     (message,) = received(client, QueueUrls(client)[f"{name}-dlq"], 1)
     assert message["Body"] == "poison"

@@ -96,18 +96,18 @@ def test_a_claim_is_found_as_it_was_made_and_made_again_by_its_own_reservation(
 ) -> None:
     claim = a_claim(sale)
 
-    assert payments.claim_if_allowed_and_read(claim, only_if_charged=False) == claim
+    assert payments.claim_for_reservation_if_allowed_and_read(claim, only_if_charged=False) == claim
     again = replace(claim, claimed_at=LATER)
-    assert payments.claim_if_allowed_and_read(again, only_if_charged=False) == again
+    assert payments.claim_for_reservation_if_allowed_and_read(again, only_if_charged=False) == again
     assert payments.find(sale.transaction_id) == again
 
 
 def test_what_is_claimed_is_nobody_elses(payments: Payments, sale: Payment) -> None:
     claim = a_claim(sale)
-    payments.claim_if_allowed_and_read(claim, only_if_charged=False)
+    payments.claim_for_reservation_if_allowed_and_read(claim, only_if_charged=False)
     other = replace(claim, reservation_id="res-other")
 
-    assert payments.claim_if_allowed_and_read(other, only_if_charged=False) == claim
+    assert payments.claim_for_reservation_if_allowed_and_read(other, only_if_charged=False) == claim
     assert payments.mark_sold_if_allowed_and_read(replace(sale, reservation_id="res-other")) == claim
     assert payments.request_refund_if_allowed_and_read(for_nothing(sale)) == claim
 
@@ -115,11 +115,11 @@ def test_what_is_claimed_is_nobody_elses(payments: Payments, sale: Payment) -> N
 def test_where_only_the_gateway_counts_nothing_is_claimed_that_it_has_not_spoken_of(
     payments: Payments, sale: Payment
 ) -> None:
-    assert payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=True) is None
+    assert payments.claim_for_reservation_if_allowed_and_read(a_claim(sale), only_if_charged=True) is None
     assert payments.find(sale.transaction_id) is None
 
-    payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=False)
-    assert payments.claim_if_allowed_and_read(
+    payments.claim_for_reservation_if_allowed_and_read(a_claim(sale), only_if_charged=False)
+    assert payments.claim_for_reservation_if_allowed_and_read(
         replace(a_claim(sale), claimed_at=LATER), only_if_charged=True
     ) == a_claim(sale)
 
@@ -134,7 +134,7 @@ def test_what_was_charged_is_claimed_for_just_that(
     charge = a_charge(sale, **other)
     stands = payments.record_charge_if_allowed_and_read(charge)
 
-    assert payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=only_if_charged) == stands
+    assert payments.claim_for_reservation_if_allowed_and_read(a_claim(sale), only_if_charged=only_if_charged) == stands
     assert (stands.status, stands.reservation_id) == (PaymentStatus.ASSERTED, charge.reservation_id)
 
 
@@ -146,8 +146,8 @@ def test_what_was_charged_for_it_is_claimed_and_keeps_the_gateways_word(
     payments.record_charge_if_allowed_and_read(charge)
     claim = charged(a_claim(sale), charge)
 
-    assert payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=only_if_charged) == claim
-    assert payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=only_if_charged) == claim
+    assert payments.claim_for_reservation_if_allowed_and_read(a_claim(sale), only_if_charged=only_if_charged) == claim
+    assert payments.claim_for_reservation_if_allowed_and_read(a_claim(sale), only_if_charged=only_if_charged) == claim
     assert payments.mark_sold_if_allowed_and_read(sale) == replace(
         claim, status=PaymentStatus.SOLD, sale_id=sale.sale_id, sold_at=sale.sold_at
     )
@@ -161,13 +161,15 @@ def test_what_went_back_or_is_on_its_way_is_never_claimed(payments: Payments, sa
         stands = payments.mark_refunded_if_requested(stands.with_refund_completed("re-1", LATER))
 
     for only_if_charged in (False, True):
-        assert payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=only_if_charged) == stands
+        assert (
+            payments.claim_for_reservation_if_allowed_and_read(a_claim(sale), only_if_charged=only_if_charged) == stands
+        )
 
 
 def test_a_claim_that_came_to_nothing_is_to_be_returned_and_keeps_what_it_was(
     payments: Payments, sale: Payment
 ) -> None:
-    claim = payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=False)
+    claim = payments.claim_for_reservation_if_allowed_and_read(a_claim(sale), only_if_charged=False)
     assert claim
     request = replace(sale, sale_id="", sold_at=None).with_refund_requested(RefundReason.LATE, LATER)
 
@@ -207,7 +209,7 @@ def test_what_the_gateway_says_of_a_claim_or_a_sale_is_added_to_it(
     payments: Payments, sale: Payment, reservation_id: str
 ) -> None:
     charge = a_charge(sale, reservation_id=reservation_id and sale.reservation_id)
-    claim = payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=False)
+    claim = payments.claim_for_reservation_if_allowed_and_read(a_claim(sale), only_if_charged=False)
     assert claim
 
     assert payments.record_charge_if_allowed_and_read(charge) == charged(claim, charge)
@@ -235,7 +237,7 @@ def test_a_claim_for_another_reservation_than_it_was_charged_for_is_disproved_on
 def test_a_claim_that_may_be_selling_its_row_stands_though_it_was_charged_for_another(
     payments: Payments, sale: Payment
 ) -> None:
-    claim = payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=False)
+    claim = payments.claim_for_reservation_if_allowed_and_read(a_claim(sale), only_if_charged=False)
 
     assert payments.record_charge_if_allowed_and_read(a_charge(sale, reservation_id="res-of-its-buyer")) == claim
 
@@ -282,7 +284,7 @@ def test_what_is_claimed_goes_back_only_where_the_request_names_the_screening(
 ) -> None:
     """A request without the screening may come from a process that read the payment before it was claimed."""
     asserted = payments.record_charge_if_allowed_and_read(a_charge(sale))
-    claim = payments.claim_if_allowed_and_read(a_claim(sale), only_if_charged=True)
+    claim = payments.claim_for_reservation_if_allowed_and_read(a_claim(sale), only_if_charged=True)
     assert claim
 
     assert (

@@ -111,10 +111,10 @@ def test_so_many_are_admitted_at_once_and_then_one_in_each_interval(limiter: Rat
 def test_a_request_that_weighs_more_takes_more(limiter: RateLimiter) -> None:
     ana = someone()
 
-    assert admitted(limiter, ana, 3, quota=TEN_IN_TEN.with_weight(4)) == 2
+    assert admitted(limiter, ana, 3, quota=TEN_IN_TEN.with_clamped_weight(4)) == 2
     assert admitted(limiter, ana, 3, quota=TEN_IN_TEN) == 2
-    assert admitted(limiter, ana, 1, later(3.999), quota=TEN_IN_TEN.with_weight(4)) == 0
-    assert admitted(limiter, ana, 1, later(4), quota=TEN_IN_TEN.with_weight(4)) == 1
+    assert admitted(limiter, ana, 1, later(3.999), quota=TEN_IN_TEN.with_clamped_weight(4)) == 0
+    assert admitted(limiter, ana, 1, later(4), quota=TEN_IN_TEN.with_clamped_weight(4)) == 1
 
 
 def test_everybody_is_counted_for_themselves(limiter: RateLimiter) -> None:

@@ -72,7 +72,7 @@ def test_what_is_added_is_found_as_it_is(tickets: Tickets) -> None:
     sale = sold("A1", "B10")
     tickets.add_unless_issued_or_voided(sale)
 
-    assert tickets.find_latest_tickets_or_voided_sale(sale.reservation_id) == sale
+    assert tickets.find_ticketed_or_voided_sale(sale.reservation_id) == sale
     assert [tickets.find(ticket.code) for ticket in sale.tickets] == list(sale.tickets)
 
 
@@ -81,7 +81,7 @@ def test_a_sale_is_given_tickets_once(tickets: Tickets) -> None:
     tickets.add_unless_issued_or_voided(first)
     tickets.add_unless_issued_or_voided(replace(first, tickets=(replace(first.tickets[0], code=random_ticket_code()),)))
 
-    assert tickets.find_latest_tickets_or_voided_sale(first.reservation_id) == first
+    assert tickets.find_ticketed_or_voided_sale(first.reservation_id) == first
 
 
 def test_a_code_is_given_once(tickets: Tickets) -> None:
@@ -92,7 +92,7 @@ def test_a_code_is_given_once(tickets: Tickets) -> None:
     with pytest.raises(BackendUnavailable):
         tickets.add_unless_issued_or_voided(clashing)
 
-    assert tickets.find_latest_tickets_or_voided_sale(second.reservation_id) is None
+    assert tickets.find_ticketed_or_voided_sale(second.reservation_id) is None
     assert tickets.find(first.tickets[0].code) == first.tickets[0]
 
 
@@ -101,7 +101,7 @@ def test_what_is_no_tickets_code_is_found_nowhere(tickets: Tickets, keys: Ticket
     keys.publish_until_at_least(PublicKey(bytes(32)), NOW)
 
     assert tickets.find(code) is None
-    assert tickets.find_latest_tickets_or_voided_sale(code) is None
+    assert tickets.find_ticketed_or_voided_sale(code) is None
 
 
 def test_a_sale_is_not_found_as_a_ticket(tickets: Tickets) -> None:
@@ -109,7 +109,7 @@ def test_a_sale_is_not_found_as_a_ticket(tickets: Tickets) -> None:
     tickets.add_unless_issued_or_voided(sale)
 
     assert tickets.find(sale.reservation_id) is None
-    assert tickets.find_latest_tickets_or_voided_sale(a_reservation().id) is None
+    assert tickets.find_ticketed_or_voided_sale(a_reservation().id) is None
 
 
 def test_a_token_is_stored_once(tickets: Tickets) -> None:
@@ -119,7 +119,7 @@ def test_a_token_is_stored_once(tickets: Tickets) -> None:
     tickets.store_token_if_missing(sale.tickets[0].with_token("FIRST"))
     tickets.store_token_if_missing(sale.tickets[0].with_token("SECOND"))
 
-    found = tickets.find_latest_tickets_or_voided_sale(sale.reservation_id)
+    found = tickets.find_ticketed_or_voided_sale(sale.reservation_id)
     assert found
     assert [ticket.token for ticket in found.tickets] == ["FIRST"]
 
@@ -153,7 +153,7 @@ def test_a_transfer_puts_a_new_ticket_in_the_place_of_the_old(tickets: Tickets) 
 
     assert (old.void, old.renewed_as) == (VoidReason.TRANSFERRED, renewed.code)
     assert tickets.find(first.code) == old
-    assert tickets.find_latest_tickets_or_voided_sale(first.reservation_id) == LatestTicketPerSeatOfSale(
+    assert tickets.find_ticketed_or_voided_sale(first.reservation_id) == LatestTicketPerSeatOfSale(
         first.reservation_id, (renewed, other)
     )
     assert tickets.try_admit_and_reread(first, ENTRY).admission is None
@@ -193,7 +193,7 @@ def test_a_sales_tickets_are_void_for_good(tickets: Tickets) -> None:
     for _ in range(2):
         tickets.void_sale_for_good(first.reservation_id, VoidReason.REFUNDED, NOW)
 
-    found = tickets.find_latest_tickets_or_voided_sale(first.reservation_id)
+    found = tickets.find_ticketed_or_voided_sale(first.reservation_id)
     assert found
     assert found.void is VoidReason.REFUNDED
     assert {ticket.void for ticket in found.tickets} == {VoidReason.REFUNDED}
@@ -240,7 +240,7 @@ def test_a_sale_that_is_void_is_given_no_tickets(tickets: Tickets) -> None:
 
     tickets.add_unless_issued_or_voided(sale)
 
-    assert tickets.find_latest_tickets_or_voided_sale(sale.reservation_id) == LatestTicketPerSeatOfSale(
+    assert tickets.find_ticketed_or_voided_sale(sale.reservation_id) == LatestTicketPerSeatOfSale(
         sale.reservation_id, (), VoidReason.REFUNDED
     )
     assert tickets.find(sale.tickets[0].code) is None
@@ -379,13 +379,13 @@ DYNAMODB_LOCALS_UNITS = 12
 def test_tickets_cost_what_their_budgets_say(emulated: Dynamo) -> None:
     tickets, sale = dynamo_tickets(emulated), sold("A1", "A2", text="T" * 167)
     with counting(emulated) as issuing:
-        assert tickets.find_latest_tickets_or_voided_sale(sale.reservation_id) is None
+        assert tickets.find_ticketed_or_voided_sale(sale.reservation_id) is None
         tickets.add_unless_issued_or_voided(sale)
     with counting(emulated) as transferring:
         old = tickets.find(sale.tickets[0].code) or sale.tickets[0]
         tickets.try_transfer_and_reread_old(old, old.replacement_or_raise_too_many_transfers(random_ticket_code(), NOW))
     with counting(emulated) as showing:
-        tickets.find_latest_tickets_or_voided_sale(sale.reservation_id)
+        tickets.find_ticketed_or_voided_sale(sale.reservation_id)
     with counting(emulated) as admitting:
         DynamoTicketPublicKeys(emulated.client, tickets.table_name).read_unexpired(NOW)
         tickets.find(sale.tickets[1].code)

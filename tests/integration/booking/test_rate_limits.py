@@ -213,7 +213,9 @@ def test_one_address_keeps_no_more_seats_from_the_others_than_the_settings_say()
     assert quota
     limiter, held = ProcessRateLimiter(), list[int]()
     for tenth in range(3000):
-        while limiter.take_if_all_admit({"home": quota.with_weight(8)}, NOW + timedelta(seconds=tenth / 10)).admitted:
+        while limiter.take_if_all_admit(
+            {"home": quota.with_clamped_weight(8)}, NOW + timedelta(seconds=tenth / 10)
+        ).admitted:
             held.append(tenth)
     blocked = [8 * sum(tenth - 300 < at <= tenth for at in held) for tenth in range(3000)]
 

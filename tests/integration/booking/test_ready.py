@@ -43,7 +43,9 @@ def consumers(app: Chalice, data_stack: str) -> Iterator[dict[str, Breaker]]:
 
 def an_answer(name: str) -> None:
     """Another process's probe was answered."""
-    breaker_board().record_change(BreakerChange(name, BreakerState.CLOSED, was_closed=False, trips=1, open_seconds=0))
+    breaker_board().record_change(
+        BreakerChange(name, BreakerState.CLOSED, was_closed=False, trips=1, stays_open_seconds=0)
+    )
 
 
 @pytest.mark.parametrize(("name", "silence"), [("ses", EmailNotConfirmed), ("payments", GatewaySilent)])

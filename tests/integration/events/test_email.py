@@ -35,7 +35,7 @@ from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
 from chalicelib.infrastructure.sqs import queues
 from chalicelib.infrastructure.sqs.envelopes import event_in
 from chalicelib.infrastructure.sqs.queues import QueueUrls, RedeliveryOfFailedMessages, SqsOutbox
-from chalicelib.infrastructure.tickets.enclosures import TicketQrAndCalendarEnclosures
+from chalicelib.infrastructure.tickets.enclosures import TicketPdfQrAndCalendarEnclosures
 from chalicelib.infrastructure.tickets.names import random_ticket_code
 from chalicelib.settings import DEFAULT_SENDER
 from infra.cloud import deploy
@@ -217,7 +217,7 @@ class Consumer:
         return SendBuyerEmail(
             DynamoReservations(self.database, f"{self.prefix}-reservations"),
             DynamoSessions(self.database, f"{self.prefix}-sessions"),
-            TemplateEmailRenderer("UTC", TicketQrAndCalendarEnclosures(("Cinema Tickets",), "UTC")),
+            TemplateEmailRenderer("UTC", TicketPdfQrAndCalendarEnclosures(("Cinema Tickets",), "UTC")),
             ses.SesEmailSender(self.mail, DEFAULT_SENDER),
             DynamoProcessedEvents(self.database, f"{self.prefix}-ledger", "email", utc_now),
             DynamoSuppressedAddresses(self.database, f"{self.prefix}-suppressed-addresses", IDS.address_hash),

@@ -14,9 +14,9 @@ import pytest
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
 from chalicelib.application.consumers.email import WAITS_FOR_TICKETS, SendBuyerEmail
-from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesBatch
+from chalicelib.application.consumers.invoices import IssueInvoicesOfChargedSalesBatch
 from chalicelib.application.consumers.webhooks import NumberEventsAndQueueDeliveries
-from chalicelib.application.refunds import RefundIfRequested
+from chalicelib.application.refunds import RefundOrSettle
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason
 from chalicelib.domain.reservations import Contact
@@ -191,7 +191,7 @@ def test_many_sales_get_an_invoice_once_each(database: Any, data_stack: str, sal
     own = [replace(sale, reservation_id=a_reservation(session=session).id) for sale in sales]
     invoices, files = DynamoInvoices(database, f"{data_stack}-invoices"), FakeInvoiceFiles()
     known = FakeReservations(), FakeSessions({session.id: session}), invoices
-    issue = IssueInvoicesOfSalesBatch(*known, lambda invoice: invoice.number.encode(), files, ("Cinema",), "UTC")
+    issue = IssueInvoicesOfChargedSalesBatch(*known, lambda invoice: invoice.number.encode(), files, ("Cinema",), "UTC")
 
     worked_through(BatchConsumer(issue, chance), own, chance)
 
@@ -235,7 +235,7 @@ def test_many_payments_are_returned_once_each(database: Any, data_stack: str, sa
         stands = payments.record_charge_if_allowed_and_read(charge)
         payments.request_refund_if_allowed_and_read(stands.with_refund_requested(RefundReason.RESERVATION_UNKNOWN, NOW))
 
-    settle = RefundIfRequested(payments, gateway, lambda payment: None, utc_now)
+    settle = RefundOrSettle(payments, gateway, lambda payment: None, utc_now)
     worked_through(Consumer(settle, chance), requests, chance)
 
     assert sorted(transaction for transaction, _ in gateway.returned.values()) == sorted(transactions)

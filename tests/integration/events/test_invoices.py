@@ -15,7 +15,7 @@ import urllib3
 from mypy_boto3_sqs import SQSClient
 from pypdf import PdfReader
 
-from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesBatch
+from chalicelib.application.consumers.invoices import IssueInvoicesOfChargedSalesBatch
 from chalicelib.domain.events import Event
 from chalicelib.domain.invoices import Invoice
 from chalicelib.infrastructure.dynamodb import connection
@@ -193,7 +193,7 @@ def print_every_twentieth(invoice: Invoice) -> bytes:
 
 def crashing_at_any_step(
     store: DynamoInvoices, files: S3InvoiceFiles, sessions: FakeSessions, chance: random.Random
-) -> IssueInvoicesOfSalesBatch:
+) -> IssueInvoicesOfChargedSalesBatch:
     """Makes one that crashes after it has numbered, before it files, or before it marks what is filed."""
 
     def sometimes() -> None:
@@ -201,10 +201,10 @@ def crashing_at_any_step(
             raise Crash
 
     crashing = interposed(store, "assign_numbers_in_one_series", after=sometimes)
-    return IssueInvoicesOfSalesBatch(
+    return IssueInvoicesOfChargedSalesBatch(
         FakeReservations(),
         sessions,
-        interposed(crashing, "mark_filed", before=sometimes),
+        interposed(crashing, "mark_pdf_stored", before=sometimes),
         print_every_twentieth,
         interposed(files, "put_if_absent", before=sometimes),
         SELLER,
@@ -231,7 +231,7 @@ def test_sales_delivered_twice_to_consumers_that_crash_have_the_numbers_from_one
     ]
 
 
-@pytest.mark.parametrize("broken", ["assign_numbers_in_one_series", "mark_filed"])
+@pytest.mark.parametrize("broken", ["assign_numbers_in_one_series", "mark_pdf_stored"])
 def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
     api: Api, store: DynamoInvoices, files: S3InvoiceFiles, broken: str
 ) -> None:
@@ -242,9 +242,9 @@ def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
 
     def issue_with(invoices: DynamoInvoices) -> Callable[[Event], None]:
         people = FakeReservations()
-        return alone(IssueInvoicesOfSalesBatch(people, sessions, invoices, print_invoice, files, SELLER, "UTC"))
+        return alone(IssueInvoicesOfChargedSalesBatch(people, sessions, invoices, print_invoice, files, SELLER, "UTC"))
 
-    when = "before" if broken == "mark_filed" else "after"
+    when = "before" if broken == "mark_pdf_stored" else "after"
     crashing = {when: crash}
     with pytest.raises(Crash):
         issue_with(interposed(store, broken, **crashing))(sale)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from chalicelib.application.payments import SettlePayment
-from chalicelib.application.reconcile import AT_WORK, ReconcilePaymentsAndSales
+from chalicelib.application.reconcile import AT_WORK, ReconcileChargesRefundsAndSales
 from chalicelib.domain.events import Event
 from chalicelib.domain.payments import SettlementDue
 from chalicelib.infrastructure.clock import utc_now
@@ -506,7 +506,7 @@ class Payments:
     """What settles payments, with a database whose calls go over the wire."""
 
     settle_payment: SettlePayment
-    reconcile: ReconcilePaymentsAndSales
+    reconcile: ReconcileChargesRefundsAndSales
 
     @classmethod
     def over(cls, wire: Wire, till: Till) -> "Payments":
@@ -520,13 +520,13 @@ class Payments:
         )
         settling = SettlingUseCases(ports)
         settle = replace(settling.settle_payment, clock=a_while_later)
-        refund = replace(settling.refund_if_requested, settle_payment=settle.confirm_or_request_refund_unless_settled)
+        refund = replace(settling.refund_or_settle, settle_payment=settle.settle_if_due_and_unsettled)
         return cls(
             settle,
             replace(
-                settling.reconcile_payments_and_sales,
+                settling.reconcile_charges_refunds_and_sales,
                 settle_payment=settle,
-                refund_if_requested=refund,
+                refund_or_settle=refund,
                 clock=a_while_later,
             ),
         )
@@ -689,7 +689,7 @@ def test_should_the_operators_command_die_after_the_rows_the_stream_refunds(till
     till.pay(held(till, session_id, "A1"), transaction)
     stage = Cancellation.of(Connection.to(STAGE))
     for row in ("B", "A"):
-        stage.rows.close_row_and_read_entries(session_id, row, utc_now())
+        stage.rows.close_row_and_read_entries_with_lapsed(session_id, row, utc_now())
     till.pump.drain()
 
     assert till.status(transaction) == ("refunded", "screening_cancelled")

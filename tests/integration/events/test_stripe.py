@@ -16,7 +16,7 @@ from stripe import WebhookSignature
 
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.payments import GatewayUnavailable, PaymentNotYetAtGateway, RefundNotConfirmed
-from chalicelib.domain.refusals import WebhookSignatureInvalid
+from chalicelib.domain.refusals import WebhookAuthenticationFailed
 from chalicelib.infrastructure.clock import utc_now
 from chalicelib.infrastructure.payments.guarded_gateway import GatewaySilent
 from chalicelib.infrastructure.payments.stripe_gateway import SIGNATURE_HEADER, StripeGateway, StripeMessages
@@ -319,7 +319,7 @@ def test_its_message_is_signed_as_we_verify_it(server: StripeServer, stripe: Str
         server.pay(transaction_id)
         message = first()
 
-    with pytest.raises(WebhookSignatureInvalid):
+    with pytest.raises(WebhookAuthenticationFailed):
         StripeMessages(["whsec_other"]).read_charge(message.headers, message.raw, utc_now())
     with pytest.raises(UnreadableMessage, match="amount_received"):  # which localstripe leaves out
         StripeMessages(["whsec_other", WEBHOOK_SECRET]).read_charge(message.headers, message.raw, utc_now())
@@ -338,14 +338,14 @@ def test_several_secrets_are_good_while_they_are_rotated() -> None:
     assert (charge.transaction_id, charge.reservation_id, charge.currency) == ("pi_1", "res-1", "BRL")
     assert (charge.amount_cents, charge.charged_at) == (5000, NOW.replace(microsecond=0) - timedelta(seconds=2))
     for secrets in ([], [""], ["whsec_new"]):
-        with pytest.raises(WebhookSignatureInvalid):
+        with pytest.raises(WebhookAuthenticationFailed):
             StripeMessages(secrets).read_charge(headers, body, NOW)
 
 
 @pytest.mark.parametrize("seconds", [-301, 302])
 def test_a_signature_is_worth_five_minutes(seconds: int) -> None:
     headers, body = signed(an_event())
-    with pytest.raises(WebhookSignatureInvalid):
+    with pytest.raises(WebhookAuthenticationFailed):
         StripeMessages([WEBHOOK_SECRET]).read_charge(headers, body, NOW + timedelta(seconds=seconds))
 
 
@@ -354,7 +354,7 @@ def test_the_moment_that_is_signed_is_the_one_that_is_looked_at() -> None:
     headers, body = signed(an_event())
     later = NOW + timedelta(hours=1)
     forged = {SIGNATURE_HEADER: f"{headers[SIGNATURE_HEADER]},t={int(later.timestamp())}"}
-    with pytest.raises(WebhookSignatureInvalid):
+    with pytest.raises(WebhookAuthenticationFailed):
         StripeMessages([WEBHOOK_SECRET]).read_charge(forged, body, later)
 
 
@@ -362,7 +362,7 @@ def test_the_moment_that_is_signed_is_the_one_that_is_looked_at() -> None:
 @pytest.mark.parametrize("body", [b"{}", b"\xff"])
 def test_what_is_no_signature_is_none(header: str, body: bytes) -> None:
     for given in ({}, {SIGNATURE_HEADER: header}, {SIGNATURE_HEADER: f"t={int(NOW.timestamp())},{header}"}):
-        with pytest.raises(WebhookSignatureInvalid):
+        with pytest.raises(WebhookAuthenticationFailed):
             StripeMessages([WEBHOOK_SECRET]).read_charge(given, body, NOW)
 
 

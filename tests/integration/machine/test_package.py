@@ -775,8 +775,9 @@ for owner, needs_it in (adapters(), "ids"), (wiring.payments.settling(), "settle
 try: seat_cache()
 except SettingInvalid as error: print(error)
 relaying = wiring.streams.relaying()
-attrgetter("finish_sales_request_refunds_and_list_messages", "mark_if_refunded_and_list_payment_messages")(relaying)
-attrgetter("expire_lapsed_hold_unless_sold")(wiring.expiry.selling())
+attrgetter("finish_sales_request_refunds_if_closed_and_list_messages")(relaying)
+attrgetter("mark_reservation_if_refunded_and_list_payment_messages")(relaying)
+attrgetter("expire_hold_unless_sold_or_raise_unlapsed")(wiring.expiry.selling())
 wiring.webhooks.queue_webhook_deliveries()
 """
 
@@ -860,7 +861,7 @@ STRIPE = """
 import sys; sys.path.insert(0, sys.argv[1])
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
-from chalicelib.domain.refusals import WebhookSignatureInvalid
+from chalicelib.domain.refusals import WebhookAuthenticationFailed
 from chalicelib.infrastructure.payments.stripe_gateway import StripeGateway, StripeMessages
 stripe, now = StripeGateway("sk_test_of_nobody", "pk", api_base=sys.argv[2]), datetime.now(timezone.utc)
 charge = stripe.find_charge(sys.argv[3])
@@ -870,7 +871,7 @@ print(stripe.find_charge(charge.transaction_id).refunded_cents)
 print(stripe.start_payment(SimpleNamespace(id="res-1", amount_cents=2500), "start").provider)
 header = {"stripe-signature": f"t={int(now.timestamp())},v1=00"}
 try: StripeMessages(["whsec"]).read_charge(header, b"{}", now)
-except WebhookSignatureInvalid: print("invalid")
+except WebhookAuthenticationFailed: print("invalid")
 """
 
 

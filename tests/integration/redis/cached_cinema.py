@@ -72,11 +72,11 @@ def made_lasting(cache: SeatCache, kind: str) -> None:
 
 def keeps_ids_since(cinema: CachedCinema, moment: datetime) -> None:
     """Makes Redis vouch for all ids since that moment."""
-    cinema.cache.mark_ids_complete_since(cinema.session.id, moment)
+    cinema.cache.try_mark_ids_complete_since(cinema.session.id, moment)
     if (
         cinema.cache.read_known_seats_and_whether_id_was_seen(
             replace(a_hold(session=cinema.session), fingerprint="f"), NOW
-        ).ids_complete_since
+        ).used_ids_complete_since
         is None
     ):
         pytest.skip("this Redis (fakeredis) does not say whether it drops keys: ids are looked up in the database")

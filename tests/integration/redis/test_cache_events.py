@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.times import utc_moment_from_iso_with_zone
+from chalicelib.domain.times import utc_whole_ms_from_iso_with_zone
 from chalicelib.infrastructure.clock import utc_now
 from infra.local.pump import Pump
 from tests.conftest import ApiServers
@@ -33,7 +33,7 @@ def test_seats_given_back_through_an_instance_without_redis_are_free_once_their_
     drain_until(pump, lambda: cached.hold(session_id, "A1", "B1", user="next").status == 201)
 
     assert cached.seats(session_id)["A10"] == "available"
-    assert utc_now() < utc_moment_from_iso_with_zone(held["expiresAt"]), (
+    assert utc_now() < utc_whole_ms_from_iso_with_zone(held["expiresAt"]), (
         "by then Redis would have let go of them by itself"
     )
 
@@ -51,6 +51,6 @@ def test_a_key_that_was_used_through_an_instance_without_redis_keeps_its_answer(
 
     told = cached.hold(session_id, "A1", Idempotency_Key=session_id).body
     assert (told["error"], told["reservationId"]) == ("RESERVATION_CANCELLED", first.body["reservationId"])
-    assert utc_now() < utc_moment_from_iso_with_zone(taken["expiresAt"]), (
+    assert utc_now() < utc_whole_ms_from_iso_with_zone(taken["expiresAt"]), (
         "by then the seat would have been free for the key"
     )

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.reservations import HeldSeat, Occupancy, SoldSeat
 from chalicelib.infrastructure.redis.rows_behind_cache import RowsBehindCache
-from chalicelib.infrastructure.redis.seat_format import SeatMap
+from chalicelib.infrastructure.redis.seat_format import CachedSeatMap
 from tests.builders import NOW, Cinema, a_hold, a_seat_cache, a_session, seconds
 from tests.fakes import FakeRows, MovableClock, interposed
 from tests.redis_machine import is_real, past_the_door
@@ -79,9 +79,11 @@ def test_all_kinds_of_entries_come_back_as_they_were(cinema: CachedCinema) -> No
         "A2": HeldSeat("res-2", NOW + seconds(30)),
         "B1": SoldSeat("res-3", "sale-3"),
     }
-    cinema.cache.store_map_and_end_rebuild(cinema.session.id, SeatMap(version=7, read_at=NOW, occupancy=entries), 1000)
+    cinema.cache.store_map_if_fresh_and_release_claim(
+        cinema.session.id, CachedSeatMap(version=7, read_at=NOW, occupancy=entries), 1000
+    )
 
-    assert cinema.cache.read_map(cinema.session.id) == (0, SeatMap(version=7, read_at=NOW, occupancy=entries))
+    assert cinema.cache.read_map(cinema.session.id) == (0, CachedSeatMap(version=7, read_at=NOW, occupancy=entries))
 
 
 @pytest.mark.skipif(not is_real(), reason="fakeredis does not answer twenty at once within the 50 ms that one waits")

@@ -63,7 +63,7 @@ def test_a_lie_in_place_of_map_version_or_marks_shows_and_refuses_nothing_wrong(
     named, session_id = cinema.cache.keys, cinema.session.id
     cinema.hold("B1", user="real")
     cinema.seats()
-    for key in (named.seat_map(session_id), named.version(session_id), named.ids_complete_since(session_id)):
+    for key in (named.seat_map(session_id), named.version(session_id), named.used_ids_complete_since(session_id)):
         past_the_door(cinema.cache.connection.url, lambda redis, key=key: SEAT_LIES[lie](redis, key, cinema))  # type: ignore[misc]
 
     assert cinema.seats() == {"B1": "reserved"}

@@ -65,7 +65,7 @@ CACHE_QUESTIONS: dict[str, Callable[[SeatCache], object]] = {
     "the map": lambda cache: cache.read_map("session")[1],
     "whose the map is to read": lambda cache: cache.try_to_claim_rebuild_and_read_map("session")[2],
     "giving the map back": lambda cache: cache.release_rebuild("session"),
-    "ids are kept": lambda cache: cache.mark_ids_complete_since("session", NOW),
+    "ids are kept": lambda cache: cache.try_mark_ids_complete_since("session", NOW),
 }
 
 

@@ -222,12 +222,13 @@ def test_redis_keeps_ids_from_the_first_question_about_one(cinema: CachedCinema)
     cinema.hold("A1")
     keeps_ids_since(cinema, NOW)  # skips where it can't
     past_the_door(
-        cinema.cache.connection.url, lambda redis: redis.delete(cinema.cache.keys.ids_complete_since(cinema.session.id))
+        cinema.cache.connection.url,
+        lambda redis: redis.delete(cinema.cache.keys.used_ids_complete_since(cinema.session.id)),
     )
 
     assert cinema.questions(lambda: cinema.refused("A1", key="new")) == ["find"]
     asked = replace(a_hold(session=cinema.session), fingerprint="f")
-    assert cinema.cache.read_known_seats_and_whether_id_was_seen(asked, NOW).ids_complete_since == NOW
+    assert cinema.cache.read_known_seats_and_whether_id_was_seen(asked, NOW).used_ids_complete_since == NOW
 
 
 def test_a_used_id_that_redis_missed_is_told_before_redis_is_asked_again(any_redis_url: str) -> None:
@@ -357,7 +358,7 @@ def test_with_the_cache_everything_ends_as_without_it(shared_cache: SeatCache, s
     """No answer shows that there is a cache, as long as Redis gets every write, or loses all its keys at once."""
     cache = replace(shared_cache, prefix=f"test-{uuid.uuid4()}", _unmarked_ids={}, _incomplete=set())
     cached, plain = CachedCinema(cache=cache), Cinema()
-    cached.cache.mark_ids_complete_since(cached.session.id, LONG_AGO)
+    cached.cache.try_mark_ids_complete_since(cached.session.id, LONG_AGO)
 
     assert [ended(cached, step) for step in steps] == [ended(plain, step) for step in steps]
     assert cached.seats() == plain.seats()

@@ -63,7 +63,7 @@ def test_every_code_is_told_in_both_languages_and_differently() -> None:
         assert told[ENGLISH] != told[PORTUGUESE]
 
 
-def test_every_refusal_that_is_counted_has_few_words_for_the_board_in_both_languages() -> None:
+def test_every_refusal_that_is_counted_has_a_short_text_for_the_board_in_both_languages() -> None:
     counted = [row for row in ERRORS if row.example and row.counts_as_refusal]
 
     assert [row.code for row in counted if not all(row.on_board)] == []

@@ -224,5 +224,5 @@ def test_what_is_made_leads_to_the_operations_that_are_about_it(made: Json) -> N
     assert links["confirm_reservation"]["parameters"] == {"reservation_id": "$response.body#/reservationId"}
 
 
-def test_the_files_in_docs_are_what_the_code_makes_of_them(app: Chalice) -> None:
+def test_the_files_made_by_api_docs_are_up_to_date(app: Chalice) -> None:
     assert not api_docs.outdated(app), "run `make api-docs` and commit what it writes"

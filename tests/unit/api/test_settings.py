@@ -287,7 +287,7 @@ def test_who_verifies_tokens_needs_to_know_whose(missing: str) -> None:
     given = {"AUTH_ISSUER": "https://issuer.example", "AUTH_CLIENT_ID": "page", missing: ""}
 
     with pytest.raises(SettingInvalid, match="AUTH_ISSUER or AUTH_CLIENT_ID is missing"):
-        _ = load({"STAGE": "dev", **given}).needed_auth_issuer_checking_client_id
+        _ = load({"STAGE": "dev", **given}).needed_auth_issuer
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_interrupted_between_two_rows_it_sells_nothing_more_across_them_and_goes
     cinema: Cinema, rows: FakeRows
 ) -> None:
     held = cinema.hold("A10", "B1")
-    cinema.rows = interposed(rows, "close_row_and_read_entries", after=crash)
+    cinema.rows = interposed(rows, "close_row_and_read_entries_with_lapsed", after=crash)
     with pytest.raises(Crash):
         cinema.cancel_session()
     cinema.rows = rows

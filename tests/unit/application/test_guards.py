@@ -199,7 +199,7 @@ def test_a_payment_that_another_process_has_settled_is_settled(cinema: Cinema) -
     known_before = cinema.payments.record_charge_if_allowed_and_read(a_charge(held))
     know(cinema, refund_request_for(TX, held, RefundReason.LATE, NOW))
 
-    cinema.settle_payment.confirm_or_request_refund_unless_settled(known_before)
+    cinema.settle_payment.settle_if_due_and_unsettled(known_before)
 
     assert status(cinema) is PaymentStatus.REFUND_REQUESTED
 
@@ -219,7 +219,7 @@ def test_a_settled_payment_is_not_due_again_though_its_hold_seems_live(cinema: C
     held = cinema.hold("A1")
     settled = know(cinema, refund_request_for(TX, held, RefundReason.SCREENING_CANCELLED, NOW))
 
-    cinema.settle_payment.confirm_or_request_refund_unless_settled(settled)
+    cinema.settle_payment.settle_if_due_and_unsettled(settled)
 
     assert cinema.payments.find(TX) == settled
 
@@ -229,7 +229,7 @@ def test_the_gateway_is_not_asked_of_a_payment_that_is_not_to_be_returned(cinema
     assert bought
     cinema.gateway.is_silent = True  # type: ignore[attr-defined] # the fake's
 
-    cinema.refund_if_requested.refund_if_requested_or_settle_for_charged_reservation(know(cinema, bought))
+    cinema.refund_or_settle.refund_or_settle_for_reservation_in_charge(know(cinema, bought))
 
     assert cinema.payments.find(TX) == bought
 
@@ -248,7 +248,7 @@ def test_a_charged_payment_that_the_gateway_does_not_know_stays_to_be_returned(c
     requested = refund_request_for(TX, held, RefundReason.LATE, NOW)
     payment = know(cinema, replace(requested, charged_at=NOW, charged_cents=2500, charged_currency="BRL"))
 
-    replace(cinema, gateway=gateway).refund_if_requested.refund_if_requested_or_settle_for_charged_reservation(payment)
+    replace(cinema, gateway=gateway).refund_or_settle.refund_or_settle_for_reservation_in_charge(payment)
 
     assert status(cinema) is PaymentStatus.REFUND_REQUESTED
 
@@ -258,7 +258,7 @@ def test_a_charge_of_a_fresh_claim_is_recorded_by_the_sweep(cinema: Cinema) -> N
     know(cinema, claimed_payment_for(held, TX, "credit_card", NOW))
     cinema.gateway.pay(a_charge(held))  # type: ignore[attr-defined] # the fake's
 
-    cinema.settling.reconcile_payments_and_sales()
+    cinema.settling.reconcile_charges_refunds_and_sales()
 
     recorded = cinema.payments.find(TX)
     assert recorded
@@ -273,7 +273,7 @@ def test_a_payment_whose_purchase_is_anothers_is_a_finding(cinema: Cinema) -> No
     know(cinema, strange)
     cinema.gateway.pay(replace(a_charge(held), transaction_id="tx-2"))  # type: ignore[attr-defined] # the fake's
 
-    found = cinema.settling.reconcile_payments_and_sales().findings
+    found = cinema.settling.reconcile_charges_refunds_and_sales().findings
 
     assert [each.transaction_id for each in found if "no such purchase" in each.says] == ["tx-2"]
 

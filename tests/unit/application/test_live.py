@@ -8,7 +8,7 @@ import pytest
 from chalicelib.application.live import (
     ROWS_PER_MESSAGE,
     SHOWING_TIME,
-    SendRowChangesBestEffort,
+    SendRowChangesWithinTimeLimit,
     StopWatchingSession,
     SwitchWatchedSessionUnlessFull,
 )
@@ -34,7 +34,7 @@ def as_text(rows: Sequence[RowState]) -> str:
 def shown(*states: RowState, viewers: dict[str, str], gone: set[str] | None = None) -> dict[str, list[str]]:
     """What each viewer sees of these states."""
     screens = FakeConnections(gone or set())
-    SendRowChangesBestEffort(FakeViewers(viewers), screens, MovableClock(NOW))(states, as_text)
+    SendRowChangesWithinTimeLimit(FakeViewers(viewers), screens, MovableClock(NOW))(states, as_text)
     return dict(screens.shown)
 
 
@@ -67,7 +67,7 @@ def test_who_is_gone_is_forgotten_and_the_others_are_shown_everything() -> None:
     screens = FakeConnections({"gone"})
     rows = [a_row(chr(ord("A") + number)) for number in range(ROWS_PER_MESSAGE + 1)]
 
-    SendRowChangesBestEffort(viewers, screens, MovableClock(NOW))(rows, as_text)
+    SendRowChangesWithinTimeLimit(viewers, screens, MovableClock(NOW))(rows, as_text)
 
     assert viewers.watched == {"one": "s"}
     assert len(screens.shown["one"]) == 2
@@ -120,7 +120,7 @@ def test_a_batch_that_takes_too_long_drops_its_rest_before_the_function_is_stopp
     screens = interposed(FakeConnections(), "send_and_list_gone", after=lambda: clock.forward(seconds=7))
     rows = [a_row(chr(ord("A") + number)) for number in range(26)]
 
-    SendRowChangesBestEffort(FakeViewers({"one": "s"}), screens, clock)(rows, as_text)
+    SendRowChangesWithinTimeLimit(FakeViewers({"one": "s"}), screens, clock)(rows, as_text)
 
     assert screens.seconds == [20, 13, 6], "three messages of four: the fourth would begin after 21 s"
     assert len(screens.shown["one"]) == 3

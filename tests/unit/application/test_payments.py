@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from chalicelib.application.payments import QueueReportedCharge, SettlementNotDueYet, StartPayment
+from chalicelib.application.payments import QueueReportedCharge, SettlementNotDueYet, StartOrGetPayment
 from chalicelib.domain.consumers import PAYMENTS
 from chalicelib.domain.events import OutgoingMessage
 from chalicelib.domain.payments import Charge, Payment, PaymentStatus, RefundReason, SettlementDue, claimed_payment_for
@@ -49,7 +49,7 @@ class Till:
     def claimed(self, reservation: Reservation, transaction_id: str = "tx-1") -> Payment:
         """By a request that died there, where a client's word is enough."""
         claim = claimed_payment_for(reservation, transaction_id, "credit_card", self.cinema.clock())
-        stands = self.payments.claim_if_allowed_and_read(claim, only_if_charged=False)
+        stands = self.payments.claim_for_reservation_if_allowed_and_read(claim, only_if_charged=False)
         assert stands
         return stands
 
@@ -360,7 +360,7 @@ def test_a_claim_that_came_to_nothing_gives_way_to_whom_the_payment_was_charged_
     till.gateway.pay(a_charge("tx-1", theirs.id, 2500))
 
     till.hears(theirs, "tx-1")
-    till.cinema.refund_if_requested.refund_if_requested_or_settle_for_charged_reservation(till.payments.known["tx-1"])
+    till.cinema.refund_or_settle.refund_or_settle_for_reservation_in_charge(till.payments.known["tx-1"])
 
     assert till.status() == (PaymentStatus.SOLD, None)
     assert till.cinema.seats() == {"A2": "sold"}
@@ -374,7 +374,7 @@ def test_who_read_a_payment_before_it_was_claimed_does_not_return_it(till: Till)
     till.cinema.confirm(held.id, "tx-1")
     del till.reservations.stored[held.id]
 
-    till.cinema.settle_payment.confirm_or_request_refund_unless_settled(read)
+    till.cinema.settle_payment.settle_if_due_and_unsettled(read)
     assert till.status() == (PaymentStatus.CLAIMED, None)
 
     till.cinema.clock.forward(seconds=HOLD_SECONDS)
@@ -409,11 +409,11 @@ def test_what_goes_back_does_so_after_its_sale_and_after_it_was_requested_by_eve
 
 
 @pytest.fixture
-def start(till: Till) -> StartPayment:
-    return StartPayment(till.reservations, till.gateway, till.cinema.clock)
+def start(till: Till) -> StartOrGetPayment:
+    return StartOrGetPayment(till.reservations, till.gateway, till.cinema.clock)
 
 
-def test_a_payment_is_started_once_for_each_hold(till: Till, start: StartPayment) -> None:
+def test_a_payment_is_started_once_for_each_hold(till: Till, start: StartOrGetPayment) -> None:
     one, other = till.cinema.hold("A1", user="ana"), till.cinema.hold("A2", user="bia")
 
     first = start(one.id)
@@ -425,7 +425,7 @@ def test_a_payment_is_started_once_for_each_hold(till: Till, start: StartPayment
     assert till.cinema.seats() == {"A1": "reserved", "A2": "reserved"}
 
 
-def test_nothing_is_started_for_what_can_not_be_paid(till: Till, start: StartPayment) -> None:
+def test_nothing_is_started_for_what_can_not_be_paid(till: Till, start: StartOrGetPayment) -> None:
     cancelled, sold, lapsed = (till.cinema.hold(seat, user=seat) for seat in ("A1", "A2", "A3"))
     till.cinema.cancel(cancelled.id)
     till.hears(sold)
@@ -446,7 +446,7 @@ def test_nothing_is_started_for_what_can_not_be_paid(till: Till, start: StartPay
     assert till.gateway.started == {}
 
 
-def test_nothing_is_started_for_what_is_free(till: Till, start: StartPayment) -> None:
+def test_nothing_is_started_for_what_is_free(till: Till, start: StartOrGetPayment) -> None:
     free = replace(a_session(), ticket_price=Decimal(0))
     till.cinema.sessions.get_or_add_with_rows(free)
 
@@ -457,7 +457,7 @@ def test_nothing_is_started_for_what_is_free(till: Till, start: StartPayment) ->
     assert refused.value.args == (held.id,)
 
 
-def test_a_gateway_that_does_not_answer_is_said_to_be_unavailable(till: Till, start: StartPayment) -> None:
+def test_a_gateway_that_does_not_answer_is_said_to_be_unavailable(till: Till, start: StartOrGetPayment) -> None:
     held = till.cinema.hold("A1")
     till.gateway.is_silent = True
 

@@ -8,7 +8,7 @@ from threading import Semaphore
 
 import pytest
 
-from chalicelib.application.queries import CachedReadinessCheck, CheckDependencies, SeatView, ShowSeatMap
+from chalicelib.application.queries import CachedReadinessCheck, CheckDependencies, SeatView, ShowSeatMapUnlessCancelled
 from chalicelib.domain.board import DependencyState
 from chalicelib.domain.refusals import ReservationNotFound, SessionNotFound
 from chalicelib.domain.reservations import State
@@ -22,30 +22,30 @@ def cinema() -> Cinema:
 
 
 @pytest.fixture
-def show_seats(cinema: Cinema) -> ShowSeatMap:
-    return ShowSeatMap(cinema.sessions, cinema.rows, cinema.clock)
+def show_seats(cinema: Cinema) -> ShowSeatMapUnlessCancelled:
+    return ShowSeatMapUnlessCancelled(cinema.sessions, cinema.rows, cinema.clock)
 
 
-def test_every_seat_is_shown_in_the_halls_order(cinema: Cinema, show_seats: ShowSeatMap) -> None:
+def test_every_seat_is_shown_in_the_halls_order(cinema: Cinema, show_seats: ShowSeatMapUnlessCancelled) -> None:
     shown = show_seats(cinema.session.id)
 
     assert [seat.number for seat in shown.seats] == list(cinema.session.seats)
     assert shown.available_seats == cinema.session.total_seats
 
 
-def test_a_held_seat_shows_when_it_lapses(cinema: Cinema, show_seats: ShowSeatMap) -> None:
+def test_a_held_seat_shows_when_it_lapses(cinema: Cinema, show_seats: ShowSeatMapUnlessCancelled) -> None:
     held = cinema.hold("A2")
 
     assert show_seats(cinema.session.id).seats[1] == SeatView("A2", "reserved", held.expires_at)
 
 
-def test_a_sold_seat_shows_no_expiry(cinema: Cinema, show_seats: ShowSeatMap) -> None:
+def test_a_sold_seat_shows_no_expiry(cinema: Cinema, show_seats: ShowSeatMapUnlessCancelled) -> None:
     cinema.confirm(cinema.hold("A2").id)
 
     assert show_seats(cinema.session.id).seats[1] == SeatView("A2", "sold")
 
 
-def test_only_free_seats_count_as_available(cinema: Cinema, show_seats: ShowSeatMap) -> None:
+def test_only_free_seats_count_as_available(cinema: Cinema, show_seats: ShowSeatMapUnlessCancelled) -> None:
     cinema.hold("A1")
     cinema.confirm(cinema.hold("A2", "A3").id)
 
@@ -59,14 +59,16 @@ def test_a_hold_is_shown_until_its_last_millisecond(cinema: Cinema) -> None:
     assert cinema.seats() == {"A1": "reserved"}
 
 
-def test_a_lapsed_hold_is_shown_as_available_from_its_very_moment(cinema: Cinema, show_seats: ShowSeatMap) -> None:
+def test_a_lapsed_hold_is_shown_as_available_from_its_very_moment(
+    cinema: Cinema, show_seats: ShowSeatMapUnlessCancelled
+) -> None:
     cinema.hold("A1")
     cinema.clock.forward(seconds=HOLD_SECONDS)
 
     assert show_seats(cinema.session.id).seats[0] == SeatView("A1", "available")
 
 
-def test_the_seats_of_an_unknown_screening_are_not_found(show_seats: ShowSeatMap) -> None:
+def test_the_seats_of_an_unknown_screening_are_not_found(show_seats: ShowSeatMapUnlessCancelled) -> None:
     with pytest.raises(SessionNotFound):
         show_seats("no such session")
 

@@ -11,7 +11,7 @@ from chalicelib.application.reconcile import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     REFUND_LATE_AFTER,
-    ReconcilePaymentsAndSales,
+    ReconcileChargesRefundsAndSales,
     SweepResult,
 )
 from chalicelib.domain.payments import Charge, PaymentStatus, RefundReason, claimed_payment_for
@@ -36,16 +36,16 @@ class Till:
         return self.reconcile()
 
     @property
-    def reconcile(self) -> ReconcilePaymentsAndSales:
+    def reconcile(self) -> ReconcileChargesRefundsAndSales:
         cinema = self.cinema
-        return ReconcilePaymentsAndSales(
+        return ReconcileChargesRefundsAndSales(
             self.payments,
             cinema.reservations,
             self.rows,
             cinema.sessions,
             self.gateway,
             cinema.settle_payment,
-            cinema.refund_if_requested,
+            cinema.refund_or_settle,
             cinema.clock,
         )
 
@@ -95,7 +95,9 @@ def test_a_charge_whose_message_was_lost_buys_its_seats(till: Till) -> None:
 
 def test_a_claim_that_nobody_settled_is_settled_once_it_is_old_enough(till: Till) -> None:
     held = till.cinema.hold("A1")
-    till.payments.claim_if_allowed_and_read(claimed_payment_for(held, "tx-1", "card", NOW), only_if_charged=False)
+    till.payments.claim_for_reservation_if_allowed_and_read(
+        claimed_payment_for(held, "tx-1", "card", NOW), only_if_charged=False
+    )
     till.payments.record_charge_if_allowed_and_read(till.charge(held.id))
     assert till.sweep().mended == 0, "its request may be at work"
 

@@ -76,7 +76,7 @@ class Till:
     def settle(self, transaction_id: str) -> list[OutgoingMessage]:
         """What the refund consumer does with the event, and what is told of it."""
         before = self.payments.known[transaction_id]
-        self.cinema.refund_if_requested(told(self.requested(transaction_id)))
+        self.cinema.refund_or_settle(told(self.requested(transaction_id)))
         return self.cinema.relay_payment(PaymentChange(before, self.payments.known[transaction_id]))
 
 
@@ -222,9 +222,9 @@ def test_a_refund_that_died_as_its_payment_proved_to_be_anothers_is_ended_by_its
     dying = replace(till.cinema, reservations=interposed(till.cinema.reservations, "find", before=crash))
 
     with pytest.raises(Crash):
-        dying.refund_if_requested(request)
+        dying.refund_or_settle(request)
     assert till.status("tx-1") == (PaymentStatus.ASSERTED, None)
-    till.cinema.refund_if_requested(request)
+    till.cinema.refund_or_settle(request)
 
     assert till.status("tx-1") == (PaymentStatus.REFUND_REQUESTED, RefundReason.LATE)
 
@@ -335,7 +335,7 @@ def test_a_sale_without_a_claim_takes_its_money_back_from_a_request_that_nobody_
     )
 
     till.cinema.relay_reservation(ReservationChange(replace(sold, state=State.PENDING, sale=None), sold, NOW))
-    till.cinema.refund_if_requested(_request("tx-1"))
+    till.cinema.refund_or_settle(_request("tx-1"))
 
     assert till.status("tx-1") == (PaymentStatus.SOLD, None)
     assert till.gateway.returned == {}
@@ -448,7 +448,7 @@ def late(till: Till) -> Till:
 
 def test_a_refund_is_settled_once_whatever_is_delivered_twice(late: Till) -> None:
     for _ in range(3):
-        late.cinema.refund_if_requested(_request("tx-1"))
+        late.cinema.refund_or_settle(_request("tx-1"))
 
     assert late.gateway.returned == {"refund-tx-1": ("tx-1", 2500)}
     assert late.status("tx-1")[0] is PaymentStatus.REFUNDED
@@ -457,11 +457,11 @@ def test_a_refund_is_settled_once_whatever_is_delivered_twice(late: Till) -> Non
 def test_a_crash_between_gateway_and_record_returns_the_money_once(late: Till) -> None:
     late.cinema.payments = interposed(late.payments, "mark_refunded_if_requested", before=crash)
     with pytest.raises(Crash):
-        late.cinema.refund_if_requested(_request("tx-1"))
+        late.cinema.refund_or_settle(_request("tx-1"))
     late.cinema.payments = late.payments
     assert late.status("tx-1")[0] is PaymentStatus.REFUND_REQUESTED
 
-    late.cinema.refund_if_requested(_request("tx-1"))
+    late.cinema.refund_or_settle(_request("tx-1"))
 
     assert len(late.gateway.returned) == 1
     assert late.status("tx-1")[0] is PaymentStatus.REFUNDED
@@ -470,11 +470,11 @@ def test_a_crash_between_gateway_and_record_returns_the_money_once(late: Till) -
 def test_a_declined_refund_stays_requested_and_is_asked_for_again(late: Till) -> None:
     late.gateway.declined.add("tx-1")
     with pytest.raises(RefundNotConfirmed):
-        late.cinema.refund_if_requested(_request("tx-1"))
+        late.cinema.refund_or_settle(_request("tx-1"))
     assert late.status("tx-1")[0] is PaymentStatus.REFUND_REQUESTED
     late.gateway.declined.clear()
 
-    late.cinema.refund_if_requested(_request("tx-1"))
+    late.cinema.refund_or_settle(_request("tx-1"))
 
     assert late.status("tx-1")[0] is PaymentStatus.REFUNDED
 
@@ -484,14 +484,14 @@ def test_what_the_gateway_does_not_know_stays_on_the_list_until_it_does(till: Ti
     till.cinema.cancel(held.id)
     till.refused(held.id, "tx-1")
 
-    till.cinema.refund_if_requested(_request("tx-1"))
+    till.cinema.refund_or_settle(_request("tx-1"))
     till.cinema.clock.forward(days=40)
-    till.cinema.refund_if_requested(_request("tx-1"))
+    till.cinema.refund_or_settle(_request("tx-1"))
     (waiting,) = till.payments.list_outstanding_refunds()
     assert (waiting.asked, waiting.asked_at) == (2, till.cinema.clock())
 
     till.gateway.pay(a_charge("tx-1", held.id, 2500))
-    till.cinema.refund_if_requested(_request("tx-1"))
+    till.cinema.refund_or_settle(_request("tx-1"))
 
     assert till.status("tx-1")[0] is PaymentStatus.REFUNDED
     assert list(till.payments.list_outstanding_refunds()) == []
@@ -505,7 +505,7 @@ def test_a_strangers_payment_that_was_claimed_for_a_lapsed_hold_is_not_returned_
     till.cinema.cancel(thiefs.id)
     till.refused(thiefs.id, "tx-1")
 
-    till.cinema.refund_if_requested(_request("tx-1"))
+    till.cinema.refund_or_settle(_request("tx-1"))
 
     assert till.gateway.returned == {}
     assert till.cinema.seats() == {"A1": "sold"}
@@ -524,7 +524,7 @@ def test_a_charge_that_is_told_after_the_tries_has_its_refund_requested_again(ti
 
     (message,) = till.cinema.relay_payment(PaymentChange(before, after))
     assert (message.queue, told([message]).data["transactionId"]) == (REFUNDS, "tx-2")
-    till.cinema.refund_if_requested(told([message]))
+    till.cinema.refund_or_settle(told([message]))
     assert till.status("tx-2")[0] is PaymentStatus.REFUNDED
     assert till.cinema.relay_payment(PaymentChange(after, after)) == []
 
@@ -544,7 +544,7 @@ def test_what_was_charged_goes_back_whatever_the_seats_cost(till: Till) -> None:
     held = till.cinema.hold("A1")
     till.cinema.settle_payment(a_charge("tx-1", held.id, 2499))
 
-    till.cinema.refund_if_requested(_request("tx-1"))
+    till.cinema.refund_or_settle(_request("tx-1"))
 
     assert till.gateway.returned == {"refund-tx-1": ("tx-1", 2499)}
     assert till.status("tx-1") == (PaymentStatus.REFUNDED, RefundReason.WRONG_AMOUNT)
@@ -552,13 +552,13 @@ def test_what_was_charged_goes_back_whatever_the_seats_cost(till: Till) -> None:
 
 def test_a_request_without_a_payment_is_not_swallowed(till: Till) -> None:
     with pytest.raises(LookupError):
-        till.cinema.refund_if_requested(_request("tx-nobody-knows"))
+        till.cinema.refund_or_settle(_request("tx-nobody-knows"))
 
 
 @pytest.mark.parametrize("data", [{}, {"transactionId": ""}, {"transactionId": 7}])
 def test_an_event_that_names_no_payment_is_unreadable(till: Till, data: dict[str, str | int]) -> None:
     with pytest.raises(UnreadableMessage):
-        till.cinema.refund_if_requested(Event("id", EventType.REFUND_REQUESTED, NOW, "s", "r", (), data))
+        till.cinema.refund_or_settle(Event("id", EventType.REFUND_REQUESTED, NOW, "s", "r", (), data))
 
 
 # Any history.

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.application.relay import ROUTES, TELLS, MarkIfRefundedAndListPaymentMessages
+from chalicelib.application.relay import ROUTES, TELLS, MarkReservationIfRefundedAndListPaymentMessages
 from chalicelib.domain.events import (
     Event,
     EventType,
@@ -231,7 +231,7 @@ def test_the_refund_of_a_sale_is_marked_on_its_reservation_when_it_was_made(cine
     payment = sold_payment_of(sold)
     assert payment
     requested = payment.with_refund_requested(RefundReason.SCREENING_CANCELLED, LATER)
-    relay = MarkIfRefundedAndListPaymentMessages(cinema.reservations)
+    relay = MarkReservationIfRefundedAndListPaymentMessages(cinema.reservations)
 
     assert the_event(relay(PaymentChange(payment, requested))).type is EventType.REFUND_REQUESTED
     assert cinema.reservations.find(sold.id) == sold, "not refunded yet"

@@ -12,18 +12,19 @@ from chalicelib.application.tickets import (
     AdmittedTicket,
     AdmitTicket,
     AdmitTicketCommand,
-    ResendSaleToSignUnsignedTickets,
+    ResendSaleForMissingTicketsOrTokens,
     ShowCalendarEntry,
     ShowGateListPage,
-    ShowSignedTickets,
+    ShowTicketsOrRefuseIfUnsigned,
     TransferTicket,
 )
-from chalicelib.domain.booking_codes import code_from_number
+from chalicelib.domain.booking_codes import code_from_number_modulo_codes
 from chalicelib.domain.consumers import TICKETS
 from chalicelib.domain.events import Event, EventType
 from chalicelib.domain.identity import Principal, Role
 from chalicelib.domain.ports import Tickets
 from chalicelib.domain.refusals import (
+    AdmissionNotOpenYet,
     AdmissionOver,
     AlreadyAdmitted,
     BackendUnavailable,
@@ -34,7 +35,6 @@ from chalicelib.domain.refusals import (
     TicketsNotReady,
     TicketTokenInvalid,
     TicketVoid,
-    TooEarly,
     TooManyTransfers,
     WrongRoom,
 )
@@ -79,19 +79,19 @@ class House:
         IssueSoldOrVoidRefundedTickets(stored, self.cinema.sessions, self.keys, self.signer, self.new_code)(event)
 
     def new_code(self) -> str:
-        return code_from_number(next(self.numbers))
+        return code_from_number_modulo_codes(next(self.numbers))
 
     def new_key(self) -> str:
         return f"key-{next(self.names)}"
 
     @property
-    def ask(self) -> ResendSaleToSignUnsignedTickets:
-        return ResendSaleToSignUnsignedTickets(self.outbox, self.cinema.clock)
+    def ask(self) -> ResendSaleForMissingTicketsOrTokens:
+        return ResendSaleForMissingTicketsOrTokens(self.outbox, self.cinema.clock)
 
     @property
-    def show(self) -> ShowSignedTickets:
+    def show(self) -> ShowTicketsOrRefuseIfUnsigned:
         cinema = self.cinema
-        return ShowSignedTickets(self.tickets, cinema.reservations, cinema.sessions, self.ask, cinema.clock)
+        return ShowTicketsOrRefuseIfUnsigned(self.tickets, cinema.reservations, cinema.sessions, self.ask, cinema.clock)
 
     @property
     def transfer(self) -> TransferTicket:
@@ -452,7 +452,7 @@ def test_two_scans_of_a_gate_in_the_same_moment_are_one_admission(house: House) 
 
 @pytest.mark.parametrize(
     ("minutes", "refusal"),
-    [(-31, TooEarly), (-30, None), (0, None), (29, None)],
+    [(-31, AdmissionNotOpenYet), (-30, None), (0, None), (29, None)],
 )
 def test_the_doors_open_an_hour_before(house: House, minutes: int, refusal: type[Exception] | None) -> None:
     ticket = house.only_ticket(house.bought("A1"))
@@ -482,7 +482,7 @@ def test_a_gate_of_another_room_admits_nobody(house: House) -> None:
     with pytest.raises(WrongRoom) as refusal:
         house.admit(code=ticket.code, room="B2")
 
-    assert refusal.value.room == "A1"
+    assert refusal.value.right_room_or_empty == "A1"
     assert house.admit(code=ticket.code)
 
 
@@ -565,7 +565,7 @@ def test_what_was_told_later_must_have_been_allowed_then(house: House) -> None:
     ticket = house.only_ticket(house.bought("A1"))
     house.cinema.clock.now = STARTS
 
-    with pytest.raises(TooEarly):
+    with pytest.raises(AdmissionNotOpenYet):
         house.admit(token=ticket.token, admitted_at=STARTS - OPENS_BEFORE - timedelta(seconds=1))
 
 

@@ -76,7 +76,7 @@ def test_whoever_asks_is_told_of_the_quota_that_refuses_longest_else_of_the_one_
 
 @given(st.integers(1, 100), st.integers(-5, 200))
 def test_a_request_that_weighs_more_takes_as_much_and_no_more_than_all_of_it(requests: int, weight: int) -> None:
-    quota = Quota(requests, 60).with_weight(weight)
+    quota = Quota(requests, 60).with_clamped_weight(weight)
     taken = min(max(weight, 1), requests)
 
     assert quota.weighted_interval_us == taken * quota.interval_us
@@ -117,7 +117,7 @@ def test_what_is_stored_too_far_ahead_counts_as_a_quota_used_up(known_us: int, d
 
 @pytest.mark.parametrize(("weight", "counted"), [(0, 1), (1, 1), (2, 2), (10, 10), (11, 10)])
 def test_a_request_weighs_at_least_one_and_at_most_its_quota(weight: int, counted: int) -> None:
-    assert Quota(10, 10).with_weight(weight).weight == counted
+    assert Quota(10, 10).with_clamped_weight(weight).weight == counted
 
 
 @pytest.mark.parametrize(

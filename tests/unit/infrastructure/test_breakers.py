@@ -240,9 +240,9 @@ def test_who_wants_to_know_is_told_of_trips_failed_probes_and_closings(ticks: Ti
     tried(breaker, refusing)
 
     assert on_change == [
-        BreakerChange("redis", BreakerState.OPEN, was_closed=True, trips=1, open_seconds=1),
-        BreakerChange("redis", BreakerState.OPEN, was_closed=False, trips=1, open_seconds=2),
-        BreakerChange("redis", BreakerState.CLOSED, was_closed=False, trips=1, open_seconds=0),
+        BreakerChange("redis", BreakerState.OPEN, was_closed=True, trips=1, stays_open_seconds=1),
+        BreakerChange("redis", BreakerState.OPEN, was_closed=False, trips=1, stays_open_seconds=2),
+        BreakerChange("redis", BreakerState.CLOSED, was_closed=False, trips=1, stays_open_seconds=0),
     ]
 
 

@@ -190,7 +190,7 @@ def test_the_sandboxes_refusal_is_parked_at_once_with_its_reason_and_without_the
     record = office.queue.receive(1)[0]
 
     class Parks(RedeliveryOfFailedMessages):
-        def park_copy(self, record: Any, reason: str) -> None:
+        def send_copy_to_dlq(self, record: Any, reason: str) -> None:
             parked.append(reason)
 
     handle_messages([record], office._send, Parks(office.queue, QueueUrls(office.queue)))

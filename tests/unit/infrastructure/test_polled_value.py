@@ -39,8 +39,8 @@ def test_it_is_read_once_however_often_it_is_used() -> None:
     store = Store()
 
     assert (
-        store.renewed.read_unless_already_read(),
-        store.renewed.read_unless_already_read(),
+        store.renewed.first_read_or_none(),
+        store.renewed.first_read_or_none(),
         store.renewed.reread_if_stale_and_give_change(),
     ) == (
         "old",
@@ -52,7 +52,7 @@ def test_it_is_read_once_however_often_it_is_used() -> None:
 
 def test_another_value_is_told_once_the_known_one_is_old() -> None:
     store = Store()
-    store.renewed.read_unless_already_read()
+    store.renewed.first_read_or_none()
     store.value, store.now = "new", KEPT_SECONDS - 1
     assert store.renewed.reread_if_stale_and_give_change() is None
 
@@ -66,7 +66,7 @@ def test_another_value_is_told_once_the_known_one_is_old() -> None:
 
 def test_the_known_value_holds_while_the_store_does_not_answer() -> None:
     store = Store()
-    store.renewed.read_unless_already_read()
+    store.renewed.first_read_or_none()
     store.value, store.answers, store.now = "new", False, KEPT_SECONDS
     assert (
         store.renewed.reread_if_stale_and_give_change(),
@@ -81,7 +81,7 @@ def test_the_known_value_holds_while_the_store_does_not_answer() -> None:
 def test_a_first_use_that_is_not_answered_fails_and_the_next_one_asks_again() -> None:
     store = Store(answers=False)
     with pytest.raises(BackendUnavailable):
-        store.renewed.read_unless_already_read()
+        store.renewed.first_read_or_none()
 
     store.answers = True
-    assert store.renewed.read_unless_already_read() == "old"
+    assert store.renewed.first_read_or_none() == "old"

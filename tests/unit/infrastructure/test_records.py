@@ -152,7 +152,7 @@ class Redeliveries:
     def is_last_attempt(self, record: Any) -> bool:
         return self.last
 
-    def park_copy(self, record: Any, reason: str) -> None:
+    def send_copy_to_dlq(self, record: Any, reason: str) -> None:
         self._fail_if_broken()
         self.parked[record["messageId"]] = reason
 

@@ -10,7 +10,7 @@ OF_SESSION = {
     "seat": KEYS.seat("session-1", "A1"),
     "another seat": KEYS.seat("session-1", "B2"),
     "used id": KEYS.used_reservation_id("session-1", "res-1"),
-    "kept since": KEYS.ids_complete_since("session-1"),
+    "kept since": KEYS.used_ids_complete_since("session-1"),
     "map": KEYS.seat_map("session-1"),
     "version": KEYS.version("session-1"),
     "rebuild": KEYS.rebuild_claim("session-1"),

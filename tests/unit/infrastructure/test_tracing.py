@@ -25,7 +25,7 @@ from chalicelib.infrastructure.sqs.queues import QueueUrls, SqsOutbox
 from chalicelib.infrastructure.tracing.aws import ItemAndMessageTraceContextWriter
 from chalicelib.infrastructure.tracing.calls import TracedAdapter
 from chalicelib.infrastructure.tracing.carrying import current_traceparent_or_empty
-from chalicelib.infrastructure.tracing.export import BackgroundProcessorOfSampledRequestSpans, FileExporter
+from chalicelib.infrastructure.tracing.export import BackgroundProcessorOfSampledRequestSpans, RotatingFileExporter
 from chalicelib.infrastructure.tracing.handling import TracingMiddleware
 from chalicelib.infrastructure.tracing.provider import new_exporter
 from chalicelib.settings import SettingInvalid, load
@@ -274,7 +274,7 @@ def lines_of(path: Path) -> list[Any]:
 
 
 def test_an_errors_message_stays_here_and_its_type_is_told(tmp_path: Path) -> None:
-    provider = provider_to(FileExporter(tmp_path / "deep" / "traces.jsonl"))
+    provider = provider_to(RotatingFileExporter(tmp_path / "deep" / "traces.jsonl"))
 
     ended_span(provider, ValueError("jane.doe@example.com is not verified"))
 
@@ -286,7 +286,7 @@ def test_an_errors_message_stays_here_and_its_type_is_told(tmp_path: Path) -> No
 
 
 def test_a_call_outside_of_any_request_is_not_exported(tmp_path: Path) -> None:
-    provider = provider_to(FileExporter(tmp_path / "traces.jsonl"))
+    provider = provider_to(RotatingFileExporter(tmp_path / "traces.jsonl"))
 
     ended_span(provider, kind=SpanKind.CLIENT)
     ended_span(provider, kind=SpanKind.SERVER)
@@ -389,7 +389,7 @@ def test_where_traces_are_off_handlers_and_adapters_are_what_they_were() -> None
 def test_a_deployed_stage_needs_a_collector_and_a_laptop_a_file() -> None:
     with pytest.raises(SettingInvalid, match="OTEL_EXPORTER_OTLP_ENDPOINT must be the URL of a collector"):
         new_exporter(load({"STAGE": "prod", "TRACES": "on", "ID_SECRET": "s"}))
-    assert new_exporter(load({"TRACES": "on"})) == FileExporter(Path(".run/traces.jsonl"))
+    assert new_exporter(load({"TRACES": "on"})) == RotatingFileExporter(Path(".run/traces.jsonl"))
 
 
 def run_python(script: str, **settings: str) -> "subprocess.CompletedProcess[str]":

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.application.person import ErasePerson, ExportPerson, HoldsOrPaymentsAreOpen
+from chalicelib.application.person import ErasePersonUnlessHoldsOrPaymentsOpen, ExportPerson, HoldsOrPaymentsAreOpen
 from chalicelib.domain.people.person import ERASED, Person
 from chalicelib.domain.people.stores import STORES, ErasureEffect, Store, StoreKind, stores_by_name
 from tests.builders import NOW
@@ -33,7 +33,7 @@ class MemoryStore:
         assert EMAIL in person.emails or person.user_id == ANA.user_id
         return iter(list(self.items))
 
-    def erase_items_not_in_use(self, person: Person) -> int:
+    def delete_or_anonymize_items_not_in_use(self, person: Person) -> int:
         erased = 0
         for place, item in enumerate(list(self.items)):
             if place == self.dies_at:
@@ -97,7 +97,9 @@ class Stage:
         self.stores = (self.letters, self.invoices, self.payments, self.reservations)
         self.open_matters_and_emails = OpenMattersInMemory(self.reservations)
         self.records = RecordsInMemory()
-        self.erase = ErasePerson(self.stores, self.open_matters_and_emails, self.records, lambda: NOW)
+        self.erase = ErasePersonUnlessHoldsOrPaymentsOpen(
+            self.stores, self.open_matters_and_emails, self.records, lambda: NOW
+        )
         self.export = ExportPerson(self.stores, self.open_matters_and_emails, lambda: NOW)
 
     def named(self) -> list[str]:
@@ -156,7 +158,9 @@ def test_what_died_at_any_item_is_finished_by_the_next_run(stage: Stage, store: 
 
 def test_with_reservations_first_an_address_would_be_lost(stage: Stage) -> None:
     """The control of the order: what died after the reservations no longer finds the letters."""
-    wrong = ErasePerson(tuple(reversed(stage.stores)), stage.open_matters_and_emails, stage.records, lambda: NOW)
+    wrong = ErasePersonUnlessHoldsOrPaymentsOpen(
+        tuple(reversed(stage.stores)), stage.open_matters_and_emails, stage.records, lambda: NOW
+    )
     stage.payments.dies_at = 0
     with pytest.raises(Died):
         wrong(ANA)
@@ -178,12 +182,14 @@ def test_nothing_is_erased_while_something_is_open(stage: Stage) -> None:
 
 def test_what_came_meanwhile_is_told_as_left(stage: Stage) -> None:
     class Buying(MemoryStore):
-        def erase_items_not_in_use(self, person: Person) -> int:
+        def delete_or_anonymize_items_not_in_use(self, person: Person) -> int:
             stage.payments.items.append({"user_id": "ana"})
-            return super().erase_items_not_in_use(person)
+            return super().delete_or_anonymize_items_not_in_use(person)
 
     buying = Buying(stage.reservations.store, stage.reservations.items)
-    erase = ErasePerson((*stage.stores[:-1], buying), stage.open_matters_and_emails, stage.records, lambda: NOW)
+    erase = ErasePersonUnlessHoldsOrPaymentsOpen(
+        (*stage.stores[:-1], buying), stage.open_matters_and_emails, stage.records, lambda: NOW
+    )
 
     erasure = erase(ANA)
 

@@ -1,4 +1,8 @@
-"""STORES has a row for each table, queue and bucket that a stage has, and for no other."""
+"""STORES has a row for each table, queue and bucket that a stage has, and for no other.
+
+The rows of queues of events are made from CONSUMERS: tests/integration/machine/test_ops_person.py proves that their
+messages name nobody.
+"""
 
 from collections import Counter
 

@@ -1,1 +1,1 @@
-"""Tables that consumers of events write: tickets, invoices, counts, the audit log, notifications and so on."""
+"""The tables of the consumers: tickets, invoices, counts, the audit log, notifications, webhooks and so on."""

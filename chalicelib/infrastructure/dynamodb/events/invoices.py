@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.invoices import Bill, Invoice
 from chalicelib.domain.money import Money
 from chalicelib.domain.reservations import buyer_pseudonym_or_empty
-from chalicelib.domain.times import to_iso, utc_moment_from_iso_with_zone
+from chalicelib.domain.times import to_iso, utc_whole_ms_from_iso_with_zone
 from chalicelib.infrastructure.dynamodb.connection import (
     BatchReader,
     Table,
     TransactionCancelled,
     WriteConflict,
-    retry_on_conflict,
+    retry_on_conflict_or_raise_unavailable,
     transact,
 )
 from chalicelib.infrastructure.dynamodb.tables import InvoiceOrCounterItem
@@ -66,10 +66,10 @@ class DynamoInvoices:
         numbered: dict[str, Invoice] = {}
         for start in range(0, len(unique), MOST_NUMBERED):
             batch = unique[start : start + MOST_NUMBERED]
-            numbered |= retry_on_conflict(partial(self._assign_numbers, batch), self.sleep)
+            numbered |= retry_on_conflict_or_raise_unavailable(partial(self._assign_numbers, batch), self.sleep)
         return [numbered[bill.reservation_id] for bill in bills]
 
-    def mark_filed(self, invoice: Invoice) -> None:
+    def mark_pdf_stored(self, invoice: Invoice) -> None:
         self._table.update(
             text_key(id=invoice.bill.reservation_id),
             UpdateExpression="SET filed = :true",
@@ -174,13 +174,13 @@ def _invoice_from_item(raw: Item) -> Invoice:
         user_id=item.user_id,
         movie_title=item.movie_title,
         room=item.room,
-        starts_at=utc_moment_from_iso_with_zone(item.starts_at),
+        starts_at=utc_whole_ms_from_iso_with_zone(item.starts_at),
         seats=tuple(item.seats),
         unit_price=Money(int(item.unit_cents)).amount,
         amount=Money(int(item.amount_cents)).amount,
         payment_method=item.payment_method,
         transaction_id=item.transaction_id,
-        paid_at=utc_moment_from_iso_with_zone(item.paid_at),
+        paid_at=utc_whole_ms_from_iso_with_zone(item.paid_at),
         seller=tuple(item.seller),
         time_zone=item.time_zone,
         language=item.language,

@@ -31,7 +31,7 @@ from chalicelib.infrastructure.dynamodb.connection import (
     TransactionCancelled,
     WriteConflict,
     outages_as_refusals,
-    retry_on_conflict,
+    retry_on_conflict_or_raise_unavailable,
     transact,
 )
 from chalicelib.infrastructure.dynamodb.values import (
@@ -79,7 +79,9 @@ class DynamoNotifications:
         numbered: dict[str, Notification] = {}
         for start in range(0, len(unique), MOST_NUMBERED):
             batch = unique[start : start + MOST_NUMBERED]
-            retry_on_conflict(partial(self._assign_numbers, batch, numbered), self.sleep, NUMBER_ATTEMPTS)
+            retry_on_conflict_or_raise_unavailable(
+                partial(self._assign_numbers, batch, numbered), self.sleep, NUMBER_ATTEMPTS
+            )
         return [numbered[event.id] for event in events]
 
     def find(self, session_id: str, sequence: int) -> Notification | None:

@@ -16,7 +16,7 @@ from chalicelib.infrastructure.dynamodb.connection import (
     Table,
     TransactionCancelled,
     outages_as_refusals,
-    retry_on_conflict,
+    retry_on_conflict_or_raise_unavailable,
     transact,
 )
 from chalicelib.infrastructure.dynamodb.tables import EventProcessedByConsumerItem
@@ -48,7 +48,7 @@ class DynamoProcessedEvents:
         or none were written.
         """
         writes = [{"Put": self._entry_put(event_id)}, *effects]
-        return retry_on_conflict(lambda: self._write_once(writes), self.sleep)
+        return retry_on_conflict_or_raise_unavailable(lambda: self._write_once(writes), self.sleep)
 
     def contains(self, event_id: str) -> bool:
         return Table(self.client, self.table_name).get(text_key(id=self.entry_id(event_id))) is not None

@@ -39,7 +39,7 @@ from chalicelib.infrastructure.dynamodb.connection import (
     Table,
     TransactionCancelled,
     outages_as_refusals,
-    retry_on_conflict,
+    retry_on_conflict_or_raise_unavailable,
     transact,
 )
 from chalicelib.infrastructure.dynamodb.cursors import from_cursor, to_cursor
@@ -83,7 +83,7 @@ class DynamoTickets:
         if any(failed) and not failed[0]:
             raise BackendUnavailable("TransactWriteItems")  # a code is taken: the next delivery comes with others
 
-    def find_latest_tickets_or_voided_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
+    def find_ticketed_or_voided_sale(self, reservation_id: str) -> LatestTicketPerSeatOfSale | None:
         if not buyer_pseudonym_or_empty(reservation_id):
             return None
         item = self._table.get(text_key(id=reservation_id))
@@ -218,7 +218,7 @@ class DynamoTickets:
                 return cancelled.conditions_failed
             return [False] * len(writes)
 
-        return retry_on_conflict(write, self.sleep)
+        return retry_on_conflict_or_raise_unavailable(write, self.sleep)
 
     def _sale_from_item(self, item: Item) -> LatestTicketPerSeatOfSale:
         codes = _codes(item)

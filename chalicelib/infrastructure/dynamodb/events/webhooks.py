@@ -36,8 +36,8 @@ LONGEST_ID = 100
 """An id has at most this many characters."""
 
 SUBSCRIBERS_SECONDS = 5.0
-"""How long an instance that numbers events caches the list of subscribers. Without the cache it would scan the table
-for each batch. So a new subscriber may miss the events of its first five seconds."""
+"""How long an instance that numbers events caches the list of subscribers, so that it does not scan the table for each
+batch. Therefore a new subscriber may miss the events of its first five seconds."""
 
 SUBSCRIBER_ATTRIBUTES = "id, event_types, disabled"
 """The attributes of a webhook that the function for numbering events may read: see infra/cloud/permissions.py."""

@@ -91,7 +91,7 @@ class LeanMakeApiCall:
     def _endpoint(self, operation: Operation, params: Any, context: dict[str, Any]) -> tuple[str, Mapping[str, str]]:
         """Gives the endpoint's URL and headers. They may depend on the account and on the ARNs of tables.
 
-        Caches the URL, except if the call names a table by its ARN, or the endpoint needs headers.
+        Caches the URL of a call for which `_names_its_tables` is true, if the endpoint needs no headers.
         """
         account = self._account() if callable(self._account) else self._account
         named = _names_its_tables(params)

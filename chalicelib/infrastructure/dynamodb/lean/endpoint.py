@@ -83,9 +83,10 @@ class LeanEndpoint(Endpoint):
         return request
 
     def make_request(self, operation_model: Any, request_dict: Any) -> Any:
-        """Sends a request, and repeats it as long as the handlers of `needs-retry` ask for that.
+        """Sends a request that fits by the lean way, and repeats it as long as the handlers of `needs-retry` ask for
+        that. Leaves other requests to botocore.
 
-        Gives the answer with its JSON. Raises the last error.
+        Gives the answer and its parsed JSON. Raises the last error.
         """
         if operation_model.name not in PLAIN or not fits_lean_request(request_dict, self._url):
             return super().make_request(operation_model, request_dict)

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.application.consumers.email import EMAILS, WAITS_FOR_TICKETS, SendBuyerEmail
 from chalicelib.application.consumers.returned_emails import SuppressIfFinal
 from chalicelib.application.consumers.tickets import IssueSoldOrVoidRefundedTickets
-from chalicelib.domain.booking_codes import code_from_number
+from chalicelib.domain.booking_codes import code_from_number_modulo_codes
 from chalicelib.domain.email import (
     BounceOrComplaint,
     EmailContext,
@@ -89,7 +89,11 @@ class Office:
     def sign(self, sale: Event) -> None:
         numbers = count(1)
         issue = IssueSoldOrVoidRefundedTickets(
-            self.tickets, self.cinema.sessions, FakeTicketKeys(), FakeSigner(), lambda: code_from_number(next(numbers))
+            self.tickets,
+            self.cinema.sessions,
+            FakeTicketKeys(),
+            FakeSigner(),
+            lambda: code_from_number_modulo_codes(next(numbers)),
         )
         issue(sale)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesBatch, LinkToFiledInvoice
+from chalicelib.application.consumers.invoices import IssueInvoicesOfChargedSalesBatch, LinkToFiledInvoice
 from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.identity import Principal, Role
 from chalicelib.domain.invoices import Invoice
@@ -44,7 +44,7 @@ class Office:
         def printed(invoice: Invoice) -> bytes:
             return invoice.number.encode()
 
-        issue = IssueInvoicesOfSalesBatch(
+        issue = IssueInvoicesOfChargedSalesBatch(
             self.cinema.reservations,
             self.cinema.sessions,
             invoices or self.invoices,
@@ -109,7 +109,7 @@ def test_a_second_delivery_changes_nothing_and_prints_nothing(office: Office) ->
     ("method", "moment"),
     [
         (method, moment)
-        for method in ("assign_numbers_in_one_series", "put_if_absent", "mark_filed")
+        for method in ("assign_numbers_in_one_series", "put_if_absent", "mark_pdf_stored")
         for moment in ("before", "after")
     ],
 )

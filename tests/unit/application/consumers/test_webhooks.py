@@ -9,16 +9,16 @@ from threading import Barrier
 import pytest
 
 from chalicelib.api.batches import handle_messages_in_parallel
-from chalicelib.application.consumers.numbering import number_by_series
+from chalicelib.application.consumers.numbering import number_by_series_else_singly
 from chalicelib.application.consumers.webhooks import (
     DeliverOrDisableIfGone,
     NumberEventsAndQueueDeliveries,
     ReplayNotificationsCommand,
     ReplayResult,
-    VerifyAndEnqueueNotificationReplay,
+    VerifySignatureAndEnqueueReplay,
 )
 from chalicelib.domain.events import Event, EventType, UnreadableMessage
-from chalicelib.domain.refusals import BackendUnavailable, WebhookDisabled, WebhookSignatureInvalid
+from chalicelib.domain.refusals import BackendUnavailable, WebhookAuthenticationFailed, WebhookDisabled
 from chalicelib.domain.signatures import sign_body
 from chalicelib.domain.webhooks import MOST_SECRETS, Delivery, DeliveryFailed, DeliveryTimedOut, Notification, Secret
 from chalicelib.infrastructure.dynamodb.events.webhooks import SUBSCRIBERS_SECONDS, CachedSubscribers
@@ -65,8 +65,8 @@ class Office:
         return DeliverOrDisableIfGone(self.notifications, self.webhooks, self.webhook_sender, self.clock)
 
     @property
-    def replay(self) -> VerifyAndEnqueueNotificationReplay:
-        return VerifyAndEnqueueNotificationReplay(self.notifications, self.webhooks, self.outbox, self.clock, most=3)
+    def replay(self) -> VerifySignatureAndEnqueueReplay:
+        return VerifySignatureAndEnqueueReplay(self.notifications, self.webhooks, self.outbox, self.clock, most=3)
 
     def queued(self) -> list[tuple[str, int]]:
         """Webhook and number of each delivery, in order."""
@@ -201,7 +201,10 @@ def test_in_an_outage_a_series_is_asked_for_once() -> None:
         asked.append(items)
         raise outage
 
-    assert number_by_series({4: "a", 7: "b"}, lambda _: "one series", assign) == ({}, {4: outage, 7: outage})
+    assert number_by_series_else_singly({4: "a", 7: "b"}, lambda _: "one series", assign) == (
+        {},
+        {4: outage, 7: outage},
+    )
     assert asked == [["a", "b"]]
 
 
@@ -305,7 +308,7 @@ class BreakerPolicy:
     def is_last_attempt(self, record: object) -> bool:
         return False
 
-    def park_copy(self, record: object, reason: str) -> None: ...
+    def send_copy_to_dlq(self, record: object, reason: str) -> None: ...
 
     def defer_by_copy_unless_too_often(self, record: object, least_seconds: float, most_seconds: float) -> bool:
         return False
@@ -391,14 +394,14 @@ def test_with_another_signature_nothing_is_queued(office: Office, ask: Ask) -> N
         sign_body(["whsec_mine"], BODY, NOW + timedelta(minutes=6)),
         "nonsense",
     ):
-        with pytest.raises(WebhookSignatureInvalid):
+        with pytest.raises(WebhookAuthenticationFailed):
             ask(header=wrong)
 
     assert office.queued() == []
 
 
 def test_an_unknown_webhook_is_told_the_same(ask: Ask) -> None:
-    with pytest.raises(WebhookSignatureInvalid):
+    with pytest.raises(WebhookAuthenticationFailed):
         ask(webhook_id="unknown")
 
 
@@ -407,7 +410,7 @@ def test_a_disabled_webhook_learns_it_only_with_its_secret(office: Office, ask: 
 
     with pytest.raises(WebhookDisabled):
         ask()
-    with pytest.raises(WebhookSignatureInvalid):
+    with pytest.raises(WebhookAuthenticationFailed):
         ask(header="nonsense")
 
 
@@ -422,7 +425,7 @@ def test_a_rotated_secret_signs_beside_the_new_one_until_it_expires(office: Offi
     assert ask().queued == 3
     office.clock.forward(hours=1)
     assert rotated.signing_keys(office.clock()) == ("whsec_new",)
-    with pytest.raises(WebhookSignatureInvalid):
+    with pytest.raises(WebhookAuthenticationFailed):
         ask(header=sign_body(["whsec_mine"], BODY, office.clock()))
 
 

@@ -16,7 +16,7 @@ import urllib3
 
 from chalicelib.domain.events import UnreadableMessage
 from chalicelib.domain.payments import Charge, GatewayUnavailable, PaymentNotYetAtGateway, RefundNotConfirmed
-from chalicelib.domain.refusals import WebhookSignatureInvalid
+from chalicelib.domain.refusals import WebhookAuthenticationFailed
 from chalicelib.domain.signatures import is_signed, sign_body
 from chalicelib.infrastructure.breakers import Breaker, BreakerPolicy
 from chalicelib.infrastructure.clock import utc_now
@@ -548,7 +548,7 @@ def signed(body: bytes, **headers: str) -> dict[str, str]:
     ],
 )
 def test_a_message_that_is_not_ours_now_is_not_believed(headers: dict[str, str], secrets: list[str]) -> None:
-    with pytest.raises(WebhookSignatureInvalid):
+    with pytest.raises(WebhookAuthenticationFailed):
         SimulatedGatewayMessages(secrets).read_charge(headers, b"{}", NOW)
 
 

@@ -19,7 +19,7 @@ from chalicelib.domain.reservations import Contact, Reservation
 from chalicelib.domain.tickets.ticket import Ticket
 from chalicelib.infrastructure.email.rendering import TemplateEmailRenderer
 from chalicelib.infrastructure.email.ses import LINES_AS_IN_MAIL, build_mime
-from chalicelib.infrastructure.tickets.enclosures import TicketQrAndCalendarEnclosures
+from chalicelib.infrastructure.tickets.enclosures import TicketPdfQrAndCalendarEnclosures
 from chalicelib.infrastructure.tickets.pdf import LOCALES, print_tickets
 from chalicelib.infrastructure.tickets.qr import PIXELS_A_DOT, QUIET_DOTS, qr_rectangles, to_png, to_qr
 from tests.builders import NOW, a_reservation, a_sale, a_session, an_event
@@ -156,7 +156,7 @@ def letter(
     reservation: Reservation = replace(a_reservation(session=SESSION), **facts).confirmed(a_sale())
     event = replace(an_event("event-1"), data={"amountCents": 5000, "transactionId": "tx-1", "reason": "twice"})
     email = EmailContext(kind, Contact("ana@example.com", language), event, reservation, SESSION, tickets)
-    return TemplateEmailRenderer("UTC", TicketQrAndCalendarEnclosures(CINEMA, "UTC")).render(email)
+    return TemplateEmailRenderer("UTC", TicketPdfQrAndCalendarEnclosures(CINEMA, "UTC")).render(email)
 
 
 def sent(message: RenderedEmail) -> EmailMessage:
