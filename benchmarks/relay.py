@@ -27,7 +27,7 @@ from chalicelib.infrastructure.sqs.queues import BATCH_ENTRIES, QueueUrls, SqsOu
 from infra.cloud.functions import RELAYS_PER_SHARD
 
 RECORDS = 100
-"""The most records of one batch of a stream: see app.py."""
+"""The largest number of records of one batch of a stream: see app.py."""
 SEND_SECONDS, WRITE_SECONDS = 0.010, 0.005
 """What a SendMessageBatch and an UpdateItem take within a region."""
 RECORDS_OF_A_SHARD = 1000

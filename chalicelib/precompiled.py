@@ -29,7 +29,7 @@ Patterns = Mapping[tuple[str | bytes, int], bytes]
 
 
 def use_precompiled_methods_and_patterns(file: str = FILE) -> None:
-    """Lets dataclasses, named tuples and `re` take from `file` what they would compile otherwise.
+    """Makes dataclasses, named tuples and `re` load methods and patterns from `file` instead of compiling them.
 
     Changes nothing if there is no such file, as on a laptop, or if it was made by a Python that has other formats.
     """

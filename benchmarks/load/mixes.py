@@ -24,7 +24,7 @@ class Mix:
     seats: int = 2000
     seats_per_row: int = 20
     seats_at_once: int = 3
-    """The most seats of one hold. They lie side by side."""
+    """The largest number of seats of one hold. They lie side by side."""
     looks: float = 0.0
     """The share of buyers who look at the seat map first. The others ask for the seats that all want."""
     pays: float = 1.0

@@ -64,8 +64,9 @@ class ConfirmReservationCommand:
 class ConfirmReservation:
     """Confirms a reservation that is paid for, or free of charge.
 
-    With `only_if_charged`, the payment gateway must have reported the charge. Without it, the client's statement is
-    enough. That is the default on a laptop. Settlement runs that way everywhere: see SettlePayment.confirm.
+    With `only_if_charged`, the payment gateway must have reported the charge. Without `only_if_charged`, the client's
+    statement is enough. A laptop does without it by default, and settlement does so everywhere: see
+    SettlePayment.confirm.
     """
 
     rows: Rows
@@ -182,8 +183,8 @@ class ConfirmReservation:
         """Stores the sale on the reservation, and gives the reservation. If the reservation was deleted, stores it
         again with the sale.
 
-        The stored `paid_at` is never later than the hold's expiry. An earlier request may have sold the seats: it did
-        so at an unknown time, but before the expiry.
+        If an earlier request sold the seats, the time of that sale is unknown, but it was before the hold's expiry. So
+        the stored `paid_at` is the expiry at the latest.
         """
         sale = replace(sale, paid_at=min(sale.paid_at, reservation.hold.expires_at))
         confirmed = reservation.confirmed(sale)

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import HoldsCountedUntilExpiry, Reservations
 
 ATTEMPTS = 10
-"""The most tries to count a hold. The first try does not know the counted holds; each later one has just read them. So
-a later try fails only if another hold of the same holder was counted in between."""
+"""The largest number of tries to count a hold. The first try does not know the counted holds; each later one has just
+read them. So a later try fails only if another hold of the same holder was counted in between."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ class CountUserHoldInSessionOrRefuse:
         """Reads whether the counted hold is live.
 
         A hold without a stored reservation counts as live, because its request may still store one. If the stored
-        reservation has another expiry, it belongs to a later hold with the same id, so this hold was released.
+        reservation's expiry differs from the counted hold's, a later hold has the same id, so the counted hold was
+        released.
         """
         if hold.expires_at <= now:
             return False

@@ -45,8 +45,8 @@ dead letter of `refunds`."""
 
 RECENTLY_SOLD = timedelta(minutes=20)
 SCREENINGS = 50
-"""The most sessions that are compared: those that began recently, and then the upcoming ones. Seats are sold for
-these."""
+"""The largest number of sessions that are compared: those that began recently, and then the upcoming ones. Seats are
+sold for these."""
 BEGUN = timedelta(hours=6)
 """The comparison leaves out a session if more than this time has passed since its beginning."""
 

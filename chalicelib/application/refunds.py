@@ -40,9 +40,9 @@ class MarkPaymentSoldOrLogConflict:
     payments: Payments
 
     def __call__(self, reservation: Reservation) -> None:
-        """Marks the payment of a confirmed reservation as sold.
+        """Marks the payment of a confirmed reservation as sold. Does nothing if there is no payment.
 
-        Does nothing if there is no payment. Raises BackendUnavailable.
+        If the payment stands for another sale, logs an error and does not raise. Raises BackendUnavailable.
         """
         payment = sold_payment_of(reservation)
         if payment is None:

@@ -12,8 +12,8 @@ WINDOW = timedelta(hours=3)
 
 
 MOST_REDRIVEN = 100
-"""The most dead letters that one request redrives: two calls for each must fit into the 29 seconds that API Gateway
-waits."""
+"""The largest number of dead letters that one request redrives: two calls for each must fit into the 29 seconds that
+API Gateway waits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,12 +54,13 @@ class Consumer(NamedTuple):
     takes: str = "events"
     """The kind of messages in the queue."""
     batch_size: int = 10
-    """The most messages that one invocation handles."""
+    """The largest number of messages that one invocation handles."""
     batch_window_seconds: int = 0
     """The longest time for which SQS collects a batch. AWS requires at least one second for batches of more than ten.
     """
     max_concurrency: int = 10
-    """The most invocations at the same time, so that a backlog leaves capacity for buyers. AWS requires at least 2."""
+    """The largest number of invocations at the same time, so that a backlog leaves capacity for buyers. AWS requires at
+    least 2."""
     allowed_verbs: Mapping[str, str] = {}
     """The verbs that are allowed on each resource, such as `"rows": "get update"`. The resources, mostly tables, and
     the verbs are those of infra/cloud/permissions.py."""

@@ -67,8 +67,8 @@ class Quota:
 
     @property
     def weighted_interval_us(self) -> int:
-        """Gives the microseconds that one request adds to the time until the bucket is empty: an interval for each unit
-        of its weight."""
+        """Gives the microseconds by which one request delays the emptying of the bucket: `interval_us` times the
+        weight."""
         return self.interval_us * self.weight
 
     @property
@@ -79,8 +79,8 @@ class Quota:
         """Gives the moment when all requests before this one will have leaked out, in microseconds since 1970. If they
         already have, gives `now_us`. `known_us` is the stored moment, 0 if none is stored.
 
-        A stored moment that is further ahead than a window plus CLOCKS_DIFFER_US comes from an earlier, larger quota.
-        In that case gives the moment one window ahead, so that the whole quota counts as used.
+        If the stored moment is further ahead than a window plus CLOCKS_DIFFER_US, the quota has been made smaller
+        since. Then the whole quota counts as used: gives the moment one window ahead.
         """
         if known_us > now_us + self.window_us + CLOCKS_DIFFER_US:
             return now_us + self.window_us
@@ -92,8 +92,8 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class QuotaUsage:
-    """The state of a quota after a request. `used_us` is the time until all of the quota is free again, in
-    microseconds."""
+    """The state of a quota after a request. `used_us` is the used part of the quota, as the microseconds until all of
+    it is free again."""
 
     quota: Quota
     used_us: int

@@ -232,8 +232,8 @@ class PaidByAnotherTransaction(Refusal):
 
 
 class RateLimited(Refusal):
-    """The client sent too many requests. `usage` is that of a quota which refused the request: the one with the longest
-    wait."""
+    """The client sent too many requests. If several quotas refused the request, `usage` is that of the one with the
+    longest wait."""
 
     usage: QuotaUsage
 

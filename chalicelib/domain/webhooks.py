@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from .events import Event
 
 MOST_SECRETS = 3
-"""The most secrets that a webhook has: the newest, and earlier ones that have not expired. Each signs deliveries."""
+"""The largest number of secrets that a webhook has: the newest, and earlier ones that have not expired. Each signs
+deliveries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,11 +120,11 @@ class Breaker:
     def call(self, ask: Callable[[], T], failing: tuple[type[BaseException], ...]) -> T:
         """Calls `ask`. Gives its answer, or raises its error.
 
-        Raises BreakerOpen, and does not call `ask`, if the breaker is open. It does the same if the breaker is
-        half-open and the probe is under way.
+        Raises BreakerOpen, and does not call `ask`, if the breaker is open, or if it is half-open and another call is
+        the probe.
 
-        An error of a type in `failing` counts as a failure of the dependency. Any other error is an answer of the
-        dependency, and counts as a success.
+        An error of a type in `failing` counts as a failure of the dependency. Any other error shows that the dependency
+        has answered, so it counts as a success.
         """
         is_probe = self._admit()
         try:

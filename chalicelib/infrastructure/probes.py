@@ -79,7 +79,7 @@ def new_sqs_probe(client: "SQSClient", queue_name: str) -> TimedProbe:
 
 
 def new_redis_probe(connection: RedisConnection, keys: Keys) -> TimedProbe:
-    """Makes a probe that runs a script on one node of Redis, as requests do, and pings each node."""
+    """Makes a probe that runs a script on one node of Redis, as buyers' requests do, and pings every node."""
     return TimedProbe(
         name="redis",
         required=False,

@@ -41,7 +41,7 @@ STAYS = (
     "the sender's identity in SES: other stages may send by it",
 )
 DELETED_AT_ONCE = 1000
-"""The most objects that S3 deletes in one request."""
+"""The largest number of objects that S3 deletes in one request."""
 
 
 @dataclass(frozen=True)

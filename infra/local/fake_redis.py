@@ -30,8 +30,8 @@ class Server(TcpFakeServer):
     """Serves each connection in a thread."""
 
     request_queue_size = 128
-    """The most connections that wait to be accepted. With socketserver's default of 5, many connections at once wait
-    longer than 50 ms."""
+    """The largest number of connections that wait to be accepted. With socketserver's default of 5, many connections at
+    once wait longer than 50 ms."""
 
 
 def serve_fake_redis(port: int) -> None:

@@ -50,7 +50,7 @@ PEOPLE = uuid.UUID("6f0c7e0e-4b55-4f0e-9a62-6f2f6b4d7c11")
 ACCESS_SECONDS = 3600
 CODE_SECONDS = 60
 MOST_KEPT = 1000
-"""The most codes, and the most sign-ins, that are remembered. Then the oldest is forgotten."""
+"""The largest number of codes, and of sign-ins, that are remembered. Then the oldest is forgotten."""
 LARGEST_BODY_BYTES = 10_000
 
 Json = dict[str, Any]

@@ -85,7 +85,8 @@ LATE_SECONDS = 5.0
 WEBHOOK_TIMEOUT_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 60.0
 MOST_TRIES = 12
-"""The most attempts to send a message. With pauses of 1, 2, 4, … 60 seconds, they take over six minutes."""
+"""The largest number of attempts to send a message. With pauses of 1, 2, 4, … 60 seconds, they take over six
+minutes."""
 
 StatusAndBody = tuple[HTTPStatus, dict[str, Any]]
 

@@ -42,8 +42,8 @@ from infra.local.serving import is_loopback, serve
 from infra.processes import HOST, ROOT, is_port_free
 
 MAX_DRAINED_BYTES = 64 * 1024 * 1024
-"""The most bytes of a too large request that are read. They are read so that the client gets our answer, not a
-reset."""
+"""The largest number of bytes of a too large request that are read. They are read so that the client gets our answer,
+not a reset."""
 IDLE_SECONDS = 75
 """The longest silence on a connection."""
 WITHOUT_BODY = (204, 304)

@@ -54,7 +54,7 @@ class Records:
 
     connection: Connection
     most: int
-    """The most items to read without an index."""
+    """The largest number of items to read without an index."""
 
     def find_screenings(self, title: str, day: date | None) -> Found:
         """Finds the screenings of one day, in UTC; without a day, those from today on.

@@ -47,11 +47,13 @@ if TYPE_CHECKING:
 
 EVENTS_PAGE = 500
 TRANSACTION_WRITES = 10
-"""The most writes of one transaction. AWS takes 100, but small ones seldom conflict with a consumer's counting."""
+"""The largest number of writes of one transaction. AWS takes 100, but small ones seldom conflict with a consumer's
+counting."""
 
 LOOK_AGAIN_SECONDS = 0.25
 DELETE_ATTEMPTS = 36
-"""The most attempts at a transaction that conflicts with consumers' writes. The pauses are some five seconds in all."""
+"""The largest number of attempts at a transaction that conflicts with consumers' writes. The pauses are some five
+seconds in all."""
 
 DIFFERENCES = ("WHAT", "THE LOG SAYS", "THE TABLE SAYS")
 TOTALS = ("COUNTER", "BEFORE", "AFTER")

@@ -21,7 +21,7 @@ from infra.ops.text import Answer, aligned
 HEADINGS = ("ID", "URL", "EVENTS", "SECRETS", "STATE")
 SHOWN_CHARACTERS = 4
 MOST_WEBHOOKS = 50
-"""The most webhooks of a stage: one handler call must queue an event's messages to all of them."""
+"""The largest number of webhooks of a stage: one handler call must queue an event's messages to all of them."""
 
 TEST_TYPE = "WebhookTest"
 

@@ -19,7 +19,7 @@ HOLDS = "hold_seats"
 limit per user, each hold does."""
 
 SUBSCRIBE = "subscribe"
-"""The name that RATE_LIMITS has for the WebSocket message that subscribes a viewer. That message is limited as a route
+"""The key in RATE_LIMITS for the WebSocket message by which a viewer subscribes. The message is limited as a route
 is."""
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 GONE = 410
 
 MOST_REPLAYED = 100
-"""The most numbered events that one replay covers. They take ten batches of messages, well within a request's time."""
+"""The largest number of events that one replay covers. They take ten batches of messages, well within a request's
+time."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,8 @@ class ReplayResult:
 
 @dataclass(frozen=True)
 class VerifySignatureAndEnqueueReplay:
-    """Queues a session's notifications above a given sequence number for delivery to one webhook again. One call covers
-    at most `most` notifications.
+    """Queues again, for one webhook, a session's notifications above a given sequence number. One call covers at most
+    `most` notifications.
 
     Receivers recognize repeated deliveries by their ids.
     """

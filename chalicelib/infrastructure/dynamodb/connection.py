@@ -225,13 +225,13 @@ class Table:
 
 
 BATCH_GET_KEYS = 100
-"""The most keys of one BatchGetItem."""
+"""The largest number of keys of one BatchGetItem."""
 
 UNPROCESSED_ATTEMPTS = 8
 UNPROCESSED_FIRST_PAUSE_SECONDS = 0.025
-"""The longest pause before the first retry of keys that DynamoDB left unprocessed. Before each further retry, it is
-twice as long: an overloaded partition needs a pause, and a partition that has split is ready in some tenths of a
-second."""
+"""The longest pause before the first retry of keys that DynamoDB left unprocessed. With each further retry, the limit
+doubles. It is short at first, because a partition that has split is ready in some tenths of a second. It grows, because
+an overloaded partition needs more time."""
 UNPROCESSED_LONGEST_PAUSE_SECONDS = 0.8
 UNPROCESSED_SECONDS = 3.0
 """The longest time that one read may take, with all its retries. It is short, because a request's client waits only

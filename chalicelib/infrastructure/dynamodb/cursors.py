@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from chalicelib.domain.refusals import CursorInvalid
 
 LONGEST = 500
-"""The most characters of a cursor."""
+"""The largest number of characters of a cursor."""
 
 _CURSOR = re.compile("[A-Za-z0-9_-]+={0,2}")
 """A cursor's form. It is checked here, because Python's decoder skips characters outside its alphabet instead of

@@ -237,10 +237,11 @@ def _update_where_charge_fits(charged: Mapping[str, Any], charge: Charge) -> _Pa
 
 
 def _update_where_claim_was_wrong(charged: Mapping[str, Any], charge: Charge) -> _PaymentUpdate:
-    """Makes the update for a charge that names another reservation than the stored payment. The payment gets the charge
-    and the charge's reservation, becomes asserted, and loses its refund request and its claim, if any.
+    """Makes the update for a payment that is stored with one reservation, while its charge names another. The update
+    stores the charge and the charge's reservation, sets the status to asserted, and removes the refund request and any
+    claim.
 
-    It applies only if a refund is requested, and the payment has neither a sale nor a charge.
+    The update is conditional: a refund must be requested, and the payment must have neither a sale nor a charge.
     """
     asserted = {"fate": PaymentStatus.ASSERTED, "reservation_id": charge.reservation_id, "currency": charge.currency}
     of_the_claim = ("session_id", "user_id", "seats", "amount_cents", *CLAIM, *REQUEST)

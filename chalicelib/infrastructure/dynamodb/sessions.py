@@ -50,7 +50,7 @@ KEPT_PAGES = 64
 ID_CHARACTERS = 36
 
 TRANSACTION_ITEMS = 100
-"""The most writes of one TransactWriteItems."""
+"""The largest number of writes of one TransactWriteItems."""
 
 IS_NEW = "attribute_not_exists(id)"
 

@@ -47,7 +47,7 @@ SIGNATURE_HEADER = "payment-signature"
 
 CONNECT_SECONDS, READ_SECONDS = 1.0, 3.0
 LARGEST_ANSWER_BYTES = 1_000_000
-"""The most bytes of an answer: a page of a hundred payments has 30 kB."""
+"""The largest number of bytes of an answer: a page of a hundred payments has 30 kB."""
 MOST_PAGES = 10_000
 MOST_TEXT = 200
 LONGEST_ID = 255

@@ -44,7 +44,7 @@ RESERVATION, REFUND_KEY = "reservation_id", "refund_key"
 
 CONNECT_SECONDS, READ_SECONDS = 1.0, 3.0
 PAGE = 100
-"""The most entries of one page of a list, by Stripe's limit."""
+"""The largest number of entries of one page of a list, by Stripe's limit."""
 MOST_PAGES = 10_000
 MOST_TEXT = 200
 LAST_SECOND = 32_503_680_000

@@ -44,10 +44,10 @@ is full, for example, is still alive."""
 
 SLOTS = 16_384
 MOST_NODES = 500
-"""The most nodes of a cluster: ElastiCache allows no more."""
+"""The largest number of nodes of a cluster: ElastiCache allows no more."""
 MOST_REDIRECTS = 3
 MOST_ASKED_FOR_MAP = 2
-"""The most other nodes that are asked for the cluster's map when the node of a key has failed."""
+"""The largest number of other nodes that are asked for the cluster's map when the node of a key has failed."""
 
 LONGEST_HOST = 255
 

@@ -32,8 +32,8 @@ T = TypeVar("T")
 
 TIMEOUT_SECONDS = 0.05
 MOST_CONNECTIONS = 1000
-"""The most connections of this process to one node. Each thread at work needs one. A Lambda function has one thread,
-and a local server has one for each client. Running out of connections would look like a dead Redis."""
+"""The largest number of connections of this process to one node. Each thread at work needs one. A Lambda function has
+one thread, and a local server has one for each client. Running out of connections would look like a dead Redis."""
 
 SIGN_OF_LIFE = "redis.call('SET', KEYS[1], '1', 'PX', 1000) return redis.call('EXISTS', KEYS[1], KEYS[2])"
 

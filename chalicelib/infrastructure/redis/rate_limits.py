@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import RateLimiter
 
 MOST_REMEMBERED = 10_000
-"""The most requesters that one process remembers, in about 2 MB. Beyond that, the longest idle is forgotten."""
+"""The largest number of requesters that one process remembers, in about 2 MB. Beyond that, the longest idle is
+forgotten."""
 
 # The same as Quota.drained_at_before_request_us, Quota.admits and ProcessRateLimiter.take_if_all_admit: the
 # contract tests hold them together.

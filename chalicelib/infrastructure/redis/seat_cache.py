@@ -93,9 +93,9 @@ class KnownSeatsOfHold:
     used_ids_complete_since: datetime | None = None
 
     def is_surely_no_resend(self, session_created_at: datetime, now: datetime) -> bool:
-        """Tells whether it is certain that the hold's request repeats no earlier one. That is so if Redis does not have
-        the hold's id, and every id from an idempotency key has been marked in Redis: since the screening was scheduled,
-        or over the last ID_IS_REMEMBERED.
+        """Tells whether it is certain that the hold's request repeats no earlier one. Two things make it certain
+        together: Redis does not have the hold's id, and Redis was given all ids from idempotency keys, either since the
+        screening was scheduled or for the last ID_IS_REMEMBERED.
 
         Older ids do not matter, because the idempotency key of an unsold reservation of that age is no longer accepted.
         """
@@ -117,8 +117,8 @@ class SeatCache:
     """The reservation ids from idempotency keys that this process still has to mark in Redis, each with its screening.
     The ids of a screening are marked before Redis is asked about any id of that screening."""
     _incomplete: set[str] = field(default_factory=set)
-    """Screenings of which Redis lacks some ids, because more than MOST_UNMARKED ids were waiting to be marked in Redis,
-    and all of them were discarded."""
+    """Screenings of which Redis lacks some used ids: more than MOST_UNMARKED ids waited to be written to Redis, and all
+    of them were discarded."""
     _lock: Lock = field(default_factory=Lock)
 
     # Before the screening is known to anybody.

@@ -22,10 +22,10 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import InvalidResponse, ResponseError
 
 MOST_BYTES = 1_048_576
-"""The most bytes in the answers to what is sent to Redis in one round trip. That is five times the longest answer, the
-seat map of a sold hall of 2,000 seats."""
+"""The largest number of bytes in the answers to what is sent to Redis in one round trip. That is five times the longest
+answer, the seat map of a sold hall of 2,000 seats."""
 MOST_VALUES = 20_000
-"""The most values in the answers to what is sent to Redis in one round trip."""
+"""The largest number of values in the answers to what is sent to Redis in one round trip."""
 DEEPEST = 5
 """How deep lists may be nested: the map of a cluster has lists of lists of lists."""
 LONGEST_LINE = 4096

@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SENDING_AT_ONCE = 10
-"""The most batches that are sent at the same time. A hundred records of a stream make some fifty batches for five
-queues; SQS keeps no order, so none has to wait for another. Ten calls at once keep one core busy."""
+"""The largest number of batches that are sent at the same time. A hundred records of a stream make some fifty batches
+for five queues; SQS keeps no order, so none has to wait for another. Ten calls at once keep one core busy."""
 
 CONFIG = Config(
     connect_timeout=1,
@@ -38,7 +38,7 @@ CONFIG = Config(
 )
 
 BATCH_ENTRIES = 10
-"""The most messages of one SendMessageBatch."""
+"""The largest number of messages of one SendMessageBatch."""
 
 MARGIN_SECONDS = 1
 """Seconds that are added to each delay: the clocks of the instances that write and read an expiry differ."""
@@ -47,7 +47,7 @@ LONGEST_DELAY_SECONDS = 900
 """SQS's longest delay of a message."""
 
 MOST_RECEIVES = 5
-"""The most times that a message is received, which is also the queues' maxReceiveCount. The handler parks a message on
+"""How often a message is received at most. This is also the queues' maxReceiveCount. The handler parks a message on
 its last receive, with the reason."""
 
 MOST_DEFERRALS = 600

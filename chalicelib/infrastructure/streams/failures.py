@@ -138,9 +138,8 @@ class StreamRecordParking:
 
 
 def may_pass_later(error: BaseException) -> bool:
-    """Tells whether the error can pass by itself: a service does not answer, or the function lacks a permission until
-    it is granted.
-    """
+    """Tells whether a later try of the same record can succeed: a service does not answer, or the function lacks a
+    permission that somebody can still grant."""
     cause = getattr(error, "cause", None) or error  # PynamoDB's errors carry botocore's
     if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in OWN_FAULTS:
         return False

@@ -24,7 +24,7 @@ from opentelemetry.trace import SpanKind, Status
 log = logging.getLogger(__name__)
 
 MOST_SPANS = 4096
-"""The most spans that wait for their export. Beyond it the oldest are dropped."""
+"""The largest number of spans that wait for their export. Beyond it the oldest are dropped."""
 FLUSH_MILLISECONDS = 250
 MOST_BYTES = 64 * 1024 * 1024
 """The size at which a file of traces is put aside, under its name with .1, and a new one is begun."""

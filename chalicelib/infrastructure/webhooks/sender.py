@@ -43,7 +43,7 @@ DELIVERY_SECONDS = 5.0
 the same time, so a batch takes no longer."""
 
 MOST_BREAKERS = 1000
-"""The most breakers that are kept: far more than the 50 webhooks that a stage may have."""
+"""The largest number of breakers that are kept: far more than the 50 webhooks that a stage may have."""
 
 DELIVERY_HEADER = "Cinema-Delivery"
 USER_AGENT = "cinema-tickets-webhooks/1"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 AT_ONCE = 32
-"""The most posts that are made at the same time. One takes some 5 ms on AWS: a thousand viewers get a message in a
+"""The largest number of posts at the same time. One takes some 5 ms on AWS: a thousand viewers get a message in a
 fifth of a second."""
 
 THROTTLED = {"LimitExceededException", "TooManyRequestsException", "ThrottlingException"}

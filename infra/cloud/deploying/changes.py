@@ -39,7 +39,8 @@ KEEP_DATA = {
 VERBS = {"Add": "add", "Modify": "modify", "Remove": "remove", "Import": "import", "Dynamic": "may change"}
 LOUD = "!!!"
 FIRST_ADDED = 12
-"""The most resources that the plan of a new stack names one by one. If there are more, it counts them by type."""
+"""The largest number of resources that the plan of a new stack names one by one. If there are more, it counts them by
+type."""
 
 
 class RolledBackError(DeploymentError):

@@ -21,7 +21,8 @@ DOLLARS_PER_READ, DOLLARS_PER_WRITE = 0.00013, 0.00065
 """The price of each unit more, once, in us-east-1: that of a provisioned unit for an hour (DynamoDB's price list)."""
 
 MOST_UNITS = 40_000
-"""The most units of a table that an account has without asking for more: the default quota of on-demand tables."""
+"""The largest number of units of a table that an account has without asking for more: the default quota of on-demand
+tables."""
 
 PATIENCE_SECONDS = 1800
 LOOK_AGAIN_SECONDS = 5.0

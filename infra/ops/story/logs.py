@@ -13,7 +13,7 @@ from infra.ops.story.known import KnownFacts, Line, Told
 from infra.ops.text import counted
 
 MOST_LINES = 200
-"""The most lines of one log."""
+"""The largest number of lines of one log."""
 MARGIN = timedelta(minutes=1)
 MOST_CHARACTERS = 300
 

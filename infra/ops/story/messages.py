@@ -18,7 +18,7 @@ from infra.ops.stream_failures import StreamFailures
 from infra.ops.text import counted
 
 MOST_MESSAGES = 500
-"""The most messages of one queue that are looked at."""
+"""The largest number of messages of one queue that are looked at."""
 MOST_FAILURES = 500
 
 

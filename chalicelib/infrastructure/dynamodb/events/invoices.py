@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 
 MOST_NUMBERED = 99
-"""The most invoices of one transaction. A transaction has 100 writes at most, one of which is the counter's. One
-BatchGetItem reads 100 items, so it reads all of these invoices."""
+"""The largest number of invoices of one transaction. A transaction has 100 writes at most, one of which is the
+counter's. One BatchGetItem reads 100 items, so it reads all of these invoices."""
 
 
 @dataclass(frozen=True)

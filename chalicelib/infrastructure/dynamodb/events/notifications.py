@@ -50,13 +50,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NUMBER_ATTEMPTS = 16
-"""The most attempts to number a batch of events, with 1.6 s of pauses in all on average. Holds have fewer attempts,
-because they rarely conflict."""
+"""The largest number of attempts to number a batch of events, with 1.6 s of pauses in all on average. Holds have fewer
+attempts, because they rarely conflict."""
 
 COUNTER = "counter"
 MOST_NUMBERED = 49
-"""The most events to which one transaction gives numbers. A transaction has at most 100 writes: two for each event, and
-one for the counter."""
+"""The largest number of events to which one transaction gives numbers. A transaction has at most 100 writes: two for
+each event, and one for the counter."""
 
 LARGEST_NUMBER = 10**12 - 1
 """The largest number of an event. Keys have numbers with all twelve digits, so that the keys sort as the numbers do."""

@@ -83,8 +83,8 @@ class LeanEndpoint(Endpoint):
         return request
 
     def make_request(self, operation_model: Any, request_dict: Any) -> Any:
-        """Sends a request that fits by the lean way, and repeats it as long as the handlers of `needs-retry` ask for
-        that. Leaves other requests to botocore.
+        """Sends a request, and repeats it as long as the handlers of `needs-retry` ask for that. A request that does
+        not fit the lean way is left to botocore.
 
         Gives the answer and its parsed JSON. Raises the last error.
         """
