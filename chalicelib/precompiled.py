@@ -24,8 +24,9 @@ FORMATS = (importlib.util.MAGIC_NUMBER, PATTERN_COMPILER._sre.MAGIC)
 """The versions of this Python's two formats: of bytecode, and of compiled patterns."""
 
 Patterns = Mapping[tuple[str | bytes, int], bytes]
-"""Compiled patterns. The key is a pattern, with the flags that `re` was given. The value has the arguments of
-`_sre.compile` except the first, which is the pattern: the complete flags, the code and so on. They are marshalled."""
+"""Compiled patterns. The key is a pattern, with the flags that `re` was given. The value has the other arguments of
+`_sre.compile`, marshalled: the complete flags, the code and so on. The first argument, the pattern, is not in the
+value."""
 
 
 def use_precompiled_methods_and_patterns(file: str = FILE) -> None:

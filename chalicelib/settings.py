@@ -534,7 +534,7 @@ class Settings:
             given_to=API,
         )
     )
-    """Use `needed_auth_issuer`, which refuses an empty issuer. The issuer's keys are below it, at
+    """Use `needed_auth_issuer`, which refuses an empty issuer. The issuer's keys are at its URL followed by
     /.well-known/jwks.json."""
     auth_client_id: str = field(
         metadata=_setting(
@@ -600,8 +600,8 @@ def may_serve_requests(environment: Mapping[str, str] = os.environ) -> bool:
     """Tells whether this process may serve HTTP requests. If so, app.py registers the routes.
 
     False in a Lambda function that runs another handler of app.py, such as a queue's. Lambda's variable _HANDLER names
-    the handler. True in all other processes, also if there is no _HANDLER, as on a laptop, or if it names the wrapper
-    of an extension.
+    the handler. True in all other processes, including one without _HANDLER, as on a laptop, and one whose _HANDLER
+    names the wrapper of an extension.
     """
     handler = environment.get("_HANDLER", "")
     return handler == API_HANDLER or not handler.startswith("app.")
@@ -610,8 +610,8 @@ def may_serve_requests(environment: Mapping[str, str] = os.environ) -> bool:
 def ssm_parameter_by_variable(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Gives the names of the SSM parameters that hold this process's secrets, by environment variable.
 
-    Such a variable has the value `ssm:` and the parameter's name. A laptop has no such variables, so the result is
-    empty there.
+    The value of such a variable is `ssm:`, followed by the parameter's name. A laptop has no such variables, so the
+    result is empty there.
     """
     found = {one.name: environment.get(one.name, "") for one in SETTINGS.values() if one.secret}
     return {name: text.removeprefix(SSM_PREFIX) for name, text in found.items() if text.startswith(SSM_PREFIX)}
@@ -623,7 +623,7 @@ def load(
     """Reads all settings from the environment. Raises SettingInvalid.
 
     `fetched_secret_by_variable` maps environment variables to values fetched from SSM. A variable that names an SSM
-    parameter, but is missing in `fetched_secret_by_variable`, counts as not set: its setting gets the default.
+    parameter, but is missing from `fetched_secret_by_variable`, counts as not set: its setting gets the default.
     """
     environment = {
         **environment,

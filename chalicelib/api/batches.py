@@ -104,7 +104,7 @@ def relay_in_order(
     send: Callable[[Sequence[OutgoingMessage]], set[int]],
     parking: StreamRecordParking,
 ) -> BatchAnswer:
-    """Makes messages of stream records with `relay`, and sends them. Gives the id of the first record that failed.
+    """Makes messages from stream records with `relay`, and sends them. Gives the id of the first record that failed.
 
     The stream then delivers that record and all later ones again, so the records keep their order. During an outage the
     records wait, for hours if necessary. A record that fails for a reason other than an outage is parked, if `parking`

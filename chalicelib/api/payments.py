@@ -29,8 +29,8 @@ def hear_gateway(request: Request) -> Response:
 
 
 def reconcile_charges_refunds_and_sales() -> None:
-    """Compares the gateway's charges with our payments, and recent sales in the rows with their reservations. Settles
-    payments that are still open, and retries late refunds.
+    """Compares the gateway's charges with our payments. Also compares recent sales, as the rows have them, with the
+    reservations of these sales. Settles payments that are still open, and retries late refunds.
 
     Logs the findings, which an operator must look into, and writes their number to the metric that the alarm watches.
     """

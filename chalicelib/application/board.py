@@ -158,8 +158,8 @@ def _screening_numbers(session: Session, buckets: Mapping[datetime, Tally]) -> S
 
 
 def _none_if_down(ask: Callable[[], T]) -> T | None:
-    """Calls `ask` and gives its result. Gives None if the backend is unavailable, or the deployment may not use the
-    queue."""
+    """Calls `ask` and gives its result. Gives None if the backend is unavailable, or if the deployment is not allowed
+    to use the queue."""
     try:
         return ask()
     except (BackendUnavailable, DeploymentMayNotUseQueue):

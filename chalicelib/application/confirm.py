@@ -65,8 +65,8 @@ class ConfirmReservation:
     """Confirms a reservation that is paid for, or free of charge.
 
     With `only_if_charged`, the payment gateway must have reported the charge. Without `only_if_charged`, the client's
-    statement is enough. A laptop does without it by default, and settlement does so everywhere: see
-    SettlePayment.confirm.
+    statement is enough. On a laptop, `only_if_charged` is not set by default. In settlement it is not set on any stage:
+    see SettlePayment.confirm.
     """
 
     rows: Rows
@@ -198,7 +198,7 @@ class ConfirmReservation:
     def request_refund_because_session_is_cancelled(self, confirmed: Reservation) -> None:
         """Requests the refund of a sale in a cancelled session.
 
-        The cancellation has missed the sale, because no confirmed reservation was stored.
+        The cancellation has missed this sale, because its confirmed reservation was not stored by then.
         """
         if payment := sold_payment_of(confirmed):
             self.payments.request_refund_if_allowed_and_read(

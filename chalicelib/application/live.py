@@ -27,7 +27,8 @@ SHOWING_TIME = timedelta(seconds=20)
 function after 30 s, and the next batch has newer rows. A page requests the whole map every 20 s anyway."""
 
 ROWS_PER_MESSAGE = 8
-"""How many rows one message has at most. Eight rows of 50 seats stay below a WebSocket frame of API Gateway, 32 kB."""
+"""The largest number of rows in one message. Eight rows of 50 seats take less than 32 kB, which a WebSocket frame of
+API Gateway may have."""
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,9 @@ class CountUserHoldInSessionOrRefuse:
         """Counts a reservation's hold against the user's limit in this session. Call it before the reservation is
         stored. Counting the same hold again changes nothing.
 
-        At the limit, raises TooManyHoldsInSession. But if another live hold with this reservation id is among the
-        counted ones, raises IdempotencyKeyReused. Raises BackendUnavailable if the counted holds changed during each of
-        the ATTEMPTS tries.
+        At the limit, raises IdempotencyKeyReused if another live hold with this reservation id is counted already, and
+        TooManyHoldsInSession otherwise. Raises BackendUnavailable if the counted holds changed during each of the
+        ATTEMPTS tries.
         """
         hold, now = reservation.hold, reservation.created_at
         ended: CountedHold | None = None
@@ -56,8 +56,8 @@ class CountUserHoldInSessionOrRefuse:
         raise BackendUnavailable("count a hold")
 
     def _replaceable_or_refuse(self, counted: Sequence[CountedHold], new: Hold, now: datetime) -> CountedHold | None:
-        """Gives the oldest of the counted holds that have ended; the new hold may take its place. None if the limit is
-        not reached.
+        """Gives the oldest of the counted holds that have ended; the new hold may take its place. None if none of the
+        counted holds has ended.
 
         Raises if the number of live counted holds is at the limit or above: IdempotencyKeyReused if one of them has the
         new hold's reservation id, else TooManyHoldsInSession.
@@ -78,8 +78,8 @@ class CountUserHoldInSessionOrRefuse:
         """Reads whether the counted hold is live.
 
         A hold without a stored reservation counts as live, because its request may still store one. If the stored
-        reservation's expiry differs from the counted hold's, a later hold has the same id, so the counted hold was
-        released.
+        reservation has another expiry than the counted hold, there is a later hold with the same id. So the counted
+        hold was released.
         """
         if hold.expires_at <= now:
             return False

@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     )
 
 BY_GATEWAY = "gateway"
-"""The stored payment method of a sale that was completed by the gateway's report. A buyer's confirmation states the
-method, but the buyer of such a sale never sent one."""
+"""The stored payment method of a sale that was completed by the gateway's report. Normally the buyer's confirmation
+states the method, but the buyer of such a sale sent no confirmation."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ class SettlementNotDueYet(Exception):
 class SettlePayment:
     """Settles a charged or claimed payment: it becomes a sale or a refund.
 
-    Idempotent, even if the buyer confirms at the same time: both claim the payment for the same reservation, and the
-    row sells the seats once.
+    Idempotent, even if the buyer confirms at the same time: settlement and confirmation claim the payment for the same
+    reservation, and the row sells the seats once.
     """
 
     payments: Payments
@@ -137,7 +137,7 @@ class SettlePayment:
     clock: Clock
 
     def __call__(self, due: SettlementDue | Charge) -> None:
-        """Settles the payment that is due, or that was charged.
+        """Settles the payment whose settlement is due, or that was charged.
 
         Raises SettlementNotDueYet, BackendUnavailable. Raises LookupError if the payment is unknown.
         """
@@ -149,7 +149,8 @@ class SettlePayment:
         return self.settle_if_due_and_unsettled(payment)
 
     def settle_if_due_and_unsettled(self, payment: Payment) -> None:
-        """Confirms the payment's reservation, or requests its refund. Does nothing if the payment is settled already.
+        """Confirms the payment's reservation, or requests the payment's refund. Does nothing if the payment is settled
+        already.
 
         Raises SettlementNotDueYet while the payment is not charged and its reservation is pending. Raises
         BackendUnavailable.
@@ -187,8 +188,8 @@ class SettlePayment:
     def _settle_without_reservation(self, payment: Payment) -> None:
         """Settles a payment whose reservation is not stored.
 
-        Releases the claimed seats that are not sold. If this payment has bought them, restores the sale; if not,
-        requests the refund.
+        Releases those of the claimed seats that are not sold. If this payment has bought the claimed seats, restores
+        the sale. Otherwise requests the refund.
         """
         if payment.session_id and payment.due_at:
             claimed = self._reservation_of_claim(payment)

@@ -42,8 +42,8 @@ class PersonalDataExport:
 
 @dataclass(frozen=True, slots=True)
 class ErasureResult:
-    """The result of an erasure, by store: the number of items that were erased, of items left that still name the
-    person, and of items that must be kept."""
+    """The result of an erasure: for each store, how many items were erased, how many are left that still name the
+    person, and how many must be kept."""
 
     record: str
     erased: Mapping[Store, int]
@@ -73,7 +73,7 @@ class Remainder(NamedTuple):
     """How many items of a person are left in each store after an erasure."""
 
     left: dict[Store, int]
-    """Items in which the person is still named, and should not be."""
+    """Items that still name the person, although they should not."""
     kept: dict[Store, int]
     """Items that must be kept."""
 

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import Clock, PaymentGateway, Payments, Reservations, Rows, Sessions
 
 LOOK_BACK = timedelta(hours=2)
-"""How far back charges are compared. A charge that the sweep misses because it is older is not lost: the gateway
-repeats its message for longer than this."""
+"""How far back charges are compared. An older charge is not lost: the gateway repeats the message of a charge for
+longer than this."""
 
 AT_WORK = timedelta(minutes=1)
-"""The least age of what is compared: of the last write of a row, and of the claim, or else the charge, of a charged
-payment that is still open. A request or consumer may still be at work on a younger one."""
+"""What is younger than this is not compared, because a request or a consumer may still be at work on it. The age of a
+row is that of its last write. The age of a charged payment that is still open is that of its claim or, without a claim,
+of its charge."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)
 """How long the sweep waits before it retries the refund of a payment that the gateway did not know. The pause doubles
@@ -45,8 +46,8 @@ dead letter of `refunds`."""
 
 RECENTLY_SOLD = timedelta(minutes=20)
 SCREENINGS = 50
-"""The largest number of sessions that are compared: those that began recently, and then the upcoming ones. Seats are
-sold for these."""
+"""The largest number of sessions that are compared: first those that began recently, then the upcoming ones. Seats are
+sold for the sessions of both groups."""
 BEGUN = timedelta(hours=6)
 """The comparison leaves out a session if more than this time has passed since its beginning."""
 
@@ -128,10 +129,10 @@ class ReconcileChargesRefundsAndSales:
 
     def _compare_charge(self, charge: Charge, listed_at: datetime, *, mend: bool) -> OutcomeNeedingNoOperator | Finding:
         """Compares a charge with its payment. If the payment is open, settles it, or gives a Finding if `mend` is off.
-        Leaves a recorded charge to whoever may still be at work: see AT_WORK. Gives a Finding if charge and payment
-        differ.
+        Does nothing about a recorded charge on which another process may still be at work: see AT_WORK. Gives a Finding
+        if charge and payment differ.
 
-        Does not compare a refund that may have been made after the gateway's list was read, at `listed_at`.
+        The gateway's list was read at `listed_at`. A refund that may be newer is not compared.
         """
         payment = self.payments.find(charge.transaction_id)
         if payment is None or not payment.was_charged:
@@ -157,7 +158,8 @@ class ReconcileChargesRefundsAndSales:
         return OutcomeNeedingNoOperator.MENDED
 
     def _find_sale(self, payment: Payment) -> Sale | None:
-        """Gives the sale that the payment bought, from its reservation. None if the reservation lacks it."""
+        """Reads the sale that the payment bought, from the payment's reservation. None if the reservation does not have
+        this sale."""
         reservation = self.reservations.find(payment.reservation_id)
         sale = reservation.sale if reservation else None
         return sale if sale and sale.id == payment.sale_id else None

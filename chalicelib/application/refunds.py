@@ -42,7 +42,7 @@ class MarkPaymentSoldOrLogConflict:
     def __call__(self, reservation: Reservation) -> None:
         """Marks the payment of a confirmed reservation as sold. Does nothing if there is no payment.
 
-        If the payment stands for another sale, logs an error and does not raise. Raises BackendUnavailable.
+        If the payment belongs to another sale, logs an error and does not raise. Raises BackendUnavailable.
         """
         payment = sold_payment_of(reservation)
         if payment is None:
@@ -111,9 +111,9 @@ class RefundOrSettle:
         self.refund_or_settle_for_reservation_in_charge(payment)
 
     def refund_or_settle_for_reservation_in_charge(self, payment: Payment) -> None:
-        """Refunds the payment if its refund is requested. If its status is asserted, because an earlier delivery found
-        that it belongs to another reservation, and died, settles it. If the gateway does not know the payment, only
-        adds one to the number of tries. The sweep makes its pauses longer with this number.
+        """Refunds the payment if its refund is requested. Settles the payment if its status is asserted: then an
+        earlier delivery found that the payment belongs to another reservation, and died. If the gateway does not know
+        the payment, only adds one to the number of tries. The higher this number, the longer the sweep pauses.
 
         The gateway's charge may name a reservation that is not the stored payment's. Then a payment without a sale is
         not refunded here. Instead it is settled for the reservation that the gateway names: it may become a sale, or
@@ -138,8 +138,8 @@ class RefundOrSettle:
         """Reads the charge from the gateway and records it. Gives the payment as stored afterwards. None if the gateway
         does not know the charge yet. The gateway is asked because a client's statement alone must not cause a refund.
 
-        The gateway may name another reservation than the client did. In that case, if the payment has no sale, the
-        gateway's reservation is stored on the payment.
+        The reservation that the gateway names may differ from the one that the client named. In that case, if the
+        payment has no sale, the gateway's reservation is stored on the payment.
         """
         charge = self.gateway.find_charge(payment.transaction_id)
         return self.payments.record_charge_if_allowed_and_read(charge) if charge else None

@@ -79,8 +79,8 @@ class FinishSalesRequestRefundsIfClosedAndListMessages:
     request_refunds_of_sales_after_session_cancellation: RequestRefundsOfSalesAfterSessionCancellation
 
     def __call__(self, event: RowEvent) -> list[OutgoingMessage]:
-        """Gives the messages to send. Also finishes a sale whose request has died, and requests the refunds of a closed
-        row.
+        """Gives the messages to send. Also finishes a sale whose request has died, and requests the refunds of the
+        sales in a closed row.
 
         Idempotent: a second expiry message has no effect, and a finished sale is skipped.
         """
@@ -112,8 +112,8 @@ class MarkPaymentSoldOrExpireDeletedHoldAndListMessages:
     mark_payment_sold: MarkPaymentSoldOrLogConflict
 
     def __call__(self, change: ReservationChange) -> list[OutgoingMessage]:
-        """Gives the messages to send. Expires the hold of a deleted reservation only if the reservation was pending,
-        which means that its expiry message was lost."""
+        """Gives the messages to send. If a reservation was deleted while it was pending, its expiry message was lost:
+        expires its hold."""
         before, after = change.before, change.after
         if before and before.state is State.PENDING and after is None:
             return self._expire_deleted(before)
@@ -135,8 +135,8 @@ class MarkPaymentSoldOrExpireDeletedHoldAndListMessages:
 
 @dataclass(frozen=True)
 class MarkReservationIfRefundedAndListPaymentMessages:
-    """Lists the messages to send after a change of a payment: a claim, a requested refund, a refund, or a charge that
-    became known after a refund was tried."""
+    """Lists the messages to send after a payment has changed. The change is a claim, a requested refund, a refund, or a
+    charge that became known after a refund was tried."""
 
     reservations: Reservations
 
@@ -162,8 +162,8 @@ class MarkReservationIfRefundedAndListPaymentMessages:
 
 
 def _refund_now_charged(before: Payment, payment: Payment) -> list[OutgoingMessage]:
-    """Makes the message that requests the refund again, if the gateway did not know the payment when the refund was
-    tried, and this change of the payment has recorded its charge.
+    """Makes the message that requests a refund once more. It is made if the gateway did not know the payment when the
+    refund was tried, and this change of the payment has recorded the payment's charge.
 
     Without this message, only the sweep would try again, up to a day later.
     """

@@ -78,8 +78,8 @@ class ExpireLapsedHoldUnlessSold:
     clock: Clock
 
     def __call__(self, hold: Hold) -> bool:
-        """Expires the hold. Gives True also if it had ended before, and False only if it was sold: then nothing is
-        changed. Raises NotLapsedYet."""
+        """Expires the hold, and gives True. Also gives True if the hold had ended before. Gives False, and changes
+        nothing, if the hold was sold. Raises NotLapsedYet."""
         now = self.clock()
         if now < hold.expires_at:
             raise NotLapsedYet(hold.reservation_id)

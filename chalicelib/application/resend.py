@@ -143,9 +143,9 @@ class AnswerRepeatedHoldRequests:
 def _earlier_attempt(asked: Reservation, taken: SeatsTakenOrHoldEnded) -> Reservation | None:
     """Gives the reservation of an earlier attempt of the same request, if that attempt holds all the seats.
 
-    The attempt may be this request's own write, if its answer was lost and boto3 sent the write again. It may also be
-    another request with the same key, which is between its two writes or died between them. This request then continues
-    with the earlier hold, and with that hold's expiry.
+    The earlier attempt may be a write of this request itself: the answer was lost, and boto3 sent the write again. Or
+    it may be another request with the same key, which is between its two writes or died between them. In both cases
+    this request continues with the earlier hold, and with that hold's expiry.
     """
     entry = taken.occupancy.get(asked.seats[0])
     if not isinstance(entry, HeldSeat):

@@ -228,8 +228,8 @@ class AdmitTicket:
         return AdmittedTicket(stored, session, stored.admission)
 
     def _find(self, command: AdmitTicketCommand, admitted_at: datetime) -> Ticket:
-        """Finds the ticket by its token or its code. A token must be signed with a published key that has not expired
-        at `admitted_at`."""
+        """Finds the ticket by its token or its code. A token must be signed with a published key that is not expired at
+        `admitted_at`."""
         code, version = command.code, None
         if command.token:
             facts = verify_token(command.token, self.keys.read_unexpired(admitted_at), self.is_signed)

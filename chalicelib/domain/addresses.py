@@ -28,8 +28,8 @@ RESERVED_NETWORKS = tuple(
 disagree about which of them are global."""
 
 ISATAP = (0x0000_5EFE, 0x0200_5EFE)
-"""An IPv6 address is an ISATAP address if its third 32 bits have one of these two values, in any network. The last 32
-bits of an ISATAP address are an IPv4 address."""
+"""An IPv6 address has four groups of 32 bits. It is an ISATAP address, in any network, if the third group has one of
+these two values. The last group of an ISATAP address is an IPv4 address."""
 
 
 class UrlRefused(Exception):

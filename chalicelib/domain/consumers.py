@@ -59,8 +59,8 @@ class Consumer(NamedTuple):
     """The longest time for which SQS collects a batch. AWS requires at least one second for batches of more than ten.
     """
     max_concurrency: int = 10
-    """The largest number of invocations at the same time, so that a backlog leaves capacity for buyers. AWS requires at
-    least 2."""
+    """The largest number of invocations at the same time. It is limited so that a backlog leaves capacity for buyers.
+    AWS requires at least 2."""
     allowed_verbs: Mapping[str, str] = {}
     """The verbs that are allowed on each resource, such as `"rows": "get update"`. The resources, mostly tables, and
     the verbs are those of infra/cloud/permissions.py."""

@@ -83,7 +83,7 @@ class ReservationChange:
 
 
 PRIVATE = frozenset({"fingerprint"})
-"""The names in an event's data that are never shown to buyers or subscribers. A fingerprint contains a hash of the
+"""The fields of an event's data that are never shown to buyers or subscribers. A fingerprint contains a hash of the
 buyer's address, so it would let anybody test guesses of the address."""
 
 
@@ -169,7 +169,7 @@ ENDS: Mapping[State, EventType] = {
     State.EXPIRED: EventType.RESERVATION_EXPIRED,
     State.CANCELLED: EventType.RESERVATION_CANCELLED,
 }
-"""The event of each state in which a reservation ends."""
+"""For each final state of a reservation, its event."""
 
 
 def reservation_created(reservation: Reservation) -> Event:
@@ -184,7 +184,8 @@ def reservation_confirmed_or_ended(reservation: Reservation, state: State, if_no
     """Makes the event of a reservation that was confirmed, expired or cancelled. `state` decides the type of the event.
 
     The event's time is the stored moment when the reservation was paid for, or when it ended. If no moment is stored,
-    it is `if_no_moment_is_stored`. From a stream, callers pass the time of the record, which is in whole seconds.
+    it is `if_no_moment_is_stored`. Callers that read a stream pass the time of the record for it, which is in whole
+    seconds.
     """
     sale = reservation.sale
     if sale is None:
@@ -196,10 +197,11 @@ def reservation_confirmed_or_ended(reservation: Reservation, state: State, if_no
 
 
 def seat_released(released: SeatsReleased) -> Event:
-    """Makes the event of seats in one row that were freed.
+    """Makes the event of freed seats in one row.
 
-    Its id contains the moment, because seats can be released twice under one reservation id. For example, a request
-    with a used idempotency key gets its seats, is refused because of the key, and so its seats are released again.
+    Its id contains the moment of the release, because seats can be released twice under one reservation id. For
+    example, a request with a used idempotency key gets its seats, but is then refused because of the key. So its seats
+    are released again.
     """
     return Event(
         id=f"{EventType.SEAT_RELEASED}:{released.reservation_id}:{released.seats[0]}:{to_ms(released.occurred_at)}",

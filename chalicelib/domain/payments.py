@@ -88,7 +88,7 @@ class Payment:
     refund_id: str = ""
     refunded_at: datetime | None = None
     asked: int = 0
-    """How many attempts to refund the payment found that the gateway did not know it."""
+    """The number of attempts to refund this payment in which the gateway did not know the payment."""
     asked_at: datetime | None = None
 
     def with_refund_requested(self, reason: RefundReason, now: datetime) -> "Payment":
@@ -173,7 +173,8 @@ def refund_request_for(transaction_id: str, reservation: Reservation, reason: Re
 
 
 def _after(earlier: datetime | None, now: datetime) -> datetime:
-    """Gives `now`, but at least the millisecond after `earlier`, because the clocks of instances may differ."""
+    """Gives the later of two moments: `now`, and one millisecond after `earlier`. `now` may be too early, because the
+    clocks of instances may differ."""
     return max(now, earlier + SHORTEST) if earlier else now
 
 

@@ -10,8 +10,7 @@ from .rate_limits import QuotaUsage
 
 @dataclass_transform(eq_default=False)
 class Refusal(Exception):
-    """A refusal of a well-formed request. What was requested was not done. Only after BackendUnavailable may it have
-    been done.
+    """A refusal of a well-formed request. What was requested was not done, except perhaps after BackendUnavailable.
 
     A subclass declares its facts as annotated fields, like a dataclass. It is not a dataclass, because generating the
     methods of 33 dataclasses took 2 % of the instructions of a cold start.
@@ -59,9 +58,8 @@ class SeatsUnavailable(Refusal):
 
 
 class TooManyHoldsInSession(Refusal):
-    """The user already has as many live holds in this session as allowed. From `free_at` on, enough of them have lapsed
-    for a new one.
-    """
+    """The user already has as many live holds in this session as allowed. From `free_at` on, enough of them will have
+    lapsed for a new one."""
 
     limit: int
     free_at: datetime

@@ -91,7 +91,8 @@ class Reservation:
     sale: Sale | None = None
     contact: Contact | None = None
     refunded_at: datetime | None = None
-    """When its payment was refunded, because its session was cancelled. The reservation stays confirmed."""
+    """The moment when the reservation's payment was refunded because the session was cancelled. The reservation stays
+    confirmed."""
     ended_at: datetime | None = None
     """When it was cancelled, or stored as expired."""
     source_network: str = field(default="", compare=False)
@@ -181,8 +182,8 @@ class SeatsTakenOrHoldEnded(Exception):
     entry may be taken all the same.
 
     `held_meanwhile` has the free seats that refused a new hold: their last hold was released, and would have expired at
-    the same moment or later. In most cases somebody held and released them meanwhile. The released hold may also be
-    this very one, or this instance's clock may be behind.
+    the same moment as the new hold or later. In most cases somebody held and released them meanwhile. The released hold
+    may also be this very one, or this instance's clock may be behind.
 
     `is_surely_no_resend` is true only if it is certain that no reservation is stored under the request's id.
     """
@@ -255,5 +256,5 @@ class ReleaseResult:
     seats: tuple[str, ...]
     sale_id: str | None = None
     was_sold_and_session_cancelled_since: bool = False
-    """Whether the hold was sold, and its session was cancelled afterwards: the row of a sold seat is closed. A closed
-    row accepts no sale."""
+    """Whether the hold was sold, and its session was cancelled afterwards. That is so if the row of a sold seat is
+    closed, because a closed row accepts no sale."""

@@ -59,7 +59,7 @@ class Session:
         return (Money.from_exact_amount(self.ticket_price) * len(tuple(seats))).amount
 
     def _place(self, seat: str) -> int | None:
-        """Gives the number of seats before this seat in the hall. None if there is no such seat."""
+        """Gives the number of seats that precede this seat in the order of the hall. None if there is no such seat."""
         if not _SEAT.fullmatch(seat):
             return None
         letters = row_of_seat(seat)

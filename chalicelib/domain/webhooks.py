@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from .events import Event
 
 MOST_SECRETS = 3
-"""The largest number of secrets that a webhook has: the newest, and earlier ones that have not expired. Each signs
-deliveries."""
+"""The largest number of secrets that a webhook can have: the newest, and earlier ones that have not expired. Deliveries
+are signed with each of them."""
 
 
 @dataclass(frozen=True, slots=True)

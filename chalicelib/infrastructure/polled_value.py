@@ -24,9 +24,10 @@ AGAIN_SECONDS = 30.0
 
 @dataclass
 class PolledValue(Generic[T]):
-    """A value that is read by `read` at first, and again once it is older than KEPT_SECONDS. `seconds` is the clock.
+    """A value that `read` reads at first, and again once the value is older than KEPT_SECONDS. `seconds` is the clock
+    by which the age is measured.
 
-    Several threads may call `read` at the same moment.
+    It can happen that several threads call `read` at the same moment.
     """
 
     read: Callable[[], T]

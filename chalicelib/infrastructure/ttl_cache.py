@@ -70,8 +70,8 @@ class TtlCache(Generic[T]):
         return mine.wait() if others else self._read(key, mine, read)
 
     def clear(self) -> None:
-        """Removes all entries. Call this after a change of the source. Threads that wait for a read which began before
-        still get its result, but it is not cached."""
+        """Removes all entries. Call this after a change of the source. If a read began before this call, the threads
+        that wait for it get its result, but the result is not cached."""
         with self._lock:
             self._answers.clear()
             self._readings.clear()

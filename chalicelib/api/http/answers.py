@@ -25,8 +25,8 @@ HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 SNIFF_NOTHING = {"X-Content-Type-Options": "nosniff"}
 ONLY_BY_HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
-"""The header that makes browsers use only HTTPS, for a year. A laptop does not send it, because it has no HTTPS. Does
-not include subdomains, which others may own."""
+"""The header that makes browsers use only HTTPS, for a year. On a laptop it is not sent, because there is no HTTPS. It
+does not include subdomains, which others may own."""
 
 UNLOGGED_PATH_PARAMETERS = frozenset({"code", "user_id"})
 """Path parameters that are never logged: whoever knows a ticket's code can use the ticket, and a user's id names a

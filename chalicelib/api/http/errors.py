@@ -73,7 +73,7 @@ class ErrorRow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     @property
     def template_by_available_language(self) -> Mapping[str, str]:
-        """Gives the message's template by language. An error that only API Gateway answers has no Portuguese
+        """Gives the message's template by language. An error with which only API Gateway answers has no Portuguese
         template."""
         return {ENGLISH: self.english} | ({PORTUGUESE: self.portuguese} if self.portuguese else {})
 

@@ -15,8 +15,8 @@ from chalicelib.settings import SettingInvalid
 from .routes import route_row_of_view
 
 HOLDS = "hold_seats"
-"""The name of the view that holds seats. For the limit per address, each seat of a hold counts as a request. For the
-limit per user, each hold does."""
+"""The name of the view that holds seats. For the limit per address, each seat of a hold counts as one request. For the
+limit per user, each hold counts as one request."""
 
 SUBSCRIBE = "subscribe"
 """The key in RATE_LIMITS for the WebSocket message by which a viewer subscribes. The message is limited as a route

@@ -138,11 +138,11 @@ FAULTS: tuple[tuple[str, dict[str, str]], ...] = (
         {ENGLISH: "{it} must have characters that can be seen.", PORTUGUESE: "{it} deve ter caracteres visíveis."},
     ),
 )
-"""The sentences for people about a faulty field, each with a pattern for the text of the parser or of our own check.
+"""The sentences that tell people about a faulty field. Each has a pattern for the text that the parser or our own check
+gives.
 
 The first pattern that matches the whole text decides the sentence. {it} stands for the field's name. Other placeholders
-stand for the groups of the pattern.
-"""
+stand for the groups of the pattern."""
 
 UNKNOWN_FAULT = {ENGLISH: "{it} is not of the right form.", PORTUGUESE: "{it} não está no formato certo."}
 
@@ -154,7 +154,7 @@ _PLACE = re.compile(r".*\(byte (\d+)\)")
 def error_body(row: ErrorRow, error: Exception | None, language: str) -> dict[str, object]:
     """Makes the body of an error's answer: code, message and facts.
 
-    `error` is None for an error that only API Gateway answers: it has no facts.
+    `error` is None for an error with which only API Gateway answers: such an error has no facts.
     """
     facts: Facts = row.facts(error) if error else {}
     unshown: Facts = row.message_facts(error) if error else {}
@@ -188,7 +188,7 @@ def _fault(detail: str, field: str, language: str) -> str:
 
 
 def _place(detail: str, language: str) -> str:
-    """Gives the place at which a body stops being JSON, in words; empty if `detail` names none."""
+    """Describes the place at which a body stops being JSON. Empty if `detail` names none."""
     if found := _PLACE.fullmatch(detail):
         return {ENGLISH: f" (see byte {found[1]})", PORTUGUESE: f" (veja o byte {found[1]})"}[language]
     if "truncated" in detail:

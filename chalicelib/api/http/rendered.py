@@ -15,7 +15,7 @@ from .static import VersionedText
 T = TypeVar("T")
 
 MOST_TEXTS = 64
-"""The number of texts that are kept. The text of a page of a hundred screenings has some 25 kB."""
+"""The number of texts that are kept. The text of a page of a hundred screenings takes some 25 kB."""
 
 
 @dataclass

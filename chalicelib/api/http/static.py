@@ -38,8 +38,8 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".webmanifest": "application/manifest+json",
 }
-"""The content types by suffix. Files with another suffix are not served, except for the index.html of each part of the
-site, such as the gate: it is the page at the part's route."""
+"""The content types by suffix. Files with another suffix are not served. The only exception is the index.html of a part
+of the site, such as the gate. This file is the page at the part's route."""
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE_ALWAYS = "no-cache"
@@ -184,7 +184,8 @@ def _asset(part: str, file: str) -> VersionedText:
 
 @cache
 def _page(part: str, **settings: str) -> VersionedText:
-    """Reads a part's page and fills in the settings. Adds to each reference the version of the file: `?v=…`.
+    """Reads the page of a part of the site, and fills in the settings. Adds `?v=…` to each reference: the version of
+    the file that it refers to.
 
     So a browser loads a changed file, although the file's old version is cached for ever.
     """
@@ -196,8 +197,8 @@ def _page(part: str, **settings: str) -> VersionedText:
 
 
 def _where_references_hit(request: Request) -> str | None:
-    """Gives the page's canonical address as a path relative to the requested one, such as ../docs for /docs/. None if
-    the canonical address was requested.
+    """Gives the page's canonical address as a path that is relative to the requested address: if /docs/ was requested,
+    ../docs. None if the canonical address itself was requested.
 
     The path in the request's context is complete: it includes the stage, or the base path of the domain. On AWS a
     request for /prod is redirected to /prod/. An emulator's root path always ends with a slash already.

@@ -41,7 +41,7 @@ Who asks too often is told when to come again (429). Where there is a limit, eac
 """
 
 ERRORS_OF_EVERY_OPERATION = ("MALFORMED_REQUEST", "RATE_LIMITED", "INTERNAL_ERROR")
-"""Codes of the errors that every operation may answer."""
+"""The codes of the errors with which every operation may answer."""
 
 ERRORS_WITH_TOKEN = ("UNAUTHENTICATED", "FORBIDDEN")
 """Codes of the errors that an operation may answer if it needs a token."""
@@ -86,7 +86,7 @@ class OpenApiTablesMismatch(Exception):
 
 
 def document(app: Chalice) -> Json:
-    """Makes the app's OpenAPI document. Raises OpenApiTablesMismatch, for example if a route is missing in the table
+    """Makes the app's OpenAPI document. Raises OpenApiTablesMismatch, for example if a route is missing from the table
     OPERATIONS."""
     refs, schemas = refs_and_schemas(OPERATIONS.values())
     return {
@@ -219,8 +219,7 @@ def _responses(operation: Operation, admits: AccessRule, refs: Mapping[type, Jso
 
 
 def _codes(operation: Operation, admits: AccessRule) -> Iterator[str]:
-    """Gives the codes of the errors that the operation may answer. Raises OpenApiTablesMismatch if one of these errors
-    has no row in the table of errors."""
+    """Gives the codes of the errors with which the operation may answer."""
     for kind in operation.errors:
         if (row := nearest_error_row(kind)) is None:
             raise OpenApiTablesMismatch(f"Describe {kind.__name__} in ERRORS of chalicelib/api/http/errors.py.")

@@ -21,8 +21,8 @@ They are listed, because some of them are in a Unicode category that has visible
 """
 
 CONTROLS = r"\x00-\x1f\x7f-\x9f\ufffd"
-"""Ranges, for a regular expression: control characters, and U+FFFD. API Gateway replaces bytes that are not UTF-8 by
-U+FFFD, so such a text is not as it was written."""
+"""Ranges, for a regular expression: control characters, and U+FFFD. API Gateway replaces bytes that are not UTF-8 with
+U+FFFD, so a text with U+FFFD is not the text that was written."""
 
 _CONTROL = re.compile(f"[{CONTROLS}\ud800-\udfff]")
 _TURNING = re.compile(f"[{LINES_AND_DIRECTIONS}]")

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
-"""A pattern of the e-mail addresses that SES takes: ASCII, without quotes or IP addresses, and with international
+"""A pattern for the email addresses that SES takes: ASCII, without quotes or IP addresses, and with international
 domains written as xn--."""
 
 MYSELF = "me"
@@ -112,8 +112,8 @@ class StartedPaymentBody(Answer):
 
 
 class PurchaseBody(Answer):
-    """A purchase. `invoice_url`, `tickets_url` and `calendar_url` are paths of this API. Invoice and tickets are
-    ready some seconds after the purchase."""
+    """A purchase. `invoice_url`, `tickets_url` and `calendar_url` are paths of this API. The invoice and the tickets
+    are ready some seconds after the purchase."""
 
     sale_id: str
     session_id: str

@@ -37,7 +37,7 @@ class CountEvent:
 class SessionAnalytics:
     """The counts of one session, read at `as_of`. Events of the last seconds may be missing.
 
-    running_totals has a running total for each bucket of five minutes with a change.
+    `running_totals` has a running total for each bucket of five minutes in which something changed.
     """
 
     session_id: str

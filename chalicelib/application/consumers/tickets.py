@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class IssueSoldOrVoidRefundedTickets:
     """Issues a sale's tickets, or voids them. Idempotent, even if two deliveries run at the same time.
 
-    The tickets of a sale are written once. Once the sale is voided, even before it had tickets, none are written. A
-    token is written once.
+    The tickets of a sale are written only one time. After the sale is voided, no tickets are written for it, not even
+    if it had none before. A token is written only one time.
     """
 
     tickets: Tickets

@@ -54,8 +54,8 @@ class NumberEventsAndQueueDeliveries:
         return failures | self._queue_deliveries(numbered)
 
     def _queue_deliveries(self, numbered: Mapping[int, Notification]) -> dict[int, Exception]:
-        """Queues the deliveries of the notifications. Gives an exception for each notification of which some delivery
-        was not queued. Notifications and exceptions are given by position in the batch."""
+        """Queues the deliveries of the notifications. Gives an exception for each notification with at least one
+        delivery that was not queued. Notifications and exceptions are given by position in the batch."""
         subscribers = self.webhooks.list_all_subscribers_without_urls_and_secrets()
         to_send = [
             (position, OutgoingMessage(WEBHOOKS, delivery))
@@ -84,8 +84,8 @@ class DeliverOrDisableIfGone:
         """Sends the notification. Does nothing if the webhook was removed or disabled. Disables a webhook that answers
         410 Gone.
 
-        Raises DeliveryFailed if the receiver does not accept the delivery, UnreadableMessage if the notification does
-        not exist.
+        Raises DeliveryFailed if the receiver does not accept the delivery. Raises UnreadableMessage if the notification
+        does not exist.
         """
         webhook = self.webhooks.find(delivery.webhook_id)
         if webhook is None or webhook.disabled:
@@ -131,7 +131,7 @@ class ReplayResult:
 
 @dataclass(frozen=True)
 class VerifySignatureAndEnqueueReplay:
-    """Queues again, for one webhook, a session's notifications above a given sequence number. One call covers at most
+    """Queues a session's notifications above a given sequence number again, for one webhook. One call covers at most
     `most` notifications.
 
     Receivers recognize repeated deliveries by their ids.

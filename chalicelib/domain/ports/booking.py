@@ -149,7 +149,8 @@ class Reservations(Protocol):
         ...
 
     def mark_confirmed_unless_sold_and_read(self, reservation_id: str, sale: Sale) -> Reservation | None:
-        """Marks the reservation as confirmed by this sale, from any state: its rows have already sold the seats.
+        """Marks the reservation as confirmed by this sale, whatever its state is, because its rows have already sold
+        the seats.
 
         If the reservation already has a sale, keeps that sale. Gives the reservation as stored afterwards; None if it
         is not stored.
@@ -157,8 +158,8 @@ class Reservations(Protocol):
         ...
 
     def mark_ended_if_pending_with_hold_and_read(self, hold: Hold, state: State, now: datetime) -> Reservation | None:
-        """Marks a pending reservation with this hold as cancelled or expired. Gives the reservation as stored
-        afterwards; None if it is not stored.
+        """Marks the reservation as cancelled or expired, if it is pending and has this hold. Gives the reservation as
+        stored afterwards; None if it is not stored.
 
         Release the hold in the rows first, so that none of its seats can be sold afterwards.
         """
@@ -191,6 +192,6 @@ class HoldsCountedUntilExpiry(Protocol):
         because all holds last equally long.
 
         `instead_of` is a counted hold that was sold or released. If it is given, the new hold takes the place of that
-        hold, and the same error means that its entry has changed since the caller read it.
+        hold, and the same error means that the entry of `instead_of` has changed since the caller read it.
         """
         ...

@@ -37,7 +37,7 @@ class EventLog(Protocol):
 
 
 class ProcessedEvents(Protocol):
-    """The events that one consumer has processed. Makes effects outside the database, such as emails, idempotent.
+    """The events that one consumer has processed. They make effects outside the database, such as emails, idempotent.
 
     Each method raises BackendUnavailable.
     """

@@ -18,7 +18,7 @@ class Payments(Protocol):
     """The stored payments. Every write gives the payment as stored afterwards."""
 
     def find(self, transaction_id: str) -> Payment | None:
-        """Reads the payment, strongly consistent. None if it is not stored."""
+        """Reads the payment, with strong consistency. None if it is not stored."""
         ...
 
     def claim_for_reservation_if_allowed_and_read(self, payment: Payment, *, only_if_charged: bool) -> Payment | None:
@@ -29,8 +29,8 @@ class Payments(Protocol):
         reservation. Without it, also claims a payment of which the gateway has reported nothing yet.
 
         Gives the payment as stored afterwards, claimed or not. If it could not be claimed, its status, reservation and
-        charge say why. Gives None if no payment is stored, which happens only with `only_if_charged`, as long as no
-        charge is reported.
+        charge say why. Gives None if no payment is stored. That happens only with `only_if_charged`, before the gateway
+        has reported a charge.
         """
         ...
 
@@ -40,9 +40,9 @@ class Payments(Protocol):
 
         If the charge is for the payment's own reservation, the payment's status stays. If it is for another
         reservation, the effect depends on the payment's status. A claimed payment is left unchanged, because its
-        reservation may still be sold. If the refund of a payment without a sale is requested, the charge replaces the
-        claim and the refund request, and the status becomes asserted. In all other cases the charge is stored, and the
-        status stays.
+        reservation may still be sold. If the payment has no sale and its status is refund_requested, the charge
+        replaces the claim and the refund request, and the status becomes asserted. In all other cases the charge is
+        stored, and the status stays.
         """
         ...
 
@@ -59,9 +59,9 @@ class Payments(Protocol):
         Changes nothing if the stored payment belongs to another reservation, or has a sale whose id is not
         `payment.sale_id`.
 
-        If the stored payment is claimed, marks it only if the caller has set `payment.session_id`. That says that the
-        claim can't buy anything any more: its hold was released or sold, or its rows are closed. Without it, the claim
-        may be newer than this request, and may have bought seats.
+        If the stored payment is claimed, marks it only if the caller has set `payment.session_id`. By this, the caller
+        says that the claim can't buy anything any more: its hold was released or sold, or its rows are closed. Without
+        the session id, the claim may be newer than this request, and may have bought seats.
         """
         ...
 

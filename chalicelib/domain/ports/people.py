@@ -40,7 +40,7 @@ class OpenMattersAndEmailsOfPerson(Protocol):
     addresses."""
 
     def describe_live_holds_and_open_payments(self, person: Person, now: datetime) -> Sequence[str]:
-        """Lists descriptions of the live holds, and of the payments that are neither sold nor refunded."""
+        """Lists descriptions of the live holds, and of the payments whose status is neither sold nor refunded."""
         ...
 
     def known_emails(self, person: Person) -> frozenset[str]:

@@ -14,7 +14,7 @@ from .ticket import VoidReason, check_neither_too_early_nor_over
 from .tokens import PublicKey, TicketFacts, TokenMalformed, decode_token
 
 IsSigned = Callable[[PublicKey, bytes, bytes], bool]
-"""Tells whether a key has made this signature (the last argument) of these bytes."""
+"""Tells whether the given key has made the signature, which is the last argument, of the given bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class OfflineGateList:
 
 
 def verify_token(text: str, keys: Mapping[str, PublicKey], is_signed: IsSigned) -> TicketFacts:
-    """Verifies a token's signature, and gives its facts. `keys` are by key id. Raises TicketTokenInvalid."""
+    """Verifies a token's signature, and gives its facts. `keys` has the keys by key id. Raises TicketTokenInvalid."""
     try:
         token = decode_token(text)
     except TokenMalformed as error:

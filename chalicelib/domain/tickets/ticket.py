@@ -13,14 +13,14 @@ from typing import NamedTuple
 from chalicelib.domain.refusals import AdmissionNotOpenYet, AdmissionOver, TooManyTransfers
 
 ADMITTED_FOR = timedelta(hours=6)
-"""How long after the beginning of its screening a ticket is still admitted: no film is longer."""
+"""A ticket is still admitted for this long after its screening begins: no film is longer."""
 
 LAST_VERSION = 2**16 - 1
 """The highest version that a token has room for."""
 
 MOST_TRANSFERS = 20
-"""How many times the ticket of a seat may be transferred. Gates load all tickets of a screening, void tickets included.
-Without a limit, one buyer could make these lists grow without end, and the ticket's version would exceed
+"""How many times the ticket of a seat may be transferred. Gates load lists of all tickets of a screening, void tickets
+included. Without a limit, one buyer could make these lists grow without end, and the ticket's version would exceed
 LAST_VERSION."""
 
 

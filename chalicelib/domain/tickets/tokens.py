@@ -89,7 +89,7 @@ class UnverifiedToken:
 
 
 def encode_token(signed: bytes, signature: bytes) -> str:
-    """Encodes a token. `signed` are the bytes of `TicketFacts.to_bytes`, and `signature` is their signature."""
+    """Encodes a token. `signed` has the bytes of `TicketFacts.to_bytes`, and `signature` is their signature."""
     return b32encode(signed + signature).decode().rstrip("=")
 
 

@@ -156,7 +156,7 @@ class TransactionCancelled(Exception):
         """Tells whether one of the items was being written at that moment, by another transaction or by an earlier
         attempt of this one.
 
-        A retry may succeed, or be cancelled for any reason.
+        A retry may succeed, or be cancelled again, for this reason or another.
         """
         return "TransactionConflict" in self.reason_codes
 

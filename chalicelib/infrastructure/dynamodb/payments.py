@@ -252,8 +252,8 @@ def _update_where_claim_was_wrong(charged: Mapping[str, Any], charge: Charge) ->
 
 
 def _update_where_used_or_returned(charged: Mapping[str, Any]) -> _PaymentUpdate:
-    """Makes the update that records a charge which the gateway reports late, when the payment has bought something
-    already, or its refund was requested or made.
+    """Makes the update that records a charge which the gateway reports late. Late means that the payment has bought
+    something already, or that its refund was requested or made.
 
     It applies only to a payment that has no charge yet and is not claimed. The payment's status stays.
     """

@@ -199,7 +199,7 @@ def _item_from_reservation(reservation: Reservation) -> Item:
 
 
 def _reservation_from_model(item: Any) -> Reservation:
-    """Makes a reservation from an object with its attributes: a pynamodb model, or what
+    """Makes a reservation from an object that has the reservation's attributes: a pynamodb model, or what
     `read_known_attributes_missing_as_none` gives."""
     return Reservation(
         id=item.id,

@@ -164,7 +164,7 @@ class DynamoRows:
         return f"({seat_is_free} OR {self.released_hold_expires_before_this_condition(seat_path)} OR {hold_has_lapsed})"
 
     def released_hold_expires_before_this_condition(self, seat_path: str) -> str:
-        """Gives the condition that the seat's last hold was released, and expires before the new hold does."""
+        """Gives the condition that the seat's last hold was released, and that its expiry is before the new hold's."""
         return f"{seat_path}.z < :expires"
 
     def this_hold_is_live_condition(self, seat_path: str) -> str:

@@ -43,8 +43,9 @@ KEPT_SECONDS = 60.0
 cancelled."""
 
 PROGRAMME_SECONDS = 1.0
-"""How old a page of the programme may be. The whole programme is one partition of the index, and DynamoDB gives some
-1,150 pages a second of one partition. So each instance reads a page once a second, however many clients ask for it."""
+"""How old a page of the programme may be. The whole programme is one partition of the index, and from one partition
+DynamoDB gives some 1,150 pages a second. So each instance reads a page once a second, however many clients ask for
+it."""
 KEPT_PAGES = 64
 
 ID_CHARACTERS = 36

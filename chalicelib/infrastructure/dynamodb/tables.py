@@ -73,7 +73,7 @@ class SessionItem(Model):
 
 class RowItem(Model):
     """One row of seats of one session: the unit of consistency. The table's stream is the outbox. `id` is the session's
-    id, # and the row's letters.
+    id, then #, then the row's letters.
 
     `seats` maps a seat's number to its entry: {r: reservation, x: expiry in ms, f: fingerprint} for a held seat, {r:
     reservation, s: sale} for a sold one, {z: expiry of a released hold} or none for a free one. The names are short, so
@@ -184,8 +184,8 @@ class PaymentItem(Model):
 
 class EventLogItem(Model):
     """An event of the audit log. Each event is stored once, and never deleted. `position` is the event's moment in ms,
-    with 13 digits, then # and the event's id. `event` is its JSON. The items of the session `erasures` say when
-    somebody's data was erased, without a name."""
+    with 13 digits, then # and the event's id. `event` is its JSON. Items under `erasures`, in place of a session, say
+    when somebody's data was erased. They name nobody."""
 
     class Meta:
         table_name = "events"
@@ -197,8 +197,8 @@ class EventLogItem(Model):
 
 class SessionCountersBucketShardItem(Model):
     """The counters of one session for a bucket of five minutes. A bucket is split over several items, its shards, which
-    add up to it. `bucket` is the shard, # and the beginning of the five minutes in ms. A missing counter is 0. See
-    events/analytics.py."""
+    add up to it. The attribute `bucket` is the shard, then #, then the beginning of the five minutes in ms. A missing
+    counter is 0. See events/analytics.py."""
 
     class Meta:
         table_name = "analytics"
@@ -219,7 +219,7 @@ class SessionCountersBucketShardItem(Model):
 
 
 class EventProcessedByConsumerItem(Model):
-    """An event that a consumer has processed. `id` is the consumer's name, # and the event's id.
+    """An event that a consumer has processed. `id` is the consumer's name, then #, then the event's id.
 
     TTL deletes the item after a longer time than any queue keeps a message.
     """
@@ -243,7 +243,7 @@ class WatchedSessionsByConnectionIndex(GlobalSecondaryIndex["ViewerItem"]):
 
 class ViewerItem(Model):
     """A WebSocket connection that watches a screening. TTL deletes it two hours after the connection last subscribed.
-    The items `limit#…` have how much of a connection's or an address's quota is used: see viewer_limits.py."""
+    The items `limit#…` store how much of the quota of a connection or an address is used: see viewer_limits.py."""
 
     class Meta:
         table_name = "viewers"
@@ -310,7 +310,8 @@ class InvoiceOrCounterItem(Model):
 class TicketsBySessionIndexOmittingTokens(GlobalSecondaryIndex["TicketOrSaleOrKeysItem"]):
     """The index of a session's tickets by seat, for the offline lists of gates.
 
-    The index contains no tokens. So nobody can make QR codes from it. Nor is it written again when a ticket is signed.
+    The index contains no tokens. So nobody can make QR codes from the index, and the index is not written again when a
+    ticket is signed.
     """
 
     class Meta:

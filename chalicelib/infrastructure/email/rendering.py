@@ -79,7 +79,7 @@ def no_enclosures(email: EmailContext) -> Enclosures:
 class TemplateEmailRenderer:
     """A renderer of emails as text and HTML, by templates. `enclose` makes the files of an email.
 
-    `time_zone` is the cinema's, an IANA name. Each time is shown with its distance from UTC.
+    `time_zone` is the cinema's, an IANA name. Each time is shown with its offset from UTC.
     """
 
     time_zone: str
@@ -140,7 +140,7 @@ def _isolated(name: str) -> str:
 
 
 def _zone_name(local: datetime, locale: Locale) -> str:
-    """Gives `UTC`, or the distance from UTC, such as `local time (UTC+2)`.
+    """Gives `UTC`, or the offset from UTC, such as `local time (UTC+2)`.
 
     The short names of time zones are not used, because they are ambiguous, or only numbers.
     """
@@ -153,7 +153,7 @@ def _zone_name(local: datetime, locale: Locale) -> str:
 
 
 def _template_variables(email: EmailContext, enclosures: Enclosures) -> dict[str, Any]:
-    """Gives the templates' variables. Puts names and titles on one line, because people typed them."""
+    """Gives the templates' variables. Makes each name and each title a single line, because people typed them."""
     reservation, sale = email.reservation, email.reservation.sale
     return {
         "movie": _one_line(email.session.movie_title),

@@ -38,8 +38,8 @@ log = Logger(service="cinema-tickets", child=True)
 
 CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1})
 """The client's options, with timeouts in seconds. The client makes one attempt. Further attempts come from the queue,
-with longer pauses, and after a look at the processed events. A batch of 5 emails to an SES that hangs ends within the
-function's 30 s."""
+with longer pauses, and after the processed events have been checked. If SES hangs, a batch of 5 emails still ends
+within the function's 30 s."""
 
 SENDER_NAME = "Cinema Tickets"
 
@@ -61,8 +61,8 @@ THROTTLED = {
     "ThrottlingException",
     "TooManyRequestsException",
 }
-"""The codes of SES's errors for more emails than the account may send. They are from the list "SES API errors" in the
-developer guide of SES."""
+"""The codes of the errors that SES gives if the account sends more emails than it may. They are from the list "SES API
+errors" in the developer guide of SES."""
 
 BY_THE_SECOND = (1, 120)
 """The shortest and the longest delay, in seconds, before SES is asked again to send an email that exceeded the

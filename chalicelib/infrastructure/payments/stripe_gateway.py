@@ -44,7 +44,7 @@ RESERVATION, REFUND_KEY = "reservation_id", "refund_key"
 
 CONNECT_SECONDS, READ_SECONDS = 1.0, 3.0
 PAGE = 100
-"""The largest number of entries of one page of a list, by Stripe's limit."""
+"""The largest number of entries on one page of a list. The limit is Stripe's."""
 MOST_PAGES = 10_000
 MOST_TEXT = 200
 LAST_SECOND = 32_503_680_000
@@ -117,7 +117,7 @@ class StripeGateway:
             self._client.v1.payment_intents.list({"limit": 1})
 
     def _list_charges_since(self, moment: datetime) -> Iterator[Object]:
-        """Reads the charges of all pages. Raises ValueError if the list does not end.
+        """Reads the charges of all pages. Raises ValueError if there is always a further page.
 
         The package's own iterator would take a malformed page for the last one.
         """
@@ -227,7 +227,7 @@ def _is_verified(header: str, body: bytes, secret: str) -> bool:
 
 
 def _charge_from_event(event: Object) -> Charge | None:
-    """Reads the charge from an event payment_intent.succeeded, in which nothing is refunded yet.
+    """Reads the charge from a payment_intent.succeeded event. In such an event nothing is refunded yet.
 
     None for any other event, and for a payment that is not ours.
     """
@@ -281,7 +281,7 @@ def _refund_id(refund: Object) -> str:
 
 
 _NONSENSE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-"""The errors that reading an answer of an unexpected shape can raise."""
+"""The errors that can be raised when an answer of an unexpected shape is read."""
 
 
 @contextmanager

@@ -121,8 +121,8 @@ class A4Document:
         align: Align = "left",
         drop_lines_after: int | None = None,
     ) -> None:
-        """Writes a text in lines, on as many pages as it needs. Lines after the first `drop_lines_after` are left
-        out."""
+        """Writes a text in lines, on as many pages as it needs. `drop_lines_after` is the largest number of lines;
+        further lines are left out."""
         for line in self.lines_in_drawing_order(text, pen, width_mm)[:drop_lines_after]:
             if not self.has_room(pen.line_height_mm):
                 self.add_page()

@@ -11,11 +11,12 @@ from functools import cache
 LAM, TATWEEL, JOINER = "\u0644", "\u0640", "\u200d"
 _FORMS_A, _FORMS_B = range(0xFB50, 0xFBFF + 1), range(0xFE70, 0xFEFC + 1)
 _SHAPES = {(False, False): "<isolated>", (True, False): "<final>", (False, True): "<initial>", (True, True): "<medial>"}
-"""The shape of a letter, by two facts: it joins the letter before it, and it joins the letter after it."""
+"""The shape of a letter, by two facts: whether it joins the letter before it, and whether it joins the letter after
+it."""
 
 
 def join_arabic_letters(text: str) -> str:
-    """Replaces Arabic letters by their joined forms, and lam with alef by one letter.
+    """Replaces Arabic letters with their joined forms. The pair lam and alef becomes one letter.
 
     Keeps the logical order: the text is not reversed for drawing.
     """
@@ -60,8 +61,8 @@ def _place_after_marks(letters: list[str], place: int) -> int:
 
 
 def _is_mark(letter: str) -> bool:
-    """Tells whether this element of the text is skipped when letters are joined. Vowel signs are skipped. The empty
-    text that replaces an alef, once the alef is joined to a lam, is skipped too."""
+    """Tells whether this element of the text is skipped when letters are joined. Vowel signs are skipped. When an alef
+    is joined to a lam, an empty text replaces the alef, which is skipped too."""
     return letter == "" or (len(letter) == 1 and unicodedata.category(letter) == "Mn")
 
 

@@ -287,8 +287,8 @@ def _range_in(entry: Any, said_by: Node) -> SlotRange:
 
 
 def _address(host: str, port: int, said_by: Node) -> Address:
-    """Checks an address that the node `said_by` gave in an answer. If the address has an empty host, takes the host of
-    `said_by` instead. Raises MalformedRedisAnswer."""
+    """Checks an address from a node's answer. `said_by` is that node. If the address has an empty host, takes the host
+    of `said_by` instead. Raises MalformedRedisAnswer."""
     if len(host) > LONGEST_HOST or not host.isascii() or not host.isprintable() or not 0 < port < 65_536:
         raise MalformedRedisAnswer("no address")
     return Address(host or said_by.address.host, port)

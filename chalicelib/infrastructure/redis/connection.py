@@ -72,7 +72,7 @@ class RedisConnection:
             raise RedisUnavailable(f"{type(error).__name__}: {error}") from error
 
     def ask_one_and_ping_all_nodes(self, keys: Keys) -> None:
-        """Pings every node, also those whose breaker is open. On the node of `keys`, also runs a script that writes and
+        """Pings every node, even those whose breaker is open. On the node of `keys`, also runs a script that writes and
         reads, as requests do: a Redis that only answers PING is not healthy.
 
         Raises driver errors, MalformedRedisAnswer.

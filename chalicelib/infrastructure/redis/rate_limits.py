@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from chalicelib.domain.ports import RateLimiter
 
 MOST_REMEMBERED = 10_000
-"""The largest number of requesters that one process remembers, in about 2 MB. Beyond that, the longest idle is
-forgotten."""
+"""The largest number of requesters that one process remembers, in about 2 MB. If there are more, the process forgets
+the requester that has been idle longest."""
 
 # The same as Quota.drained_at_before_request_us, Quota.admits and ProcessRateLimiter.take_if_all_admit: the
 # contract tests hold them together.
@@ -117,8 +117,8 @@ class ProcessRateLimiter:
 
 def _verdict_from(answer: Any, quotas: Sequence[Quota]) -> Verdict:
     """Reads the verdict from the script's answer. Raises MalformedRedisAnswer if the script can't have given this
-    answer. That is so if the answer refuses although no quota is used up, admits more than a quota, or says that a
-    quota is used for less than 0 or for longer than its window plus CLOCKS_DIFFER_US."""
+    answer. That is so if the answer refuses although no quota is used up, admits more than a quota, or gives a quota's
+    usage as a time below 0 or above the quota's window plus CLOCKS_DIFFER_US."""
     admitted, *used = answers.list_of_integers(1 + len(quotas))(answer)
     usages = tuple(map(QuotaUsage, quotas, used))
     within_reach = all(0 <= each.used_us <= each.quota.window_us + CLOCKS_DIFFER_US for each in usages)
@@ -138,5 +138,5 @@ def requester_digest(requester: str) -> str:
 
 
 def rounded_ms_in_us(moment: datetime) -> int:
-    """Gives the moment as microseconds since 1970, rounded to whole milliseconds."""
+    """Rounds the moment to whole milliseconds, and gives it as a number of microseconds since 1970."""
     return round(moment.timestamp() * 1000) * 1000

@@ -135,8 +135,8 @@ class RowsBehindCache:
 
     @contextmanager
     def _record_refusals(self, hold: Hold, now: datetime) -> Iterator[None]:
-        """Records in the cache the seats of a SeatsTakenOrHoldEnded that the block raises. The error is raised all the
-        same.
+        """Records in the cache the seats of a SeatsTakenOrHoldEnded that the `with` block raises. The error is raised
+        all the same.
 
         So the next refusal needs no read of the rows.
         """

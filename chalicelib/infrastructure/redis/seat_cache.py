@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from redis.client import Pipeline
 
 ID_IS_REMEMBERED = REMEMBERED + timedelta(hours=1)
-"""How long Redis keeps the mark of a used id. The mark must outlive the id's idempotency key. The key of an unsold
-reservation works until REMEMBERED has passed since the reservation's expiry."""
+"""How long Redis keeps the mark of a used id. The mark must outlive the id's idempotency key. If a reservation is not
+sold, its key works for the time REMEMBERED after the reservation's expiry."""
 
 REBUILD_MS = 500
 """How long one process may claim the rebuild of a map. After that, another process may claim it, because the first one
@@ -65,9 +65,9 @@ CLOCKS_APART = timedelta(seconds=5)
 MOST_UNMARKED = 1000
 
 IDS_COMPLETE_SECONDS = 400 * 86_400
-"""How long Redis keeps, for each screening, the moment since which every id that was made from an idempotency key has
-been marked in Redis: longer than any screening is on sale. A mark itself is kept for ID_IS_REMEMBERED. Without the
-moment, ids are looked up in the database."""
+"""For each screening, Redis keeps a moment: since then, every id that was made from an idempotency key has been marked
+in Redis. This is how long the moment is kept, which is longer than any screening is on sale. A mark itself is kept for
+ID_IS_REMEMBERED. Without the moment, ids are looked up in the database."""
 
 
 class PresentVersionAndPossiblyOlderMap(NamedTuple):
@@ -114,11 +114,11 @@ class SeatCache:
     prefix: str
     secret: bytes
     _unmarked_ids: dict[str, str] = field(default_factory=dict)
-    """The reservation ids from idempotency keys that this process still has to mark in Redis, each with its screening.
-    The ids of a screening are marked before Redis is asked about any id of that screening."""
+    """The reservation ids that this process still has to mark in Redis, each with its screening. They were made from
+    idempotency keys. The ids of a screening are marked before Redis is asked about any id of that screening."""
     _incomplete: set[str] = field(default_factory=set)
-    """Screenings of which Redis lacks some used ids: more than MOST_UNMARKED ids waited to be written to Redis, and all
-    of them were discarded."""
+    """Screenings for which some used ids are missing from Redis: more than MOST_UNMARKED ids were waiting to be written
+    to Redis, and all of them were discarded."""
     _lock: Lock = field(default_factory=Lock)
 
     # Before the screening is known to anybody.
@@ -132,9 +132,9 @@ class SeatCache:
     def read_known_seats_and_whether_id_was_seen(self, hold: Hold, now: datetime) -> KnownSeatsOfHold:
         """Reads the unexpired entries of the hold's seats, and whether its id is marked as used, in one round trip.
 
-        If the hold has an idempotency key, also reads the moment since which Redis has all ids of the screening that
-        were made from such keys. If Redis has no such moment, stores `now` as the moment, unless Redis may evict keys.
-        If the hold has no key, its id is not looked up, and counts as seen.
+        If the hold has an idempotency key, also reads the moment since which Redis was given all ids of the screening
+        that were made from idempotency keys. If that moment is not stored, stores `now`, unless Redis may evict what it
+        stores. If the hold has no idempotency key, its id is not looked up, and counts as seen.
         """
         seats = [self.keys.seat(hold.session_id, seat) for seat in hold.seats]
         if not hold.fingerprint:
@@ -187,7 +187,7 @@ class SeatCache:
             self._delete_entries(session_id, seats, f"{reservation_id}|")
 
     def mark_id_from_idempotency_key_used(self, session_id: str, reservation_id: str) -> None:
-        """Marks as used an id that was derived from an idempotency key, so that a repeated request is recognised.
+        """Marks as used an id that was derived from an idempotency key, so that a repeated request is recognized.
 
         Raises BackendUnavailable.
         """
@@ -298,7 +298,8 @@ class SeatCache:
             self._delete_map(session_id)
 
     def _delete_map(self, session_id: str) -> None:
-        """Deletes map and version, after Redis refused to increment the version, for example because it is full."""
+        """Deletes the map and its version. Called after Redis has refused to increment the version, for example because
+        Redis is full."""
         keys = [self.keys.seat_map(session_id), self.keys.version(session_id)]
         self.connection.ask(keys[0], lambda redis: redis.delete(*keys), answers.integer)
 
@@ -320,9 +321,9 @@ class SeatCache:
     # Ids that have been used.
 
     def _read_seats_and_id(self, hold: Hold, seats: list[str]) -> list[bytes | None]:
-        """Reads the seats' entries, the mark of the hold's id, and the moment since which Redis has all ids of the
-        session that were made from idempotency keys. Before that, writes the marks that Redis still lacks. If one of
-        them can't be written, the result says that the hold's id is marked."""
+        """First writes the marks that Redis still lacks. Then reads the seats' entries, the mark of the hold's id, and
+        the moment since which all ids are marked. If a mark can't be written, the result says that the hold's id is
+        marked."""
         session_id, used_ids_complete_since = hold.session_id, self.keys.used_ids_complete_since(hold.session_id)
         keys = [*seats, self.keys.used_reservation_id(session_id, hold.reservation_id), used_ids_complete_since]
         unmarked, is_incomplete = self._copy_unmarked_ids(session_id), session_id in self._incomplete

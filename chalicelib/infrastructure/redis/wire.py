@@ -23,11 +23,11 @@ from redis.exceptions import InvalidResponse, ResponseError
 
 MOST_BYTES = 1_048_576
 """The largest number of bytes in the answers to what is sent to Redis in one round trip. That is five times the longest
-answer, the seat map of a sold hall of 2,000 seats."""
+answer, the seat map of a sold-out hall of 2,000 seats."""
 MOST_VALUES = 20_000
 """The largest number of values in the answers to what is sent to Redis in one round trip."""
 DEEPEST = 5
-"""How deep lists may be nested: the map of a cluster has lists of lists of lists."""
+"""How deeply lists may be nested: the map of a cluster has lists of lists of lists."""
 LONGEST_LINE = 4096
 
 READ_BYTES = 65_536
@@ -41,8 +41,8 @@ Answer = Any
 
 
 class SharedSecondsLeft:
-    """The seconds that are left to wait for the answers to what was sent to Redis. All nodes that are asked share them:
-    whoever waits subtracts from `left`."""
+    """How many seconds the caller may still wait for the answers of Redis. All nodes that are asked share these
+    seconds: whoever waits subtracts from `left`."""
 
     def __init__(self, seconds: float) -> None:
         self.left = seconds
@@ -292,7 +292,7 @@ def new_pool_limiting_answer_time_and_size(
     """Makes a pool of connections with limits. The option `socket_timeout` is the time for a whole answer, in seconds.
 
     If `address` is given, connects to it with the password and TLS of the URL. With `sends_asking`, sends ASKING before
-    each command, because a node requires ASKING for a slot that is just moving to that node.
+    each command, because a node requires ASKING for a slot that is still being moved to it.
     """
     made = ConnectionPool.from_url(url, parser_class=TimeAndSizeLimitedParser, **options)
     made.connection_class = _CONNECTIONS[made.connection_class, sends_asking]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 ASKED_AT_ONCE = 10
-"""How many queues are asked at the same time, each by a thread with one connection: as many as boto3 keeps open."""
+"""How many queues are asked at the same time, each by a thread with one connection. boto3 keeps this number of
+connections open."""
 
 ATTRIBUTES: Any = [
     "ApproximateNumberOfMessages",

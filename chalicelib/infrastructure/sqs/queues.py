@@ -47,8 +47,8 @@ LONGEST_DELAY_SECONDS = 900
 """SQS's longest delay of a message."""
 
 MOST_RECEIVES = 5
-"""How often a message is received at most. This is also the queues' maxReceiveCount. The handler parks a message on
-its last receive, with the reason."""
+"""The largest number of times that a message is received. This is also the queues' maxReceiveCount. The handler parks a
+message on its last receive, with the reason."""
 
 MOST_DEFERRALS = 600
 """How many times a message may be deferred. With pauses of at least ten minutes, as for a daily quota, all deferrals
@@ -128,8 +128,8 @@ def full_jitter_seconds(receives: int) -> float:
 
 
 def growing_jitter_seconds(deferrals: int, least_seconds: float, most_seconds: float) -> float:
-    """Draws a random delay between `least_seconds` and an upper limit: `least_seconds` plus 4 s, where the 4 s are
-    doubled by each deferral, but never above `most_seconds`."""
+    """Draws a random delay between `least_seconds` and an upper limit. The limit is `least_seconds` plus 4 s, and each
+    deferral doubles the 4 s. The limit is never above `most_seconds`."""
     return random.uniform(least_seconds, min(most_seconds, least_seconds + 4 * 2 ** min(deferrals, 10)))
 
 
@@ -158,8 +158,9 @@ class RedeliveryOfFailedMessages:
     ) -> bool:
         """Sends a copy of the record to its own queue, with a delay that grows with each deferral.
 
-        Gives False, and sends nothing, if the record was deferred MOST_DEFERRALS times already. The caller must let the
-        queue delete the original. If the process dies before that, both are delivered, which consumers tolerate.
+        Gives False, and sends nothing, if the record was deferred MOST_DEFERRALS times already. If a copy was sent, the
+        caller must let the queue delete the original. If the process dies before that, both are delivered, which
+        consumers tolerate.
         """
         deferrals = _count_deferrals(record)
         if deferrals >= MOST_DEFERRALS:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 
 OUTAGES = (BackendUnavailable, WriteConflict, BotoCoreError, ClientError, OSError)
-"""Errors that time or a deployment ends: a service does not answer, or a permission is missing. The record waits until
-then."""
+"""Errors that pass with time, or are ended by a deployment: a service does not answer, or a permission is missing. The
+record waits until then."""
 
 OWN_FAULTS = ("ValidationException", "SerializationException")
 """Error codes of a request that is wrong in itself: no later try helps."""
@@ -138,8 +138,8 @@ class StreamRecordParking:
 
 
 def may_pass_later(error: BaseException) -> bool:
-    """Tells whether a later try of the same record can succeed: a service does not answer, or the function lacks a
-    permission that somebody can still grant."""
+    """Tells whether a later try of the same record can succeed. That is so if a service does not answer, or if the
+    function lacks a permission that somebody can still grant."""
     cause = getattr(error, "cause", None) or error  # PynamoDB's errors carry botocore's
     if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in OWN_FAULTS:
         return False

@@ -13,7 +13,7 @@ from chalicelib.domain.tickets.calendar_entry import SaleCalendarEntry
 
 CONTENT_TYPE = "text/calendar; charset=utf-8"
 LINE_OCTETS = 75
-"""The largest number of octets of a line without its end (RFC 5545, 3.1)."""
+"""The largest number of octets in a line, not counting the line's end (RFC 5545, 3.1)."""
 
 WORDS = {
     "en": {"room": "Room", "seats": "Seats", "code": "Booking code"},

@@ -97,7 +97,7 @@ def _with_messages(request: Mapping[str, Any], traceparent: str, _: Collection[s
 
 
 def _with_attribute(message: Mapping[str, Any], traceparent: str) -> Request:
-    """Gives the message's attributes with the trace context. A context that the message already has stays."""
+    """Gives the message's attributes with the trace context. If the message already has a context, that one is kept."""
     return {TRACEPARENT: {"DataType": "String", "StringValue": traceparent}, **message.get("MessageAttributes", {})}
 
 

@@ -60,7 +60,7 @@ def _traceparent_in(record: Record) -> object:
 
 
 def _image(record: Record) -> Mapping[str, Any]:
-    """Gives the item after the write, or before the write if the item was deleted."""
+    """Gives the item as it is after the write. If the item was deleted, gives it as it was before the write."""
     change = record["dynamodb"]
     image: Mapping[str, Any] = change.get("NewImage") or change.get("OldImage") or {}
     return image

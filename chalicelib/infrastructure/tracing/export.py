@@ -127,7 +127,8 @@ def _exception_type_only(event: Event) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class RotatingFileExporter(SpanExporter):
-    """An exporter that appends each span to a file, as one line of JSON. Several processes may write the same file."""
+    """An exporter that appends each span to a file, as one line of JSON. Several processes may write to the same
+    file."""
 
     path: Path
 

@@ -88,7 +88,7 @@ def replace_settings_and_drop_objects(with_settings: configuration.Settings) -> 
     """Replaces the settings, and drops all objects of `once_per_settings`. The next use of an object builds it from the
     new settings.
 
-    Used when a secret was rotated, and by tests. AWS clients are kept, because they use no settings.
+    Used when a secret has been rotated, and by tests. AWS clients are kept, because they use no settings.
     """
     global _settings
     _settings = with_settings

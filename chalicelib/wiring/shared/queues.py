@@ -33,8 +33,8 @@ def outbox() -> Outbox:
 
 @once_per_settings
 def redelivery() -> RedeliveryOfFailedMessages:
-    """Gives the object by which this process has failed messages delivered again. It makes its SQS client only when a
-    message has failed."""
+    """Gives the object with which this process lets queues deliver failed messages again. The object makes its SQS
+    client only when a message has failed."""
     return cast("RedeliveryOfFailedMessages", _MadeOnUse())
 
 

@@ -38,11 +38,9 @@ class SettlingUseCases:
 
     @cached_property
     def confirm_without_charge_check(self) -> ConfirmReservation:
-        """Gives the use case that confirms a reservation when its payment is settled.
-
-        It does not require a reported charge (`only_if_charged` is False): each payment that is settled was charged, or
-        was claimed by a request that did not require a charge.
-        """
+        """Gives the use case that confirms a reservation when its payment is settled. This use case does not require a
+        reported charge (`only_if_charged` is False): a payment comes to be settled only if it was charged, or if a
+        request that did not require a charge has claimed it."""
         ports = self.ports
         return ConfirmReservation(
             rows=ports.rows,

@@ -37,10 +37,10 @@ SHARDS = 64
 transactions on one item at the same moment make each other fail. With 1,000 holds and 1,000 sales a second, each of 64
 items is written 31 times a second; a single item would be written 2,000 times.
 
-All items of a screening have one partition key. Until DynamoDB splits it, this key takes 1,000 write units a second:
-enough for 500 events, of two units each. The shard stands first in the sort key, so that a split spreads the load.
-Throttled events wait in their queue: when 2,000 seats are sold in two seconds, their 4,000 events are counted some ten
-seconds later."""
+All items of a screening have one partition key. Until DynamoDB splits it, this key can take at most 1,000 write units a
+second: enough for 500 events, of two units each. The shard stands first in the sort key, so that a split spreads the
+load. Throttled events wait in their queue: when 2,000 seats are sold in two seconds, their 4,000 events are counted
+some ten seconds later."""
 
 
 @dataclass(frozen=True)

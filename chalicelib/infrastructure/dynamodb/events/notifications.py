@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NUMBER_ATTEMPTS = 16
-"""The largest number of attempts to number a batch of events, with 1.6 s of pauses in all on average. Holds have fewer
-attempts, because they rarely conflict."""
+"""The largest number of times that a batch of events is tried to be numbered. The pauses between the tries are 1.6 s in
+all on average. Holds have fewer attempts, because they rarely conflict."""
 
 COUNTER = "counter"
 MOST_NUMBERED = 49
@@ -59,7 +59,8 @@ MOST_NUMBERED = 49
 each event, and one for the counter."""
 
 LARGEST_NUMBER = 10**12 - 1
-"""The largest number of an event. Keys have numbers with all twelve digits, so that the keys sort as the numbers do."""
+"""The largest number of an event. In a key, a number is always written with twelve digits, so that the keys sort as the
+numbers do."""
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,8 @@ class DynamoNotifications:
             numbered |= {one.event.id: one for one in found}
 
     def _find_earlier(self, events: Sequence[Event], cancelled: TransactionCancelled) -> Sequence[Notification]:
-        """Reads the notifications of the events that have a number already. DynamoDB cancels a transaction if one of
-        its events has one.
+        """Reads the notifications of the events that have a number already. DynamoDB cancels a transaction if an event
+        in it has a number already.
 
         Raises WriteConflict or BackendUnavailable if the transaction was cancelled for another reason.
         """
@@ -201,7 +202,7 @@ class DynamoNotifications:
 
 
 def _numbered_after(counter: Item | None, events: Sequence[Event]) -> Sequence[Notification]:
-    """Numbers the events, beginning with the number after the counter's.
+    """Numbers the events. The first one gets the number that follows the counter's number.
 
     `counter` is None if the screening has no numbers yet.
     """

@@ -54,8 +54,8 @@ class DynamoProcessedEvents:
         return Table(self.client, self.table_name).get(text_key(id=self.entry_id(event_id))) is not None
 
     def add(self, event_id: str) -> None:
-        """Writes the event's entry. Callers do this after the event's effect outside the database. Raises
-        BackendUnavailable."""
+        """Writes the event's entry. If the event has an effect outside the database, callers do this after the effect.
+        Raises BackendUnavailable."""
         with outages_as_refusals("PutItem"):
             self.client.put_item(TableName=self.table_name, Item=self._entry_item(event_id))
 

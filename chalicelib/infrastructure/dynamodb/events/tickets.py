@@ -154,7 +154,7 @@ class DynamoTickets:
         return f"{IN_FORCE} AND {NOT_ADMITTED}"
 
     def _admission(self, admission: Admission) -> Any:
-        """Builds the arguments of the conditional UpdateItem that admits a ticket, without the table and the key."""
+        """Builds the conditional UpdateItem that admits a ticket: its arguments except the table and the key."""
         return {
             "UpdateExpression": "SET admitted_at = :now, gate = :gate, admission_key = :key",
             "ConditionExpression": self.admission_condition(),

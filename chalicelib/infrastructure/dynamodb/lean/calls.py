@@ -19,8 +19,8 @@ BOTOCORES: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
 
 
 class Operation(NamedTuple):
-    """What is the same for all calls of an AWS operation: botocore's model, its context, and the names under which
-    botocore emits its events."""
+    """What is the same for all calls of an AWS operation: botocore's model of the operation, the context that each call
+    begins with, and the names under which botocore emits the operation's events."""
 
     model: Any
     context: Mapping[str, Any]

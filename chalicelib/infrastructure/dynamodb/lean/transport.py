@@ -82,7 +82,7 @@ def parse_answer_unless_it_has_bytes(body: bytes) -> dict[str, Any] | None:
 
 
 class LeanTransport:
-    """A replacement of an endpoint's `http_session`. Sends LeanRequests itself, and passes on all other requests."""
+    """A replacement for an endpoint's `http_session`. Sends LeanRequests itself, and passes on all other requests."""
 
     def __init__(self, session: Any, url: str) -> None:
         self._session, self._url = session, url
