@@ -58,6 +58,8 @@ def try_to_send_changed_rows(records: Iterable[Mapping[str, Any]]) -> None:
     try:
         fresh = filter(wiring.live.is_recent_change, records)
         states = [state for record in fresh if (state := wiring.live.row_state_after_write(record))]
-        wiring.live.send_row_changes_best_effort()(states, lambda rows: bodies.encoded(live_wire.changed_rows(rows)))
+        wiring.live.send_row_changes_within_time_limit()(
+            states, lambda rows: bodies.encoded(live_wire.changed_rows(rows))
+        )
     except Exception:  # noqa: BLE001 - viewers who are late must not hold back the stream
         log.exception("viewers were not told")

@@ -27,8 +27,8 @@ SHOWING_TIME = timedelta(seconds=20)
 function after 30 s, and the next batch has newer rows. A page requests the whole map every 20 s anyway."""
 
 ROWS_PER_MESSAGE = 8
-"""The largest number of rows in one message. Eight rows of 50 seats take less than 32 kB, which a WebSocket frame of
-API Gateway may have."""
+"""The largest number of rows in one message. Eight rows of 50 seats take less than 32 kB, the largest WebSocket frame
+of API Gateway."""
 
 
 @dataclass(frozen=True)

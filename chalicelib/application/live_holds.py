@@ -56,8 +56,8 @@ class CountUserHoldInSessionOrRefuse:
         raise BackendUnavailable("count a hold")
 
     def _replaceable_or_refuse(self, counted: Sequence[CountedHold], new: Hold, now: datetime) -> CountedHold | None:
-        """Gives the oldest of the counted holds that have ended; the new hold may take its place. None if none of the
-        counted holds has ended.
+        """Gives the oldest hold that has ended among the last `limit` counted ones; the new hold may take its place.
+        None if none of these has ended.
 
         Raises if the number of live counted holds is at the limit or above: IdempotencyKeyReused if one of them has the
         new hold's reservation id, else TooManyHoldsInSession.
@@ -78,8 +78,8 @@ class CountUserHoldInSessionOrRefuse:
         """Reads whether the counted hold is live.
 
         A hold without a stored reservation counts as live, because its request may still store one. If the stored
-        reservation has another expiry than the counted hold, there is a later hold with the same id. So the counted
-        hold was released.
+        reservation has another expiry than the counted hold, it belongs to another hold with the same id. So the
+        counted hold was released, or is about to be.
         """
         if hold.expires_at <= now:
             return False

@@ -142,13 +142,13 @@ class SettlePayment:
         Raises SettlementNotDueYet, BackendUnavailable. Raises LookupError if the payment is unknown.
         """
         if isinstance(due, Charge):
-            return self.settle_if_due_and_unsettled(self.payments.record_charge_if_allowed_and_read(due))
+            return self.settle_unless_settled_or_raise_not_due(self.payments.record_charge_if_allowed_and_read(due))
         payment = self.payments.find(due.transaction_id)
         if payment is None:
             raise LookupError(f"nothing is known of the payment {due.transaction_id!r}")
-        return self.settle_if_due_and_unsettled(payment)
+        return self.settle_unless_settled_or_raise_not_due(payment)
 
-    def settle_if_due_and_unsettled(self, payment: Payment) -> None:
+    def settle_unless_settled_or_raise_not_due(self, payment: Payment) -> None:
         """Confirms the payment's reservation, or requests the payment's refund. Does nothing if the payment is settled
         already.
 

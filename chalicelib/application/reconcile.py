@@ -32,9 +32,9 @@ LOOK_BACK = timedelta(hours=2)
 longer than this."""
 
 AT_WORK = timedelta(minutes=1)
-"""What is younger than this is not compared, because a request or a consumer may still be at work on it. The age of a
-row is that of its last write. The age of a charged payment that is still open is that of its claim or, without a claim,
-of its charge."""
+"""What is younger than this is left alone, because a request or a consumer may still be at work on it: a row, by its
+last write; and an open payment whose charge is recorded, by its claim or, without a claim, by its charge. A charge that
+is not recorded yet is settled at any age."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)
 """How long the sweep waits before it retries the refund of a payment that the gateway did not know. The pause doubles
@@ -88,7 +88,8 @@ class SweepResult:
 
 @dataclass(frozen=True)
 class ReconcileChargesRefundsAndSales:
-    """Compares our payments and sales with the gateway's charges, and settles payments that are still open.
+    """Compares our payments with the gateway's charges, and sales in the rows with their reservations. Settles payments
+    that are still open, and retries late refunds.
 
     Idempotent. It may run beside the consumers, because it settles by the same use cases.
     """
@@ -129,8 +130,8 @@ class ReconcileChargesRefundsAndSales:
 
     def _compare_charge(self, charge: Charge, listed_at: datetime, *, mend: bool) -> OutcomeNeedingNoOperator | Finding:
         """Compares a charge with its payment. If the payment is open, settles it, or gives a Finding if `mend` is off.
-        Does nothing about a recorded charge on which another process may still be at work: see AT_WORK. Gives a Finding
-        if charge and payment differ.
+        Does not settle a payment whose charge is recorded, and on which another process may still be at work: see
+        AT_WORK. Gives a Finding if charge and payment differ.
 
         The gateway's list was read at `listed_at`. A refund that may be newer is not compared.
         """
@@ -178,7 +179,7 @@ class ReconcileChargesRefundsAndSales:
         pause = min(FIRST_PAUSE * 2 ** min(payment.asked, 12), LONGEST_PAUSE)
         if payment.asked_at and now < payment.asked_at + pause:
             return _open_refund_finding(payment)
-        self.refund_or_settle.refund_or_settle_for_reservation_in_charge(payment)
+        self.refund_or_settle.refund_if_requested_or_settle_by_charge(payment)
         stands = self.payments.find(payment.transaction_id) or payment
         return (
             _open_refund_finding(stands)
@@ -187,8 +188,8 @@ class ReconcileChargesRefundsAndSales:
         )
 
     def _recent_sales(self, now: datetime) -> Iterator[tuple[str, str]]:
-        """Reads all sales in the rows that were last written between RECENTLY_SOLD and AT_WORK ago. Gives pairs of
-        reservation id and sale id."""
+        """Reads all sales in the rows that were last written between RECENTLY_SOLD and AT_WORK ago, for the sessions
+        that are compared: see SCREENINGS. Gives pairs of reservation id and sale id."""
         page = self.sessions.list_by_start(now - BEGUN, SCREENINGS, None)
         for session in page.items:
             yield from self.rows.sale_ids_by_reservation_in_rows_last_written_between(

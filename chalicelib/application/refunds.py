@@ -108,9 +108,9 @@ class RefundOrSettle:
         payment = self.payments.find(_transaction_in(event))
         if payment is None:
             raise LookupError(f"nothing is known of the payment {event.data['transactionId']!r}")
-        self.refund_or_settle_for_reservation_in_charge(payment)
+        self.refund_if_requested_or_settle_by_charge(payment)
 
-    def refund_or_settle_for_reservation_in_charge(self, payment: Payment) -> None:
+    def refund_if_requested_or_settle_by_charge(self, payment: Payment) -> None:
         """Refunds the payment if its refund is requested. Settles the payment if its status is asserted: then an
         earlier delivery found that the payment belongs to another reservation, and died. If the gateway does not know
         the payment, only adds one to the number of tries. The higher this number, the longer the sweep pauses.

@@ -135,8 +135,8 @@ class MarkPaymentSoldOrExpireDeletedHoldAndListMessages:
 
 @dataclass(frozen=True)
 class MarkReservationIfRefundedAndListPaymentMessages:
-    """Lists the messages to send after a payment has changed. The change is a claim, a requested refund, a refund, or a
-    charge that became known after a refund was tried."""
+    """Lists the messages to send after a payment has changed: after a claim, a requested refund, a refund, or a charge
+    that became known after a refund was tried. Any other change needs none."""
 
     reservations: Reservations
 

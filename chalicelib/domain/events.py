@@ -184,8 +184,8 @@ def reservation_confirmed_or_ended(reservation: Reservation, state: State, if_no
     """Makes the event of a reservation that was confirmed, expired or cancelled. `state` decides the type of the event.
 
     The event's time is the stored moment when the reservation was paid for, or when it ended. If no moment is stored,
-    it is `if_no_moment_is_stored`. Callers that read a stream pass the time of the record for it, which is in whole
-    seconds.
+    it is `if_no_moment_is_stored`. For it, the relay passes the time of the stream's record, which is in whole seconds,
+    or the expiry of a deleted hold.
     """
     sale = reservation.sale
     if sale is None:

@@ -221,7 +221,8 @@ class PaymentForCancelledSession(SessionCancelled):
 
 
 class PaidByAnotherTransaction(Refusal):
-    """The reservation was paid for by another transaction, so the payment by `transaction_id` is refunded."""
+    """The reservation was paid for by another transaction. If `transaction_id` was charged for it too, that payment is
+    refunded."""
 
     refund_reason = RefundReason.TWICE
     reservation_id: str

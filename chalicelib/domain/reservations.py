@@ -256,5 +256,5 @@ class ReleaseResult:
     seats: tuple[str, ...]
     sale_id: str | None = None
     was_sold_and_session_cancelled_since: bool = False
-    """Whether the hold was sold, and its session was cancelled afterwards. That is so if the row of a sold seat is
-    closed, because a closed row accepts no sale."""
+    """Whether the session was cancelled after the hold was sold. A cancelled session's rows are closed, and a closed
+    row accepts no sale. So if a sold seat's row is closed, the sale came first."""

@@ -25,7 +25,7 @@ __all__ = [
     "is_recent_change",
     "live_connections",
     "row_state_after_write",
-    "send_row_changes_best_effort",
+    "send_row_changes_within_time_limit",
     "stop_watching_session",
     "viewers",
 ]
@@ -52,7 +52,7 @@ def live_connections() -> ViewerSender:
 
 
 @once_per_settings
-def send_row_changes_best_effort() -> SendRowChangesWithinTimeLimit:
+def send_row_changes_within_time_limit() -> SendRowChangesWithinTimeLimit:
     return SendRowChangesWithinTimeLimit(viewers(), live_connections(), clock)
 
 

@@ -13,7 +13,7 @@ from chalicelib.application.confirm import ConfirmReservation
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
 from chalicelib.application.consumers.cached_seats import RemoveStaleEntriesAndMarkUsedIdsInCache
-from chalicelib.application.consumers.invoices import IssueInvoicesOfChargedSalesBatch
+from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesNotFree
 from chalicelib.application.consumers.tickets import IssueSoldOrVoidRefundedTickets
 from chalicelib.application.consumers.webhooks import NumberEventsAndQueueDeliveries
 from chalicelib.application.tickets import AdmitTicket
@@ -292,8 +292,8 @@ class Instance:
         return self.adapters.invoices(self.services.dynamodb, f"{PREFIX}-invoices", self.services.sleep)
 
     @cached_property
-    def _issue_invoices(self) -> IssueInvoicesOfChargedSalesBatch:
-        return IssueInvoicesOfChargedSalesBatch(
+    def _issue_invoices(self) -> IssueInvoicesOfSalesNotFree:
+        return IssueInvoicesOfSalesNotFree(
             reservations=self.reservations,
             sessions=self.sessions,
             invoices=self.invoices,

@@ -38,8 +38,8 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".webmanifest": "application/manifest+json",
 }
-"""The content types by suffix. Files with another suffix are not served. The only exception is the index.html of a part
-of the site, such as the gate. This file is the page at the part's route."""
+"""The content types by suffix. Files with another suffix are not served, except for one: the index.html of a part of
+the site, such as the gate. It is served as the page of that part."""
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE_ALWAYS = "no-cache"

@@ -219,7 +219,8 @@ def _responses(operation: Operation, admits: AccessRule, refs: Mapping[type, Jso
 
 
 def _codes(operation: Operation, admits: AccessRule) -> Iterator[str]:
-    """Gives the codes of the errors with which the operation may answer."""
+    """Gives the codes of the errors with which the operation may answer. Raises OpenApiTablesMismatch if one of its
+    errors has no row in the table of errors."""
     for kind in operation.errors:
         if (row := nearest_error_row(kind)) is None:
             raise OpenApiTablesMismatch(f"Describe {kind.__name__} in ERRORS of chalicelib/api/http/errors.py.")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class IssueInvoicesOfChargedSalesBatch:
+class IssueInvoicesOfSalesNotFree:
     """Issues the invoices of a batch of sales. Idempotent, also if two batches run at the same time.
 
     A sale's number is stored once, in one transaction with the counter. A second delivery of the sale uses the stored

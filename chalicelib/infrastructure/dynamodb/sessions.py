@@ -63,8 +63,7 @@ class DynamoSessions:
     client: "DynamoDBClient"
     table_name: str
     kept: dict[str, tuple[float, Session]] = field(default_factory=dict)
-    """The screenings in memory, by id. Each has the moment until which it may be shown, as a value of the clock
-    `seconds`."""
+    """The cached screenings, by id. Each has the moment, by the clock `seconds`, until which it may be shown."""
     rows_table: str = ""
     """The name of the table of rows. If empty, the table of this process's stage."""
     seconds: Callable[[], float] = time.monotonic

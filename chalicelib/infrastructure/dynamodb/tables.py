@@ -93,8 +93,8 @@ class RowItem(Model):
 
 
 class ReservationItem(Model):
-    """A reservation: what a buyer was promised and paid for. `buyer` is a part of the id: see ids.py. Purchases have no
-    `ttl`, so they are never deleted. The index `purchases` has them by payment time."""
+    """A reservation: the seats that a buyer holds, has bought or has given up. `buyer` is a part of the id: see ids.py.
+    Purchases have no `ttl`, so they are never deleted. The index `purchases` has them by payment time."""
 
     class Meta:
         table_name = "reservations"
@@ -148,9 +148,9 @@ class OutstandingRefundsIndex(GlobalSecondaryIndex["PaymentItem"]):
 
 
 class PaymentItem(Model):
-    """One payment in all its states: asserted, claimed, sold, refund_requested, refunded. See payments.py. The
-    attributes `charged_…` and `refund_id` come from the gateway, all others from us. The table's stream feeds the
-    relay. The index `outstanding` has only the payments that are still to be refunded."""
+    """One payment in all its states, which are in `fate`: asserted, claimed, sold, refund_requested, refunded. See
+    payments.py. The attributes `charged_…` and `refund_id` come from the gateway. The table's stream feeds the relay.
+    The index `outstanding` has only the payments that are still to be refunded."""
 
     class Meta:
         table_name = "payments"
@@ -242,8 +242,9 @@ class WatchedSessionsByConnectionIndex(GlobalSecondaryIndex["ViewerItem"]):
 
 
 class ViewerItem(Model):
-    """A WebSocket connection that watches a screening. TTL deletes it two hours after the connection last subscribed.
-    The items `limit#…` store how much of the quota of a connection or an address is used: see viewer_limits.py."""
+    """A WebSocket connection that watches a screening. It is deleted when the connection ends or watches another
+    screening; TTL deletes what is left, two hours after the last subscription. The items `limit#…` store how much of
+    the quota of a connection or an address is used: see viewer_limits.py."""
 
     class Meta:
         table_name = "viewers"

@@ -117,9 +117,9 @@ class StripeGateway:
             self._client.v1.payment_intents.list({"limit": 1})
 
     def _list_charges_since(self, moment: datetime) -> Iterator[Object]:
-        """Reads the charges of all pages. Raises ValueError if there is always a further page.
+        """Reads the charges of all pages. Raises ValueError if the pages do not end.
 
-        The package's own iterator would take a malformed page for the last one.
+        Stripe's own iterator is not used, because it takes a malformed page for the last one.
         """
         since, expanded = int(moment.timestamp()) - 1, ["data.payment_intent"]
         asked: Any = {"created": {"gt": since}, "limit": PAGE, "expand": expanded}

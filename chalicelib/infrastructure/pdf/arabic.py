@@ -62,7 +62,7 @@ def _place_after_marks(letters: list[str], place: int) -> int:
 
 def _is_mark(letter: str) -> bool:
     """Tells whether this element of the text is skipped when letters are joined. Vowel signs are skipped. When an alef
-    is joined to a lam, an empty text replaces the alef, which is skipped too."""
+    is joined to a lam, an empty text takes its place; this empty text is skipped, too."""
     return letter == "" or (len(letter) == 1 and unicodedata.category(letter) == "Mn")
 
 

@@ -132,9 +132,9 @@ class SeatCache:
     def read_known_seats_and_whether_id_was_seen(self, hold: Hold, now: datetime) -> KnownSeatsOfHold:
         """Reads the unexpired entries of the hold's seats, and whether its id is marked as used, in one round trip.
 
-        If the hold has an idempotency key, also reads the moment since which Redis was given all ids of the screening
-        that were made from idempotency keys. If that moment is not stored, stores `now`, unless Redis may evict what it
-        stores. If the hold has no idempotency key, its id is not looked up, and counts as seen.
+        If the hold has an idempotency key, also reads a moment: since then, every id of the screening that was made
+        from an idempotency key is marked in Redis. If no such moment is stored, stores `now`, unless Redis may evict
+        what it stores. If the hold has no idempotency key, its id is not looked up, and counts as seen.
         """
         seats = [self.keys.seat(hold.session_id, seat) for seat in hold.seats]
         if not hold.fingerprint:

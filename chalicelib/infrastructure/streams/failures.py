@@ -138,8 +138,8 @@ class StreamRecordParking:
 
 
 def may_pass_later(error: BaseException) -> bool:
-    """Tells whether a later try of the same record can succeed. That is so if a service does not answer, or if the
-    function lacks a permission that somebody can still grant."""
+    """Tells whether a later try of the same record may succeed. That is so after an error of OUTAGES, such as a service
+    that does not answer or a missing permission, unless its code is one of OWN_FAULTS."""
     cause = getattr(error, "cause", None) or error  # PynamoDB's errors carry botocore's
     if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in OWN_FAULTS:
         return False

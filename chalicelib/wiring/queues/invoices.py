@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chalicelib.application.consumers.invoices import IssueInvoicesOfChargedSalesBatch, LinkToFiledInvoice
+from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesNotFree, LinkToFiledInvoice
 from chalicelib.domain.invoices import Invoice
 from chalicelib.infrastructure.dynamodb.events.invoices import DynamoInvoices
 from chalicelib.infrastructure.invoices import files
@@ -28,8 +28,8 @@ def invoice_files() -> ports.InvoiceFiles:
 
 
 @once_per_settings
-def issue_invoices() -> IssueInvoicesOfChargedSalesBatch:
-    return IssueInvoicesOfChargedSalesBatch(
+def issue_invoices() -> IssueInvoicesOfSalesNotFree:
+    return IssueInvoicesOfSalesNotFree(
         reservations=reservations(),
         sessions=sessions(),
         invoices=invoices(),

@@ -1,4 +1,5 @@
-"""The settings, the clock and the database of every process; and `once_per_settings`, which builds an object only once.
+"""The settings, the clock and the database of every process; and `once_per_settings`, which builds an object once for
+each state of the settings.
 
 The database's modules are imported at the top. Every function uses them, and imports are fastest in Lambda's init
 phase, which has a whole CPU core.

@@ -38,9 +38,9 @@ class SettlingUseCases:
 
     @cached_property
     def confirm_without_charge_check(self) -> ConfirmReservation:
-        """Gives the use case that confirms a reservation when its payment is settled. This use case does not require a
-        reported charge (`only_if_charged` is False): a payment comes to be settled only if it was charged, or if a
-        request that did not require a charge has claimed it."""
+        """Gives the use case that confirms a reservation when its payment is settled. It does not check that a charge
+        was reported (`only_if_charged` is False). The check is not needed: each payment that is settled either has a
+        charge, or was claimed by a request that needed none."""
         ports = self.ports
         return ConfirmReservation(
             rows=ports.rows,
@@ -55,7 +55,7 @@ class SettlingUseCases:
     def refund_or_settle(self) -> RefundOrSettle:
         ports = self.ports
         return RefundOrSettle(
-            ports.payments, ports.gateway, self.settle_payment.settle_if_due_and_unsettled, ports.clock
+            ports.payments, ports.gateway, self.settle_payment.settle_unless_settled_or_raise_not_due, ports.clock
         )
 
     @cached_property

@@ -14,7 +14,7 @@ import pytest
 from chalicelib.application.consumers.analytics import CountEvent
 from chalicelib.application.consumers.audit import RecordEvent
 from chalicelib.application.consumers.email import WAITS_FOR_TICKETS, SendBuyerEmail
-from chalicelib.application.consumers.invoices import IssueInvoicesOfChargedSalesBatch
+from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesNotFree
 from chalicelib.application.consumers.webhooks import NumberEventsAndQueueDeliveries
 from chalicelib.application.refunds import RefundOrSettle
 from chalicelib.domain.events import Event, EventType
@@ -191,7 +191,7 @@ def test_many_sales_get_an_invoice_once_each(database: Any, data_stack: str, sal
     own = [replace(sale, reservation_id=a_reservation(session=session).id) for sale in sales]
     invoices, files = DynamoInvoices(database, f"{data_stack}-invoices"), FakeInvoiceFiles()
     known = FakeReservations(), FakeSessions({session.id: session}), invoices
-    issue = IssueInvoicesOfChargedSalesBatch(*known, lambda invoice: invoice.number.encode(), files, ("Cinema",), "UTC")
+    issue = IssueInvoicesOfSalesNotFree(*known, lambda invoice: invoice.number.encode(), files, ("Cinema",), "UTC")
 
     worked_through(BatchConsumer(issue, chance), own, chance)
 

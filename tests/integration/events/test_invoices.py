@@ -15,7 +15,7 @@ import urllib3
 from mypy_boto3_sqs import SQSClient
 from pypdf import PdfReader
 
-from chalicelib.application.consumers.invoices import IssueInvoicesOfChargedSalesBatch
+from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesNotFree
 from chalicelib.domain.events import Event
 from chalicelib.domain.invoices import Invoice
 from chalicelib.infrastructure.dynamodb import connection
@@ -193,7 +193,7 @@ def print_every_twentieth(invoice: Invoice) -> bytes:
 
 def crashing_at_any_step(
     store: DynamoInvoices, files: S3InvoiceFiles, sessions: FakeSessions, chance: random.Random
-) -> IssueInvoicesOfChargedSalesBatch:
+) -> IssueInvoicesOfSalesNotFree:
     """Makes one that crashes after it has numbered, before it files, or before it marks what is filed."""
 
     def sometimes() -> None:
@@ -201,7 +201,7 @@ def crashing_at_any_step(
             raise Crash
 
     crashing = interposed(store, "assign_numbers_in_one_series", after=sometimes)
-    return IssueInvoicesOfChargedSalesBatch(
+    return IssueInvoicesOfSalesNotFree(
         FakeReservations(),
         sessions,
         interposed(crashing, "mark_pdf_stored", before=sometimes),
@@ -242,7 +242,7 @@ def test_a_crash_between_number_and_pdf_is_finished_by_the_next_delivery(
 
     def issue_with(invoices: DynamoInvoices) -> Callable[[Event], None]:
         people = FakeReservations()
-        return alone(IssueInvoicesOfChargedSalesBatch(people, sessions, invoices, print_invoice, files, SELLER, "UTC"))
+        return alone(IssueInvoicesOfSalesNotFree(people, sessions, invoices, print_invoice, files, SELLER, "UTC"))
 
     when = "before" if broken == "mark_pdf_stored" else "after"
     crashing = {when: crash}

@@ -520,7 +520,7 @@ class Payments:
         )
         settling = SettlingUseCases(ports)
         settle = replace(settling.settle_payment, clock=a_while_later)
-        refund = replace(settling.refund_or_settle, settle_payment=settle.settle_if_due_and_unsettled)
+        refund = replace(settling.refund_or_settle, settle_payment=settle.settle_unless_settled_or_raise_not_due)
         return cls(
             settle,
             replace(

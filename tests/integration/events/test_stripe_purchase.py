@@ -146,7 +146,7 @@ def test_a_payment_by_stripe_whose_message_comes_too_late_goes_back_once(cinema:
         cinema.tell(payment, reservation)
     cinema.pump.drain()  # its refund consumer has the simulated gateway, which knows of no such payment
     for _ in range(2):
-        cinema.settling.refund_or_settle.refund_or_settle_for_reservation_in_charge(cinema.payment(payment))
+        cinema.settling.refund_or_settle.refund_if_requested_or_settle_by_charge(cinema.payment(payment))
 
     stands = cinema.payment(payment)
     assert (stands.status, stands.reason) == ("refunded", "late")

@@ -199,7 +199,7 @@ def test_a_payment_that_another_process_has_settled_is_settled(cinema: Cinema) -
     known_before = cinema.payments.record_charge_if_allowed_and_read(a_charge(held))
     know(cinema, refund_request_for(TX, held, RefundReason.LATE, NOW))
 
-    cinema.settle_payment.settle_if_due_and_unsettled(known_before)
+    cinema.settle_payment.settle_unless_settled_or_raise_not_due(known_before)
 
     assert status(cinema) is PaymentStatus.REFUND_REQUESTED
 
@@ -219,7 +219,7 @@ def test_a_settled_payment_is_not_due_again_though_its_hold_seems_live(cinema: C
     held = cinema.hold("A1")
     settled = know(cinema, refund_request_for(TX, held, RefundReason.SCREENING_CANCELLED, NOW))
 
-    cinema.settle_payment.settle_if_due_and_unsettled(settled)
+    cinema.settle_payment.settle_unless_settled_or_raise_not_due(settled)
 
     assert cinema.payments.find(TX) == settled
 
@@ -229,7 +229,7 @@ def test_the_gateway_is_not_asked_of_a_payment_that_is_not_to_be_returned(cinema
     assert bought
     cinema.gateway.is_silent = True  # type: ignore[attr-defined] # the fake's
 
-    cinema.refund_or_settle.refund_or_settle_for_reservation_in_charge(know(cinema, bought))
+    cinema.refund_or_settle.refund_if_requested_or_settle_by_charge(know(cinema, bought))
 
     assert cinema.payments.find(TX) == bought
 
@@ -248,7 +248,7 @@ def test_a_charged_payment_that_the_gateway_does_not_know_stays_to_be_returned(c
     requested = refund_request_for(TX, held, RefundReason.LATE, NOW)
     payment = know(cinema, replace(requested, charged_at=NOW, charged_cents=2500, charged_currency="BRL"))
 
-    replace(cinema, gateway=gateway).refund_or_settle.refund_or_settle_for_reservation_in_charge(payment)
+    replace(cinema, gateway=gateway).refund_or_settle.refund_if_requested_or_settle_by_charge(payment)
 
     assert status(cinema) is PaymentStatus.REFUND_REQUESTED
 

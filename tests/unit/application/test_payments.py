@@ -360,7 +360,7 @@ def test_a_claim_that_came_to_nothing_gives_way_to_whom_the_payment_was_charged_
     till.gateway.pay(a_charge("tx-1", theirs.id, 2500))
 
     till.hears(theirs, "tx-1")
-    till.cinema.refund_or_settle.refund_or_settle_for_reservation_in_charge(till.payments.known["tx-1"])
+    till.cinema.refund_or_settle.refund_if_requested_or_settle_by_charge(till.payments.known["tx-1"])
 
     assert till.status() == (PaymentStatus.SOLD, None)
     assert till.cinema.seats() == {"A2": "sold"}
@@ -374,7 +374,7 @@ def test_who_read_a_payment_before_it_was_claimed_does_not_return_it(till: Till)
     till.cinema.confirm(held.id, "tx-1")
     del till.reservations.stored[held.id]
 
-    till.cinema.settle_payment.settle_if_due_and_unsettled(read)
+    till.cinema.settle_payment.settle_unless_settled_or_raise_not_due(read)
     assert till.status() == (PaymentStatus.CLAIMED, None)
 
     till.cinema.clock.forward(seconds=HOLD_SECONDS)

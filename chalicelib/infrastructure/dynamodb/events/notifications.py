@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NUMBER_ATTEMPTS = 16
-"""The largest number of times that a batch of events is tried to be numbered. The pauses between the tries are 1.6 s in
-all on average. Holds have fewer attempts, because they rarely conflict."""
+"""The largest number of attempts to number a batch of events. The pauses between them are 1.6 s in all on average.
+Holds have fewer attempts, because they rarely conflict."""
 
 COUNTER = "counter"
 MOST_NUMBERED = 49

@@ -91,7 +91,8 @@ class LeanMakeApiCall:
     def _endpoint(self, operation: Operation, params: Any, context: dict[str, Any]) -> tuple[str, Mapping[str, str]]:
         """Gives the endpoint's URL and headers. They may depend on the account and on the ARNs of tables.
 
-        Caches the URL of a call for which `_names_its_tables` is true, if the endpoint needs no headers.
+        Caches the URL of a call for which `_names_its_tables` is true, if the endpoint has neither headers nor
+        properties.
         """
         account = self._account() if callable(self._account) else self._account
         named = _names_its_tables(params)

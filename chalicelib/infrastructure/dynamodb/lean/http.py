@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 
 READ_BYTES = 65_536
 LONGEST_HEAD_BYTES = 65_536
-"""The largest number of bytes of the status line and the headers together. http.client allows the same number for one
-line alone."""
+"""The largest number of bytes of the status line and the headers together. It is http.client's limit for a single
+line."""
 
 _STATUS = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?", re.ASCII | re.DOTALL)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

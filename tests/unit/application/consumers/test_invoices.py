@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.application.consumers.invoices import IssueInvoicesOfChargedSalesBatch, LinkToFiledInvoice
+from chalicelib.application.consumers.invoices import IssueInvoicesOfSalesNotFree, LinkToFiledInvoice
 from chalicelib.domain.events import Event, UnreadableMessage
 from chalicelib.domain.identity import Principal, Role
 from chalicelib.domain.invoices import Invoice
@@ -44,7 +44,7 @@ class Office:
         def printed(invoice: Invoice) -> bytes:
             return invoice.number.encode()
 
-        issue = IssueInvoicesOfChargedSalesBatch(
+        issue = IssueInvoicesOfSalesNotFree(
             self.cinema.reservations,
             self.cinema.sessions,
             invoices or self.invoices,
