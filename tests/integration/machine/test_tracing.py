@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,15 +77,6 @@ def functions_in(spans: list[Span]) -> set[str]:
     return {str(span.attributes["faas.name"]) for span in spans if "faas.name" in span.attributes}
 
 
-def wait_for_spans(traces: Path, missing: Callable[[list[Span]], object]) -> list[Span]:
-    """Gives all spans, once nothing is missing in them."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while left := missing(spans := read_spans(traces)):
-        assert time.monotonic() < deadline, f"not in the traces: {left}"
-        time.sleep(0.2)
-    return spans
-
-
 def mixed_notifications(spans: list[Span], trace_ids: set[str]) -> list[Span]:
     """Gives the traces' spans of records whose batch was of several traces: they stand under the relay's spans."""
     names = {span.id: span.name for span in spans}
@@ -95,11 +86,13 @@ def mixed_notifications(spans: list[Span], trace_ids: set[str]) -> list[Span]:
 
 def wait_for_functions(traces: Path, trace_id: str, wanted: set[str]) -> list[Span]:
     """Gives the spans of a trace, once each of the functions has one."""
-
-    def in_trace(spans: list[Span]) -> list[Span]:
-        return [span for span in spans if span.trace_id == trace_id]
-
-    return in_trace(wait_for_spans(traces, lambda spans: wanted - functions_in(in_trace(spans))))
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        spans = [span for span in read_spans(traces) if span.trace_id == trace_id]
+        if not (missing := wanted - functions_in(spans)):
+            return spans
+        assert time.monotonic() < deadline, f"not in the trace: {missing}"
+        time.sleep(0.2)
 
 
 def test_one_trace_leads_from_the_hold_to_the_last_consumer(traced_api: Api, traces: Path, tables: Tables) -> None:
