@@ -17,7 +17,7 @@ from .shared.tracing import trace_app, traced_if_on, traced_relay_if_on
 
 # Doors: made by .venv/bin/python -m infra.cloud.generate
 if TYPE_CHECKING:
-    from . import (  # noqa: F401
+    from . import (  # noqa: F401 - for type checkers; __getattr__ loads them
         board,
         gate,
         health,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         subscriptions,
         tickets,
     )
-    from .queues import (  # noqa: F401
+    from .queues import (  # noqa: F401 - for type checkers; __getattr__ loads them
         analytics,
         audit,
         bounces,

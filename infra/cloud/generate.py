@@ -10,11 +10,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pynamodb.models import Model
-
 from chalicelib.domain.consumers import CONSUMERS, EVERY_EVENT, Consumer
 from chalicelib.domain.people.stores import STORES, Store, StoreKind
-from chalicelib.infrastructure.dynamodb.tables import TABLES
+from chalicelib.infrastructure.dynamodb.tables import TABLES, TableDefinition
 from chalicelib.settings import DEPLOYMENT, EVERY_FUNCTION, PARAMETER, SETTINGS, STACK, STAGE, Setting
 from infra.processes import ROOT
 
@@ -23,7 +21,8 @@ from .dependencies import BUILD, PackagingError
 from .deploying.parameters import APP_SETTINGS, DATA_SETTINGS, app_parameters, data_parameters
 from .markdown import between, filled, table
 from .package import package
-from .templates import dump, load_long_forms
+from .tables import table_resources
+from .templates import Template, dump, load_long_forms
 from .watching.documents import logs_document, table_of_alarms
 
 COMMAND = ".venv/bin/python -m infra.cloud.generate"
@@ -82,21 +81,23 @@ def _filled(name: str, made_tables: Mapping[str, str]) -> dict[Path, str]:
 
 def _table_of_tables() -> str:
     """Makes the table of DynamoDB's tables. The docstring of a table's model says what its items are."""
-    rows = ((f"`cinema-{{stage}}-{one.name}`", _keys_text(one.model), _items_text(one.model)) for one in TABLES)
+    resources = table_resources()
+    rows = (_row_of_table(one, resources[one.logical_id]["Properties"]) for one in TABLES)
     return table(("table", "key", "item"), rows)
 
 
-def _keys_text(model: type[Model]) -> str:
-    keys = [name for name, one in model.get_attributes().items() if one.is_hash_key or one.is_range_key]
-    return ", ".join(f"`{name}`" for name in sorted(keys, key=lambda name: model.get_attributes()[name].is_range_key))
+def _row_of_table(definition: TableDefinition, properties: Template) -> tuple[str, str, str]:
+    keys = ", ".join(f"`{key['AttributeName']}`" for key in properties["KeySchema"])
+    return f"`cinema-{{stage}}-{definition.name}`", keys, _items_text(definition, properties)
 
 
-def _items_text(model: type[Model]) -> str:
+def _items_text(definition: TableDefinition, properties: Template) -> str:
     """Gives the docstring of a model, with its indexes and its expiry where the docstring has nothing about them."""
-    text = " ".join((model.__doc__ or "").split())
-    indexes = [f"`{index.Meta.index_name}`" for index in model._indexes.values()]
+    text = " ".join((definition.model.__doc__ or "").split())
+    of_both_kinds = (*properties.get("GlobalSecondaryIndexes", ()), *properties.get("LocalSecondaryIndexes", ()))
+    indexes = [f"`{index['IndexName']}`" for index in of_both_kinds]
     further = [f"Index {index}." for index in indexes if index not in text]
-    if "ttl" in model.get_attributes() and "ttl" not in text.lower():
+    if "TimeToLiveSpecification" in properties and "ttl" not in text.lower():
         further.append("TTL deletes the item.")
     return " ".join([text, *further])
 
@@ -170,7 +171,7 @@ def _module_names(folder: Path) -> list[str]:
 
 def _imports_text(package: str, names: Sequence[str]) -> str:
     lines = "".join(f"        {name},\n" for name in names)
-    return f"    from {package} import (  # noqa: F401\n{lines}    )\n"
+    return f"    from {package} import (  # noqa: F401 - for type checkers; __getattr__ loads them\n{lines}    )\n"
 
 
 DOORS_BEGIN, DOORS_END = f"# Doors: made by {COMMAND}", "# End of doors"
