@@ -103,7 +103,7 @@ def reasons_of_refusals() -> str:
 
 REASONS = """\
 // @ts-check
-/** Why requests are refused, in few words. Made by `make api-docs` from chalicelib/api/http/errors.py. */
+/** Why requests are refused, in short texts. Made by `make api-docs` from chalicelib/api/http/errors.py. */
 
 export const REASONS = {{
   en: {{

@@ -192,9 +192,8 @@ def _parameter(parameter: Parameter, place: str) -> Json:
     ((schema,), _) = schema_components([parameter.kind])
     example = {} if parameter.example is None else {"example": parameter.example}
     if place == "path" and "pattern" in schema:
-        schema = require_printable_texts_drop_null_defaults(
-            schema
-        )  # bodies.check_user_id_in_path looks at it as at a text of a body
+        # bodies.check_user_id_in_path looks at it as at a text of a body.
+        schema = require_printable_texts_drop_null_defaults(schema)
     required = {"required": True} if place == "path" else {}
     fields = {"name": parameter.name, "in": place, "description": parameter.description, "schema": schema}
     return fields | required | example

@@ -1,5 +1,5 @@
 // @ts-check
-/** Why requests are refused, in few words. Made by `make api-docs` from chalicelib/api/http/errors.py. */
+/** Why requests are refused, in short texts. Made by `make api-docs` from chalicelib/api/http/errors.py. */
 
 export const REASONS = {
   en: {

@@ -165,9 +165,8 @@ def _item(invoice: Invoice) -> InvoiceOrCounterItem:
 
 
 def _invoice_from_item(raw: Item) -> Invoice:
-    item: Any = InvoiceOrCounterItem.from_raw_data(
-        dict(raw)
-    )  # its attributes are optional, because a counter has none of them
+    # Its attributes are optional, because a counter has none of them.
+    item: Any = InvoiceOrCounterItem.from_raw_data(dict(raw))
     bill = Bill(
         reservation_id=item.id,
         sale_id=item.sale_id,
